@@ -1,0 +1,1 @@
+//! The data structures of Nuthatch: the only crate with unsafe code.

@@ -1,0 +1,1 @@
+//! Keyspace, commands and dispatch; no sockets, files or threads.

@@ -1,0 +1,1 @@
+//! Redis protocol requests and replies, patterns and number formats; bytes in, values out.

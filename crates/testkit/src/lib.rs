@@ -1,0 +1,1 @@
+//! Development only: starts servers, speaks RESP, generates commands.
