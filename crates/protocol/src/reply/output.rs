@@ -1,0 +1,248 @@
+//! The bytes of replies in the order in which they are sent: a buffer, and long values between its bytes.
+
+use std::{collections::VecDeque, io::IoSlice, ops::Deref, sync::Arc};
+
+/// Slices of one [`Slices`]: as many as a reply with several long values has, and far below the system's limit.
+const SLICES_MAX: usize = 16;
+/// Sent bytes that may stay at the front of a buffer that is never empty, unless they are the larger part.
+const SENT_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes to be sent. Offsets count from the first byte that was ever written to the buffer's present memory.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    buffer: Vec<u8>,
+    /// Bytes at the front of `buffer` that have been sent.
+    sent: usize,
+    /// Values by reference, if there are any.
+    shared: Option<Box<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    values: VecDeque<SharedValue>,
+    /// Bytes of all the values that have not been sent.
+    bytes: usize,
+    /// Bytes of the first value that have been sent.
+    sent: usize,
+}
+
+#[derive(Debug)]
+struct SharedValue {
+    /// The value stands before the byte of the buffer with this offset.
+    offset: usize,
+    value: Arc<Vec<u8>>,
+}
+
+/// A place in the output, see [`Reply::mark`](super::Reply::mark).
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    offset: usize,
+    shared_values: usize,
+}
+
+/// The place of a header that is written later, see [`Reply::array_later`](super::Reply::array_later).
+#[derive(Debug)]
+#[must_use = "the header has to be written"]
+pub struct Later(Mark);
+
+/// Up to 16 slices to be sent in one call, in order. Slices of further values follow once these are sent.
+#[derive(Debug)]
+pub struct Slices<'output> {
+    slices: [IoSlice<'output>; SLICES_MAX],
+    count: usize,
+}
+
+impl<'output> Slices<'output> {
+    fn push(&mut self, bytes: &'output [u8]) {
+        if !bytes.is_empty()
+            && let Some(slice) = self.slices.get_mut(self.count)
+        {
+            *slice = IoSlice::new(bytes);
+            self.count += 1;
+        }
+    }
+}
+
+impl<'output> Deref for Slices<'output> {
+    type Target = [IoSlice<'output>];
+
+    fn deref(&self) -> &[IoSlice<'output>] {
+        self.slices.get(..self.count).unwrap_or_default()
+    }
+}
+
+impl Output {
+    #[inline]
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Writes `kind`, `text` without line ends, and a line end.
+    pub(super) fn line(&mut self, kind: u8, text: &[u8]) {
+        self.buffer.reserve(text.len() + 3);
+        self.buffer.push(kind);
+        let printable = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+        self.buffer.extend(text.iter().map(printable));
+        self.buffer.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes `kind`, a number and a line end.
+    #[inline]
+    pub(super) fn header(&mut self, kind: u8, number: i64) {
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number).as_bytes();
+        self.buffer.reserve(digits.len() + 3);
+        self.buffer.push(kind);
+        self.buffer.extend_from_slice(digits);
+        self.buffer.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes a string with its length.
+    #[inline]
+    pub(super) fn bulk(&mut self, value: &[u8]) {
+        self.buffer.reserve(value.len() + 32);
+        self.header(b'$', value.len() as i64);
+        self.buffer.extend_from_slice(value);
+        self.buffer.extend_from_slice(b"\r\n");
+    }
+
+    pub(super) fn share(&mut self, value: Arc<Vec<u8>>) {
+        let shared = self.shared.get_or_insert_default();
+        shared.bytes += value.len();
+        shared.values.push_back(SharedValue { offset: self.buffer.len(), value });
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len() - self.sent + self.shared.as_ref().map_or(0, |shared| shared.bytes)
+    }
+
+    #[inline]
+    pub(super) fn mark(&self) -> Mark {
+        let shared_values = self.shared.as_ref().map_or(0, |shared| shared.values.len());
+        Mark { offset: self.buffer.len(), shared_values }
+    }
+
+    pub(super) fn truncate(&mut self, mark: Mark) {
+        self.buffer.truncate(mark.offset.max(self.sent));
+        if let Some(shared) = &mut self.shared {
+            while shared.values.len() > mark.shared_values {
+                if let Some(last) = shared.values.pop_back() {
+                    shared.bytes -= last.value.len();
+                }
+            }
+            if shared.values.is_empty() {
+                self.shared = None;
+            }
+        }
+    }
+
+    pub(super) fn later(&mut self) -> Later {
+        Later(self.mark())
+    }
+
+    /// Writes a header at `at`, moving what follows.
+    pub(super) fn header_at(&mut self, Later(at): Later, kind: u8, number: i64) {
+        let end = self.buffer.len();
+        self.header(kind, number);
+        let header_length = self.buffer.len() - end;
+        if let Some(moved) = self.buffer.get_mut(at.offset..) {
+            moved.rotate_right(header_length);
+        }
+        for value in self.shared.iter_mut().flat_map(|shared| shared.values.iter_mut().skip(at.shared_values))
+        {
+            value.offset += header_length;
+        }
+    }
+
+    #[inline]
+    pub(super) fn slices(&self) -> Slices<'_> {
+        let mut slices = Slices { slices: [IoSlice::new(&[]); SLICES_MAX], count: 0 };
+        let mut position = self.sent;
+        if let Some(shared) = &self.shared {
+            let mut value_sent = shared.sent;
+            for SharedValue { offset, value } in shared.values.iter().take(SLICES_MAX / 2) {
+                slices.push(self.buffer.get(position..*offset).unwrap_or_default());
+                slices.push(value.get(value_sent..).unwrap_or_default());
+                position = *offset;
+                value_sent = 0;
+            }
+            if shared.values.len() >= SLICES_MAX / 2 {
+                return slices;
+            }
+        }
+        slices.push(self.buffer.get(position..).unwrap_or_default());
+        slices
+    }
+
+    #[inline]
+    pub(super) fn advance(&mut self, bytes: usize) {
+        if self.shared.is_none() {
+            self.sent += bytes;
+            if self.sent >= self.buffer.len() {
+                self.buffer.clear();
+                self.sent = 0;
+            } else {
+                self.compact();
+            }
+        } else {
+            self.advance_shared(bytes);
+        }
+    }
+
+    #[cold]
+    fn advance_shared(&mut self, mut bytes: usize) {
+        while let Some(shared) = &mut self.shared {
+            let Some(first) = shared.values.front() else {
+                self.shared = None;
+                break;
+            };
+            let before = bytes.min(first.offset - self.sent);
+            self.sent += before;
+            bytes -= before;
+            if self.sent < first.offset {
+                break;
+            }
+            let of_value = bytes.min(first.value.len() - shared.sent);
+            shared.sent += of_value;
+            shared.bytes -= of_value;
+            bytes -= of_value;
+            if shared.sent < first.value.len() {
+                break;
+            }
+            shared.sent = 0;
+            shared.values.pop_front();
+        }
+        if self.shared.is_none() {
+            self.advance(bytes);
+        } else {
+            self.compact();
+        }
+    }
+
+    /// Moves the unsent bytes to the front once at least as many have been sent, so that it costs no more than
+    /// writing them did.
+    fn compact(&mut self) {
+        if self.sent < SENT_BYTES_MAX || self.sent < self.buffer.len() - self.sent {
+            return;
+        }
+        self.buffer.drain(..self.sent);
+        for value in self.shared.iter_mut().flat_map(|shared| shared.values.iter_mut()) {
+            value.offset -= self.sent;
+        }
+        self.sent = 0;
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.buffer.capacity() + self.shared.as_ref().map_or(0, |shared| shared.bytes)
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.buffer.drain(..self.sent);
+        for value in self.shared.iter_mut().flat_map(|shared| shared.values.iter_mut()) {
+            value.offset -= self.sent;
+        }
+        self.sent = 0;
+        self.buffer.shrink_to_fit();
+    }
+}
