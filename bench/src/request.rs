@@ -1,0 +1,143 @@
+//! Requests as templates: the bytes are rendered once, a request only patches its key numbers in.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result, bail, ensure};
+
+const KEY: &str = "__key__";
+const DATA: &str = "__data__";
+
+/// What replaces the placeholders of a template.
+#[derive(Debug, Clone)]
+pub struct RequestShape {
+    /// Bytes of a key: its number, padded with zeros on the left.
+    pub key_size: usize,
+    /// Bytes of a value.
+    pub value_size: usize,
+}
+
+impl RequestShape {
+    /// A value of letters: no server can store it as a number.
+    fn value(&self) -> String {
+        (b'a'..=b'z').cycle().step_by(7).take(self.value_size).map(char::from).collect()
+    }
+
+    /// How many keys can be told apart with this many digits.
+    pub fn distinct_keys(&self) -> u64 {
+        u32::try_from(self.key_size).ok().and_then(|digits| 10u64.checked_pow(digits)).unwrap_or(u64::MAX)
+    }
+}
+
+/// One rendered request with holes where the digits of its keys go.
+#[derive(Debug, Clone)]
+pub struct Request {
+    bytes: Vec<u8>,
+    key_holes: Vec<Range<usize>>,
+}
+
+impl Request {
+    /// Renders a command line such as `LPUSH list:__key__ __data__`, split as a shell would.
+    ///
+    /// Every `__key__` is drawn anew for each request; `__data__` is always the same value.
+    pub fn from_template(template: &str, shape: &RequestShape) -> Result<Self> {
+        let words = shlex::split(template).with_context(|| format!("unbalanced quotes in `{template}`"))?;
+        ensure!(!words.is_empty(), "the command is empty");
+        let mut request = Self { bytes: format!("*{}\r\n", words.len()).into_bytes(), key_holes: Vec::new() };
+        for word in words {
+            request.push_argument(&word.replace(DATA, &shape.value()), shape);
+        }
+        Ok(request)
+    }
+
+    /// Renders one of the built-in commands: get, set, setex, incr, mget, ping.
+    pub fn named(name: &str, shape: &RequestShape) -> Result<Self> {
+        let template = match name {
+            "get" => "GET __key__".to_owned(),
+            "set" => "SET __key__ __data__".to_owned(),
+            "setex" => "SETEX __key__ 3600 __data__".to_owned(),
+            // Counters have keys of their own: the values of the others are no numbers.
+            "incr" => "INCR counter:__key__".to_owned(),
+            "mget" => format!("MGET{}", " __key__".repeat(10)),
+            "ping" => "PING".to_owned(),
+            _ => bail!("there is no built-in command `{name}` (get, set, setex, incr, mget, ping)"),
+        };
+        Self::from_template(&template, shape)
+    }
+
+    fn push_argument(&mut self, argument: &str, shape: &RequestShape) {
+        let keys = argument.matches(KEY).count();
+        let length = argument.len() - keys * KEY.len() + keys * shape.key_size;
+        self.bytes.extend_from_slice(format!("${length}\r\n").as_bytes());
+        for (index, part) in argument.split(KEY).enumerate() {
+            if index > 0 {
+                let hole = self.bytes.len()..self.bytes.len() + shape.key_size;
+                self.bytes.resize(hole.end, b'0');
+                self.key_holes.push(hole);
+            }
+            self.bytes.extend_from_slice(part.as_bytes());
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends the request to `output`, with a number from `next_key` in each of its keys.
+    pub(crate) fn render(&self, output: &mut Vec<u8>, mut next_key: impl FnMut() -> u64) {
+        let start = output.len();
+        output.extend_from_slice(&self.bytes);
+        for hole in &self.key_holes {
+            write_digits(&mut output[start + hole.start..start + hole.end], next_key());
+        }
+    }
+}
+
+/// Writes the last digits of `number` over the zeros of `field`, right-aligned.
+fn write_digits(field: &mut [u8], mut number: u64) {
+    for digit in field.iter_mut().rev() {
+        if number == 0 {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: RequestShape = RequestShape { key_size: 4, value_size: 3 };
+
+    fn render(template: &str, keys: &[u64]) -> String {
+        let mut keys = keys.iter().copied();
+        let mut output = Vec::new();
+        Request::from_template(template, &SHAPE)
+            .unwrap()
+            .render(&mut output, || keys.next().expect("no more keys than holes"));
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn lengths_count_the_rendered_argument_not_the_placeholder() {
+        assert_eq!(
+            render("SET user:__key__ __data__", &[42]),
+            "*3\r\n$3\r\nSET\r\n$9\r\nuser:0042\r\n$3\r\naho\r\n"
+        );
+    }
+
+    #[test]
+    fn each_key_of_a_request_is_drawn_anew() {
+        assert_eq!(
+            render("DEL __key__ {__key__}", &[7, 1234]),
+            "*3\r\n$3\r\nDEL\r\n$4\r\n0007\r\n$6\r\n{1234}\r\n"
+        );
+    }
+
+    #[test]
+    fn a_key_number_never_leaves_its_hole() {
+        assert_eq!(render("GET __key__", &[99_999]), "*2\r\n$3\r\nGET\r\n$4\r\n9999\r\n");
+    }
+
+    #[test]
+    fn quotes_keep_an_argument_together() {
+        assert_eq!(render("ECHO 'a b'", &[]), "*2\r\n$4\r\nECHO\r\n$3\r\na b\r\n");
+    }
+}
