@@ -74,8 +74,9 @@ fn match_set(set: &[u8], byte: u8, fold: impl Fn(u8) -> u8) -> Option<(bool, &[u
                 rest
             }
             [first, b'-', last, rest @ ..] => {
-                let (first, last) = (fold(*first), fold(*last));
-                found |= (first.min(last)..=first.max(last)).contains(&byte);
+                // Ordered before their case is folded: `[M-a]`, in order as it is, folds to an empty range.
+                let (lowest, highest) = (first.min(last), first.max(last));
+                found |= (fold(*lowest)..=fold(*highest)).contains(&byte);
                 rest
             }
             [literal, rest @ ..] => {

@@ -1,5 +1,16 @@
 //! Numbers as commands accept them and as replies show them.
 
+mod decimal;
+mod grisu;
+mod literal;
+mod powers;
+
+pub use decimal::format_f64;
+
+pub(crate) use literal::Literal;
+
+use rustc_apfloat::{Float, Round, Status, ieee::Double};
+
 /// Parses a signed integer in the one way in which it would be printed: no plus sign, no leading zeros, no
 /// spaces, no `-0`.
 #[inline]
@@ -18,22 +29,36 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
 #[inline]
 pub fn parse_u64(text: &[u8]) -> Option<u64> {
     match text {
-        [b'0'] => Some(0),
-        [b'1'..=b'9', ..] if text.len() <= 20 => text.iter().try_fold(0u64, |number, byte| {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            number.checked_mul(10)?.checked_add(u64::from(digit))
-        }),
-        _ => None,
+        [b'0'] => return Some(0),
+        [b'1'..=b'9', ..] => {}
+        _ => return None,
     }
+    let digit = |byte: u8| Some(byte.wrapping_sub(b'0')).filter(|digit| *digit < 10).map(u64::from);
+    // The first 19 digits cannot overflow; the check of the others is left out of their loop.
+    let (safe, rest) = text.split_at_checked(19).unwrap_or((text, &[]));
+    let number = safe.iter().try_fold(0u64, |number, byte| Some(number * 10 + digit(*byte)?))?;
+    rest.iter().try_fold(number, |number, byte| number.checked_mul(10)?.checked_add(digit(*byte)?))
 }
 
-/// Parses a floating-point number as commands accept it: decimal, or `inf` with a sign; `nan` is refused.
+/// Parses a floating-point number as commands accept it: decimal or hexadecimal as in C, or `inf` or
+/// `infinity` in any case. Not-a-number is refused, and so is what is too big, or so small that it would
+/// become zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    (!number.is_nan()).then_some(number)
+    let (number, literal) = match Literal::parse(text)? {
+        Literal::Infinity { negative } => {
+            return Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
+        }
+        literal @ Literal::Decimal { text, .. } => (text.parse().ok()?, literal),
+        literal @ Literal::Hexadecimal { .. } => {
+            let parsed = Double::from_str_r(&literal.hexadecimal()?, Round::NearestTiesToEven).ok()?;
+            if parsed.status.intersects(Status::OVERFLOW) {
+                return None;
+            }
+            (f64::from_bits(u64::try_from(parsed.value.to_bits()).ok()?), literal)
+        }
+    };
+    let in_range = number.is_finite() && (number != 0.0 || literal.is_zero());
+    in_range.then_some(number)
 }
 
 /// Formats an integer.
@@ -42,7 +67,5 @@ pub fn format_i64(number: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Formats a floating-point number with the fewest digits that read back as the same number.
-pub fn format_f64(number: f64, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("{number}").as_bytes());
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Floating-point numbers as replies show them.
+
+use super::{format_i64, grisu};
+
+/// Below this magnitude a number without a fraction is shown as an integer is: all its digits are exact.
+const INTEGER_BELOW: f64 = (1u64 << 62) as f64;
+
+/// Appends a floating-point number with as few digits as read back as the same number (or one more, see
+/// `grisu`): `3`, `0.1`, `1e+20`, `1.5e-7`, `inf`, `-inf`, `nan`.
+pub fn format_f64(number: f64, out: &mut Vec<u8>) {
+    if number.is_nan() {
+        out.extend_from_slice(b"nan");
+        return;
+    }
+    if number.is_infinite() {
+        out.extend_from_slice(if number > 0.0 { b"inf" } else { b"-inf" });
+        return;
+    }
+    if number.trunc() == number && number.abs() <= INTEGER_BELOW {
+        format_i64(number as i64, out);
+        return;
+    }
+    if number < 0.0 {
+        out.push(b'-');
+    }
+    let generated = grisu::digits(number);
+    let (digits, exponent) = (generated.as_bytes(), generated.exponent);
+    let count = digits.len() as i32;
+    // The exponent of ten of the first digit.
+    let magnitude = exponent + count - 1;
+    if exponent >= 0 && magnitude < count + 7 {
+        out.extend_from_slice(digits);
+        out.resize(out.len() + exponent as usize, b'0');
+    } else if exponent < 0 && (exponent > -7 || magnitude.abs() < 4) {
+        fixed_point(digits, exponent, out);
+    } else {
+        scientific(digits, magnitude, out);
+    }
+}
+
+/// `12.34` or `0.0012`.
+fn fixed_point(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
+    let fraction_digits = exponent.unsigned_abs() as usize;
+    if let Some((whole, fraction)) = digits.split_at_checked(digits.len().saturating_sub(fraction_digits))
+        && !whole.is_empty()
+    {
+        out.extend_from_slice(whole);
+        out.push(b'.');
+        out.extend_from_slice(fraction);
+    } else {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + fraction_digits - digits.len(), b'0');
+        out.extend_from_slice(digits);
+    }
+}
+
+/// `1.5e-7`.
+fn scientific(digits: &[u8], magnitude: i32, out: &mut Vec<u8>) {
+    let Some((first, fraction)) = digits.split_first() else { return };
+    out.push(*first);
+    if !fraction.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(fraction);
+    }
+    out.extend_from_slice(if magnitude < 0 { b"e-" } else { b"e+" });
+    format_i64(i64::from(magnitude.abs()), out);
+}
