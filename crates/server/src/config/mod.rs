@@ -1,0 +1,240 @@
+//! The configuration: read from a file and the command line, shown and changed while the server runs.
+
+mod arguments;
+mod compound;
+mod directives;
+mod kind;
+mod load;
+mod settings;
+mod syntax;
+mod text;
+mod values;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use nuthatch_protocol::glob;
+
+use arguments::Request;
+use directives::Index;
+use kind::Value;
+use load::resolve_directory;
+use values::Values;
+
+pub(crate) use compound::{OutputBufferLimit, OutputBufferLimits, SavePoint};
+pub(crate) use load::{ConfigError, Declarations};
+pub(crate) use settings::{EvictionPolicy, Settings, Supervision};
+
+/// The configuration of a server. All threads share it.
+pub(crate) struct Config {
+    values: Mutex<Values>,
+    settings: ArcSwap<Settings>,
+    declarations: Declarations,
+    file: Option<PathBuf>,
+}
+
+/// What the command line asks for.
+pub(crate) enum Startup {
+    /// Run a server with this configuration.
+    Run(Box<Config>),
+    /// Print the version.
+    PrintVersion,
+    /// Print how to use the program.
+    PrintHelp,
+    /// Check that the system suits the server.
+    CheckSystem,
+    /// Print the documentation of the configuration.
+    PrintDocumentation,
+}
+
+/// Where the client is that asks for a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// On this machine.
+    Local,
+    /// Anywhere else.
+    Remote,
+}
+
+impl Config {
+    /// Reads the command line (without the name of the program), and the files that it names. The standard input
+    /// is read only if the command line asks for it.
+    pub(crate) fn from_arguments(
+        arguments: impl IntoIterator<Item = OsString>,
+        standard_input: impl Read,
+    ) -> Result<Startup, ConfigError> {
+        let arguments: Vec<Vec<u8>> = arguments.into_iter().map(OsString::into_vec).collect();
+        let sources = match Request::parse(&arguments)? {
+            Request::Version => return Ok(Startup::PrintVersion),
+            Request::Help => return Ok(Startup::PrintHelp),
+            Request::CheckSystem => return Ok(Startup::CheckSystem),
+            Request::Documentation => return Ok(Startup::PrintDocumentation),
+            Request::Run(sources) => sources,
+        };
+        let file =
+            sources.file.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+        let loader = sources.load(standard_input)?;
+        Ok(Startup::Run(Box::new(Self {
+            settings: ArcSwap::from_pointee(Settings::new(&loader.values)),
+            values: Mutex::new(loader.values),
+            declarations: loader.declarations,
+            file,
+        })))
+    }
+
+    /// The settings as they are now. Keep the result only as long as they may be out of date.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// What the configuration says beyond the values of directives.
+    pub(crate) fn declarations(&self) -> &Declarations {
+        &self.declarations
+    }
+
+    /// The absolute path of the configuration file, if the server was started with one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The value of one directive as `CONFIG GET` shows it.
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let (_, index) = directives::find(name.as_bytes())?;
+        Some(self.lock().at(index).to_text())
+    }
+
+    /// What `CONFIG GET` answers: names, spelled as they were asked for, and values.
+    pub(crate) fn get_matching(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let values = self.lock();
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for pattern in patterns {
+            if pattern.iter().any(|byte| b"*?[".contains(byte)) {
+                for (index, directive) in directives::all().iter().enumerate() {
+                    let names = std::iter::once(directive.name).chain(directive.alias);
+                    for name in names.filter(|_| !directive.hidden) {
+                        if glob::matches_ignoring_case(pattern, name.as_bytes()) && seen.insert(name) {
+                            found.push((name.as_bytes().to_vec(), values.at(index).to_text()));
+                        }
+                    }
+                }
+            } else if let Some((name, index)) = directives::find(pattern)
+                && seen.insert(name)
+            {
+                found.push((pattern.to_vec(), values.at(index).to_text()));
+            }
+        }
+        found
+    }
+
+    /// Changes directives as `CONFIG SET` does: all of them or, if one is refused, none.
+    ///
+    /// The new settings are published, then `apply` is called with the name of each directive whose value has
+    /// changed. If it refuses one, the old settings are published again and it is called once more for those that
+    /// it had applied.
+    ///
+    /// # Errors
+    ///
+    /// The text of the error reply, without its leading `ERR`.
+    pub(crate) fn set(
+        &self,
+        pairs: &[(&[u8], &[u8])],
+        origin: Origin,
+        apply: &mut dyn FnMut(&'static str, &Settings) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut values = self.lock();
+        let targets = targets_of(pairs, &values, origin)?;
+        let mut changed = values.clone();
+        let mut changes = Vec::new();
+        for ((name, index), (_, text)) in targets.iter().zip(pairs) {
+            let current = values.at(*index);
+            let new = parse(*index, text, current).map_err(|reason| failure(name, &reason))?;
+            if new != *current {
+                changes.push((*name, *index));
+            }
+            changed.set(*index, new);
+        }
+        let new = self.publish(&changed);
+        for (applied, (name, index)) in changes.iter().enumerate() {
+            if let Err(reason) = apply(directives::all()[*index].name, &new) {
+                let old = self.publish(&values);
+                for (_, index) in &changes[..applied] {
+                    if let Err(reason) = apply(directives::all()[*index].name, &old) {
+                        crate::log::warning!("Failed applying restored failed CONFIG SET command: {reason}");
+                    }
+                }
+                return Err(failure(name, &reason));
+            }
+        }
+        *values = changed;
+        Ok(())
+    }
+
+    fn publish(&self, values: &Values) -> Arc<Settings> {
+        let settings = Arc::new(Settings::new(values));
+        self.settings.store(Arc::clone(&settings));
+        settings
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Values> {
+        // Values are replaced as a whole, so that a panic leaves none of them half changed.
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Finds the directives that `CONFIG SET` names, and whether they may be changed.
+fn targets_of(
+    pairs: &[(&[u8], &[u8])],
+    values: &Values,
+    origin: Origin,
+) -> Result<Vec<(&'static str, Index)>, String> {
+    let protected_allowed = match values.choice("enable-protected-configs") {
+        "yes" => true,
+        "local" => origin == Origin::Local,
+        _ => false,
+    };
+    let mut targets: Vec<(&'static str, Index)> = Vec::with_capacity(pairs.len());
+    for (name, _) in pairs {
+        let Some((name, index)) = directives::find(name) else {
+            let name = String::from_utf8_lossy(name);
+            return Err(format!("Unknown option or number of arguments for CONFIG SET - '{name}'"));
+        };
+        let directive = directives::all()[index];
+        let refusal = if directive.immutable {
+            Some("can't set immutable config")
+        } else if directive.protected && !protected_allowed {
+            Some("can't set protected config")
+        } else if targets.iter().any(|(given, _)| *given == name) {
+            Some("duplicate parameter")
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return Err(failure(name, refusal));
+        }
+        targets.push((name, index));
+    }
+    Ok(targets)
+}
+
+fn parse(index: Index, text: &[u8], current: &Value) -> Result<Value, Cow<'static, str>> {
+    let directive = directives::all()[index];
+    let value = directive.kind.parse(&[text], Some(current))?;
+    match (directive.name, value, current) {
+        ("dir", Value::Text(path), Value::Text(current)) => {
+            let current = PathBuf::from(OsString::from_vec(current.clone()));
+            Ok(Value::Text(resolve_directory(&current, &path)?.into_os_string().into_vec()))
+        }
+        (_, value, _) => Ok(value),
+    }
+}
+
+fn failure(name: &str, reason: &str) -> String {
+    format!("CONFIG SET failed (possibly related to argument '{name}') - {reason}")
+}

@@ -1,0 +1,175 @@
+//! The settings that the server reads while it works, in the types that it needs them in.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::compound::OutputBufferLimits;
+use super::values::Values;
+use crate::log::Level;
+
+/// What happens when a write needs more memory than `maxmemory` allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+
+pub(crate) enum EvictionPolicy {
+    VolatileLru,
+    VolatileLfu,
+    VolatileRandom,
+    VolatileTtl,
+    AllKeysLru,
+    AllKeysLfu,
+    AllKeysRandom,
+    NoEviction,
+}
+
+/// Which supervisor the server reports to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Supervision {
+    /// None.
+    No,
+    /// The one that the environment names.
+    Auto,
+    /// systemd, through the socket that `NOTIFY_SOCKET` names.
+    Systemd,
+    /// Upstart, which expects the process to stop itself.
+    Upstart,
+}
+
+/// A snapshot of the settings. A change of the configuration publishes a new one.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// TCP port; 0 for none.
+    pub(crate) port: u16,
+    /// Addresses to listen on. One with a leading `-` may be missing; `*` and `::*` are all of IPv4 and IPv6.
+    pub(crate) bind: Vec<String>,
+    /// Path of the Unix socket, if any.
+    pub(crate) unix_socket: Option<PathBuf>,
+    /// Permissions of the Unix socket; 0 leaves them as they are.
+    pub(crate) unix_socket_permissions: u32,
+    /// Idle clients are disconnected after this time, if any.
+    pub(crate) timeout: Option<Duration>,
+    /// Interval of TCP keep-alive probes, if any.
+    pub(crate) tcp_keepalive: Option<Duration>,
+    /// Length of the queue of connections that are not accepted yet.
+    pub(crate) tcp_backlog: u32,
+    /// As many clients may be connected at once.
+    pub(crate) maxclients: u32,
+    /// Without a password, only clients on this machine are served.
+    pub(crate) protected_mode: bool,
+    /// Number of databases.
+    pub(crate) databases: u32,
+    /// Password of the default user; empty for none.
+    pub(crate) requirepass: Vec<u8>,
+    /// What is logged.
+    pub(crate) loglevel: Level,
+    /// The log file; `None` for standard output.
+    pub(crate) logfile: Option<PathBuf>,
+    /// Log to the system's log as well.
+    pub(crate) syslog_enabled: bool,
+    /// Name under which to log there.
+    pub(crate) syslog_ident: String,
+    /// Facility to log to there, such as `local0`.
+    pub(crate) syslog_facility: &'static str,
+    /// Run in the background.
+    pub(crate) daemonize: bool,
+    /// The file that holds the process id, if any.
+    pub(crate) pidfile: Option<PathBuf>,
+    /// The supervisor to report to.
+    pub(crate) supervision: Supervision,
+    /// Number of threads that serve clients.
+    pub(crate) io_threads: usize,
+    /// Longest argument that a client may send, in bytes.
+    pub(crate) proto_max_bulk_len: u64,
+    /// Longest request that a client may send, in bytes.
+    pub(crate) client_query_buffer_limit: u64,
+    /// Limits on replies that clients have not read.
+    pub(crate) client_output_buffer_limits: OutputBufferLimits,
+    /// How often a second the server does its housekeeping.
+    pub(crate) hz: u32,
+    /// Memory that the data set may use, in bytes; 0 for no limit.
+    pub(crate) maxmemory: u64,
+    /// What happens at that limit.
+    pub(crate) maxmemory_policy: EvictionPolicy,
+    /// Resistance of the use counter of LFU eviction against growing.
+    pub(crate) lfu_log_factor: u32,
+    /// Minutes after which the use counter of LFU eviction is lowered.
+    pub(crate) lfu_decay_time: u32,
+    /// Keep the distribution of each command's latency.
+    pub(crate) latency_tracking: bool,
+    /// The percentiles of it that `INFO` shows.
+    pub(crate) latency_tracking_info_percentiles: Vec<f64>,
+    /// Working directory.
+    pub(crate) dir: PathBuf,
+    /// Show the logo even where the log is not a terminal.
+    pub(crate) always_show_logo: bool,
+    /// How long a shutdown waits for replicas to catch up.
+    pub(crate) shutdown_timeout: Duration,
+    /// Whether the out-of-memory killer's scores are set, and how: `no`, `relative` or `absolute`.
+    pub(crate) oom_score_adj: &'static str,
+    /// Those scores: of the primary, of a replica, of a background child.
+    pub(crate) oom_score_adj_values: [i32; 3],
+}
+
+impl Settings {
+    pub(super) fn new(values: &Values) -> Self {
+        let seconds = |name| Duration::from_secs(values.number(name));
+        let seconds_or_none = |name| Some(seconds(name)).filter(|duration| !duration.is_zero());
+        let path_or_none = |name| Some(path(values.text(name))).filter(|path| !path.as_os_str().is_empty());
+        Self {
+            port: values.number("port"),
+            bind: values.addresses("bind"),
+            unix_socket: path_or_none("unixsocket"),
+            unix_socket_permissions: values.permissions("unixsocketperm"),
+            timeout: seconds_or_none("timeout"),
+            tcp_keepalive: seconds_or_none("tcp-keepalive"),
+            tcp_backlog: values.number("tcp-backlog"),
+            maxclients: values.number("maxclients"),
+            protected_mode: values.boolean("protected-mode"),
+            databases: values.number("databases"),
+            requirepass: values.text("requirepass").to_vec(),
+            loglevel: Level::from_name(values.choice("loglevel")),
+            logfile: path_or_none("logfile"),
+            syslog_enabled: values.boolean("syslog-enabled"),
+            syslog_ident: String::from_utf8_lossy(values.text("syslog-ident")).into_owned(),
+            syslog_facility: values.choice("syslog-facility"),
+            daemonize: values.boolean("daemonize"),
+            pidfile: path_or_none("pidfile"),
+            supervision: match values.choice("supervised") {
+                "upstart" => Supervision::Upstart,
+                "systemd" => Supervision::Systemd,
+                "auto" => Supervision::Auto,
+                _ => Supervision::No,
+            },
+            io_threads: values.number("io-threads"),
+            proto_max_bulk_len: values.size("proto-max-bulk-len"),
+            client_query_buffer_limit: values.size("client-query-buffer-limit"),
+            client_output_buffer_limits: values.output_buffer_limits("client-output-buffer-limit"),
+            hz: values.number("hz"),
+            maxmemory: values.size("maxmemory"),
+            maxmemory_policy: match values.choice("maxmemory-policy") {
+                "volatile-lru" => EvictionPolicy::VolatileLru,
+                "volatile-lfu" => EvictionPolicy::VolatileLfu,
+                "volatile-random" => EvictionPolicy::VolatileRandom,
+                "volatile-ttl" => EvictionPolicy::VolatileTtl,
+                "allkeys-lru" => EvictionPolicy::AllKeysLru,
+                "allkeys-lfu" => EvictionPolicy::AllKeysLfu,
+                "allkeys-random" => EvictionPolicy::AllKeysRandom,
+                _ => EvictionPolicy::NoEviction,
+            },
+            lfu_log_factor: values.number("lfu-log-factor"),
+            lfu_decay_time: values.number("lfu-decay-time"),
+            latency_tracking: values.boolean("latency-tracking"),
+            latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
+            dir: path(values.text("dir")),
+            always_show_logo: values.boolean("always-show-logo"),
+            shutdown_timeout: seconds("shutdown-timeout"),
+            oom_score_adj: values.choice("oom-score-adj"),
+            oom_score_adj_values: values.out_of_memory_scores("oom-score-adj-values"),
+        }
+    }
+}
+
+fn path(text: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(text.to_vec()))
+}

@@ -1,0 +1,18 @@
+//! Who this program is, in the places where tools look for it.
+
+/// The program's name in the log and in error messages.
+pub(crate) const NAME: &str = "Nuthatch";
+
+/// The program's own version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The version of Redis that it behaves like, which client libraries ask for to learn what they may use.
+pub(crate) const COMPATIBLE_VERSION: &str = "8.0.6";
+
+/// What `--version` prints, in the layout that scripts take apart.
+pub(crate) fn version_line() -> String {
+    let bits = usize::BITS;
+    format!(
+        "{NAME} server v={VERSION} sha=00000000:0 malloc=system bits={bits} build=0 redis={COMPATIBLE_VERSION}"
+    )
+}
