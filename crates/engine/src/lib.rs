@@ -1,1 +1,59 @@
-//! Keyspace, commands and dispatch; no sockets, files or threads.
+//! Keyspace, commands and dispatch of Nuthatch: bytes and a clock in, replies and effects out. No sockets,
+//! files or threads.
+
+pub mod access;
+pub mod arguments;
+pub mod call;
+pub mod clients;
+pub mod command;
+pub mod commands;
+pub mod dispatch;
+pub mod effect;
+pub mod error;
+pub mod host;
+pub mod keyspace;
+pub mod session;
+pub mod settings;
+pub mod statistics;
+pub mod table;
+pub mod value;
+
+use clients::Clients;
+use host::Host;
+use keyspace::Keyspace;
+use settings::Settings;
+use statistics::Statistics;
+use table::CommandTable;
+
+/// The version of Redis whose behaviour is reported, so that clients pick the right features.
+pub const REDIS_VERSION: &str = "8.0.6";
+
+/// The server without its sockets.
+pub struct Engine {
+    /// All data.
+    pub keyspace: Keyspace,
+    /// All commands.
+    pub commands: CommandTable,
+    /// All clients.
+    pub clients: Clients,
+    /// The directives that commands look at.
+    pub settings: Settings,
+    /// What was counted.
+    pub statistics: Statistics,
+    /// The process around it.
+    pub host: Box<dyn Host>,
+}
+
+impl Engine {
+    /// A server with this keyspace in this process.
+    pub fn new(keyspace: Keyspace, host: Box<dyn Host>) -> Self {
+        let commands = CommandTable::new();
+        let statistics = Statistics::new(commands.all().len());
+        Self { keyspace, commands, clients: Clients::default(), settings: Settings::default(), statistics, host }
+    }
+
+    /// The wall clock in milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.host.now_us() / 1000
+    }
+}

@@ -1,0 +1,47 @@
+//! One run of a command: all that its handler may reach.
+
+use nuthatch_protocol::reply::Reply;
+
+use crate::Engine;
+use crate::arguments::Arguments;
+use crate::keyspace::Key;
+use crate::keyspace::locked::Keys;
+use crate::session::Session;
+use crate::table::Registered;
+
+/// One run of a command.
+pub struct Call<'a> {
+    /// The command.
+    pub command: &'static Registered,
+    /// Its arguments.
+    pub arguments: Arguments<'a>,
+    /// The keys that its row names, locked.
+    pub keys: Keys<'a>,
+    /// The client that sent it.
+    pub session: &'a mut Session,
+    /// Where the reply goes.
+    pub reply: &'a mut Reply,
+    /// The server.
+    pub engine: &'a Engine,
+    /// The hash of the first key, computed when the batch was prepared.
+    pub(crate) first_hash: Option<(u16, u64)>,
+}
+
+impl<'a> Call<'a> {
+    /// The key at an argument index that the arity guarantees, in the client's database.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        let bytes = self.arguments.at(index);
+        let hash = match self.first_hash {
+            Some((first, hash)) if usize::from(first) == index => hash,
+            _ => self.engine.keyspace.hash(bytes),
+        };
+        Key { bytes, hash, database: self.session.database }
+    }
+
+    /// The time of the command in milliseconds since 1970.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.keys.now_ms
+    }
+}

@@ -1,0 +1,170 @@
+//! The connected clients, as every thread sees them: for CLIENT LIST, KILL, PAUSE and UNBLOCK.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+/// What a client is asked to do by another thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// End the connection at once.
+    Close,
+    /// Look at whether commands are still held back.
+    Resume,
+}
+
+/// Reaches the thread that serves a client.
+pub trait Mailbox: Send + Sync + std::fmt::Debug {
+    /// Leaves `signal` for the client and wakes its thread.
+    fn post(&self, client: u64, signal: Signal);
+}
+
+/// What a client tells about itself.
+#[derive(Debug, Default, Clone)]
+pub struct ClientNames {
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub library_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub library_version: Vec<u8>,
+}
+
+/// What other threads may see of a client. The numbers are written by the client's own thread, once per
+/// batch of its requests, and read by anyone: each is right by itself, not together with the others.
+#[derive(Debug)]
+pub struct ClientRecord {
+    /// Unique for the server's lifetime, ascending.
+    pub id: u64,
+    /// The client's address and port, or the path of the Unix socket.
+    pub address: String,
+    /// The server's address and port that the client connected to.
+    pub local_address: String,
+    /// The file descriptor.
+    pub descriptor: i32,
+    /// Whether it came by a Unix socket.
+    pub unix_socket: bool,
+    /// Whether it is on this machine.
+    pub local: bool,
+    /// When it connected, in milliseconds since 1970.
+    pub connected_ms: u64,
+    /// The number of the thread that serves it.
+    pub thread: u32,
+    /// How to reach that thread.
+    pub mailbox: Arc<dyn Mailbox>,
+    /// Names that it gave.
+    pub names: Mutex<ClientNames>,
+    /// When it last sent a command, in milliseconds since 1970.
+    pub active_ms: AtomicU64,
+    /// The selected database.
+    pub database: AtomicU32,
+    /// The protocol: 2 or 3.
+    pub protocol: AtomicU8,
+    /// The command that it ran last, by its number in the table of commands; `u16::MAX` before the first.
+    pub last_command: AtomicU16,
+    /// Never to be evicted: CLIENT NO-EVICT.
+    pub no_evict: AtomicBool,
+    /// Reads leave no trace: CLIENT NO-TOUCH.
+    pub no_touch: AtomicBool,
+    /// Asked to close: shown as a flag until it is gone.
+    pub closing: AtomicBool,
+    /// Bytes of requests that are read and not run.
+    pub query_buffer: AtomicU64,
+    /// Bytes of replies that are not sent.
+    pub output_buffer: AtomicU64,
+    /// Bytes received.
+    pub received: AtomicU64,
+    /// Bytes sent.
+    pub sent: AtomicU64,
+    /// Commands run.
+    pub commands: AtomicU64,
+}
+
+/// All connected clients, by id.
+#[derive(Debug, Default)]
+pub struct Clients {
+    records: RwLock<BTreeMap<u64, Arc<ClientRecord>>>,
+    last_id: AtomicU64,
+    /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),
+    /// else only writes. 0: none.
+    paused: AtomicI64,
+}
+
+impl Clients {
+    /// The id of the next client.
+    pub fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Adds a client.
+    pub fn add(&self, record: Arc<ClientRecord>) {
+        self.records.write().insert(record.id, record);
+    }
+
+    /// Takes a client out.
+    pub fn remove(&self, id: u64) {
+        self.records.write().remove(&id);
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.records.read().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One of them.
+    pub fn get(&self, id: u64) -> Option<Arc<ClientRecord>> {
+        self.records.read().get(&id).cloned()
+    }
+
+    /// All of them, in the order in which they connected.
+    pub fn all(&self) -> Vec<Arc<ClientRecord>> {
+        self.records.read().values().cloned().collect()
+    }
+
+    /// Asks a client's thread to close it.
+    pub fn close(&self, record: &ClientRecord) {
+        record.closing.store(true, Ordering::Relaxed);
+        record.mailbox.post(record.id, Signal::Close);
+    }
+
+    /// Holds back all commands, or only those that write, until `until_ms` (milliseconds since 1970).
+    pub fn pause(&self, until_ms: u64, writes_only: bool) {
+        let until = i64::try_from(until_ms).unwrap_or(i64::MAX);
+        let was = self.paused.load(Ordering::Relaxed);
+        // A pause of all commands is not weakened, and none is shortened, by a later one.
+        let until = until.max(was.abs());
+        self.paused.store(if writes_only && was >= 0 { until } else { -until }, Ordering::Relaxed);
+    }
+
+    /// Ends a pause at once.
+    pub fn resume(&self) {
+        if self.paused.swap(0, Ordering::Relaxed) != 0 {
+            for record in self.all() {
+                record.mailbox.post(record.id, Signal::Resume);
+            }
+        }
+    }
+
+    /// Until when commands (only those that write, or all) are held back, in milliseconds since 1970.
+    #[inline]
+    pub fn paused_until(&self, writes: bool, now_ms: u64) -> Option<u64> {
+        let paused = self.paused.load(Ordering::Relaxed);
+        if paused == 0 {
+            return None;
+        }
+        let until = paused.unsigned_abs();
+        if until <= now_ms {
+            // Another pause may have begun in between: only this one is over.
+            let _ = self.paused.compare_exchange(paused, 0, Ordering::Relaxed, Ordering::Relaxed);
+            return None;
+        }
+        (paused < 0 || writes).then_some(until)
+    }
+}

@@ -1,0 +1,305 @@
+//! One command is one row: its name, arity, flags, keys and handler. Everything that the server knows
+//! about a command — arity checks, key extraction, locks, COMMAND INFO and DOCS, the compatibility
+//! table — derives from the row.
+
+use bitflags::bitflags;
+
+use crate::call::Call;
+use crate::error::Outcome;
+
+/// Runs a command whose arity was checked and whose keys are locked.
+pub type Handler = fn(&mut Call<'_>) -> Outcome;
+
+bitflags! {
+    /// What the server has to know before it runs a command. The names are those of COMMAND INFO.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Flags: u32 {
+        /// May change the data set.
+        const WRITE = 1 << 0;
+        /// Reads keys and changes nothing.
+        const READONLY = 1 << 1;
+        /// Refused while memory is above its limit.
+        const DENY_OOM = 1 << 2;
+        /// For operators.
+        const ADMIN = 1 << 3;
+        /// About messages.
+        const PUBSUB = 1 << 4;
+        /// Not to be called from a script.
+        const NO_SCRIPT = 1 << 5;
+        /// May wait.
+        const BLOCKING = 1 << 6;
+        /// Allowed while the data set is being loaded.
+        const LOADING = 1 << 7;
+        /// Allowed on a replica with stale data.
+        const STALE = 1 << 8;
+        /// Not shown to MONITOR.
+        const SKIP_MONITOR = 1 << 9;
+        /// Not kept in the slow log.
+        const SKIP_SLOWLOG = 1 << 10;
+        /// Takes constant or logarithmic time.
+        const FAST = 1 << 11;
+        /// Runs before the client has authenticated.
+        const NO_AUTH = 1 << 12;
+        /// Allowed while a script runs for too long.
+        const ALLOW_BUSY = 1 << 13;
+        /// Not to be queued in a transaction.
+        const NO_MULTI = 1 << 14;
+        /// The keys cannot be told from positions alone.
+        const MOVABLE_KEYS = 1 << 15;
+        /// Takes every shard before it runs.
+        const ALL_KEYS = 1 << 16;
+        /// May reach replicas although it writes no keys.
+        const MAY_REPLICATE = 1 << 17;
+        /// Held back by CLIENT PAUSE never: it must get through.
+        const UNPAUSED = 1 << 18;
+    }
+}
+
+/// The group of COMMAND DOCS, from which the data type's ACL category also derives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Strings and counters.
+    String,
+    /// Bits in strings.
+    Bitmap,
+    /// Keys of any type.
+    Generic,
+    /// The connection itself.
+    Connection,
+    /// The server itself.
+    Server,
+}
+
+impl Group {
+    /// The name in COMMAND DOCS.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Bitmap => "bitmap",
+            Self::Generic => "generic",
+            Self::Connection => "connection",
+            Self::Server => "server",
+        }
+    }
+}
+
+bitflags! {
+    /// What a command does with the keys of one specification, as in COMMAND INFO's key specifications.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct KeyFlags: u16 {
+        /// Reads the value.
+        const RO = 1 << 0;
+        /// Changes the value, depending on what it was.
+        const RW = 1 << 1;
+        /// Overwrites the value.
+        const OW = 1 << 2;
+        /// Removes the key.
+        const RM = 1 << 3;
+        /// Returns, copies or compares the data.
+        const ACCESS = 1 << 4;
+        /// Changes the data.
+        const UPDATE = 1 << 5;
+        /// Adds data, changing none.
+        const INSERT = 1 << 6;
+        /// Removes data.
+        const DELETE = 1 << 7;
+        /// Which of the flags hold depends on the arguments.
+        const VARIABLE_FLAGS = 1 << 8;
+    }
+}
+
+/// How the keys are found from the first one on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindKeys {
+    /// Up to `last` (negative: counted from the last argument), each `step`-th; relative to the first.
+    Range {
+        /// The last key, relative to the first when not negative; −1 is the last argument.
+        last: i16,
+        /// Arguments from one key to the next.
+        step: u16,
+    },
+    /// As many as the argument at the specification's index says, starting one behind it.
+    Counted {
+        /// Arguments from one key to the next.
+        step: u16,
+    },
+}
+
+/// Where keys stand among the arguments (the command's name is argument 0).
+#[derive(Debug, Clone, Copy)]
+pub struct KeySpec {
+    /// The first key, or for [`FindKeys::Counted`] the argument that counts the keys.
+    pub index: u16,
+    /// How the others follow.
+    pub find: FindKeys,
+    /// What is done with them.
+    pub flags: KeyFlags,
+}
+
+impl KeySpec {
+    /// One key at `index`.
+    pub const fn one(index: u16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::Range { last: 0, step: 1 }, flags }
+    }
+
+    /// Every `step`-th argument from `index` to the end.
+    pub const fn rest(index: u16, step: u16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::Range { last: -1, step }, flags }
+    }
+
+    /// As many keys as the argument at `index` says.
+    pub const fn counted(index: u16, step: u16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::Counted { step }, flags }
+    }
+
+    /// The argument indexes of the keys in a request of `count` arguments; `number` reads an argument as
+    /// a count of keys. Indexes beyond the request are left out.
+    pub fn positions(&self, count: usize, number: impl Fn(usize) -> Option<usize>) -> KeyPositions {
+        let first = usize::from(self.index);
+        match self.find {
+            FindKeys::Range { last, step } => {
+                let end = match usize::try_from(last) {
+                    Ok(last) => first + last + 1,
+                    Err(_) => (count + 1).saturating_sub(usize::from(last.unsigned_abs())),
+                };
+                KeyPositions { next: first, end: end.min(count), step: usize::from(step) }
+            }
+            FindKeys::Counted { step } => {
+                let step = usize::from(step);
+                let keys = number(first).unwrap_or(0).min(count);
+                KeyPositions { next: first + 1, end: (first + 1 + keys * step).min(count), step }
+            }
+        }
+    }
+}
+
+/// Iterates over the argument indexes of keys.
+#[derive(Debug, Clone)]
+pub struct KeyPositions {
+    next: usize,
+    end: usize,
+    step: usize,
+}
+
+impl Iterator for KeyPositions {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let position = self.next;
+        (position < self.end).then(|| {
+            self.next += self.step;
+            position
+        })
+    }
+}
+
+/// One command, or one subcommand of a container such as CLIENT.
+#[derive(Debug)]
+pub struct Command {
+    /// In upper case; a subcommand's is its own name only.
+    pub name: &'static str,
+    /// Arguments including the name; negative: at least as many.
+    pub arity: i16,
+    /// What has to be known before it runs.
+    pub flags: Flags,
+    /// Where its keys are.
+    pub keys: &'static [KeySpec],
+    /// Runs it. A container's answers requests without a known subcommand.
+    pub handler: Handler,
+    /// The subcommands of a container.
+    pub subcommands: &'static [Command],
+    /// The group of COMMAND DOCS.
+    pub group: Group,
+    /// The Redis version that first had it.
+    pub since: &'static str,
+    /// One line of documentation.
+    pub summary: &'static str,
+    /// The time it takes.
+    pub complexity: &'static str,
+    /// Its arguments in the notation of the documentation: `key [NX|XX] [EX seconds]`.
+    pub syntax: &'static str,
+}
+
+impl Command {
+    const fn new(name: &'static str, arity: i16, flags: Flags, keys: &'static [KeySpec], handler: Handler) -> Self {
+        Self {
+            name,
+            arity,
+            flags,
+            keys,
+            handler,
+            subcommands: &[],
+            group: Group::Generic,
+            since: "1.0.0",
+            summary: "",
+            complexity: "O(1)",
+            syntax: "",
+        }
+    }
+
+    /// A command that reads keys.
+    pub const fn read(name: &'static str, arity: i16, keys: &'static [KeySpec], handler: Handler) -> Self {
+        Self::new(name, arity, Flags::READONLY, keys, handler)
+    }
+
+    /// A command that changes keys.
+    pub const fn write(name: &'static str, arity: i16, keys: &'static [KeySpec], handler: Handler) -> Self {
+        Self::new(name, arity, Flags::WRITE, keys, handler)
+    }
+
+    /// A command about the connection or the server rather than the data.
+    pub const fn other(name: &'static str, arity: i16, handler: Handler) -> Self {
+        Self::new(name, arity, Flags::LOADING.union(Flags::STALE), &[], handler)
+    }
+
+    /// Adds `flags`.
+    pub const fn with(mut self, flags: Flags) -> Self {
+        self.flags = self.flags.union(flags);
+        self
+    }
+
+    /// Takes `flags` away.
+    pub const fn without(mut self, flags: Flags) -> Self {
+        self.flags = self.flags.difference(flags);
+        self
+    }
+
+    /// Takes constant or logarithmic time.
+    pub const fn fast(self) -> Self {
+        self.with(Flags::FAST)
+    }
+
+    /// Refused while memory is above its limit.
+    pub const fn deny_oom(self) -> Self {
+        self.with(Flags::DENY_OOM)
+    }
+
+    /// A container's subcommands.
+    pub const fn subcommands(mut self, subcommands: &'static [Command]) -> Self {
+        self.subcommands = subcommands;
+        self
+    }
+
+    /// What COMMAND DOCS tells: group, first version, time, arguments, one line.
+    pub const fn docs(
+        mut self,
+        group: Group,
+        since: &'static str,
+        complexity: &'static str,
+        syntax: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        self.group = group;
+        self.since = since;
+        self.complexity = complexity;
+        self.syntax = syntax;
+        self.summary = summary;
+        self
+    }
+
+    /// Whether a request of `count` arguments, the name included, satisfies the arity.
+    pub fn accepts(&self, count: usize) -> bool {
+        let arity = usize::from(self.arity.unsigned_abs());
+        if self.arity < 0 { count >= arity } else { count == arity }
+    }
+}

@@ -1,0 +1,275 @@
+//! From a parsed request to its reply: lookup, checks, locks, run.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nuthatch_collections::table::{Pin, pin};
+use nuthatch_protocol::reply::Reply;
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::Engine;
+use crate::access::AccessPolicy;
+use crate::arguments::Arguments;
+use crate::call::Call;
+use crate::command::Flags;
+use crate::error::{CommandError, Outcome};
+use crate::keyspace::locked::{Guards, Keys};
+use crate::session::{ReplyMode, Session};
+use crate::statistics::{Counters, Runs};
+use crate::table::{Locks, Registered};
+
+/// What the connection does after a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Goes on with the next command.
+    Continue,
+    /// Keeps the command, which did not run, and tries again at this time (milliseconds since 1970) or
+    /// when it is signalled to.
+    Retry(u64),
+}
+
+/// A request whose command and first key were looked up when its batch was prepared.
+#[derive(Debug, Clone, Copy)]
+pub struct Prepared {
+    command: Option<&'static Registered>,
+    /// The hash of the first key, if the command locks one key only.
+    hash: u64,
+}
+
+/// One thread's side of the engine: its counters, and the time of the batch that it is running.
+#[derive(Debug)]
+pub struct Worker {
+    counters: Arc<Mutex<Counters>>,
+    runs: Runs,
+}
+
+impl Worker {
+    /// The thread's counters.
+    pub fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock()
+    }
+}
+
+/// A batch of requests, prepared together so that the memory they need arrives while others are prepared.
+#[derive(Debug)]
+pub struct Batch<'w> {
+    worker: &'w mut Worker,
+    pin: Pin,
+    now_ms: u64,
+    access: AccessPolicy,
+    started: Instant,
+}
+
+impl Engine {
+    /// A new thread's side of the engine.
+    pub fn worker(&self) -> Worker {
+        Worker { counters: self.statistics.register(), runs: Runs::default() }
+    }
+
+    /// Begins a batch. All of its commands see the same time.
+    pub fn batch<'w>(&self, worker: &'w mut Worker) -> Batch<'w> {
+        let now_ms = self.now_ms();
+        Batch {
+            worker,
+            pin: pin(),
+            now_ms,
+            access: self.settings.access_policy(now_ms),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// The time of the batch in milliseconds since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Looks up a request's command, and starts to load the bucket of its key if it has only one.
+    #[inline]
+    pub fn prepare(&self, engine: &Engine, session: &Session, arguments: &Arguments<'_>) -> Prepared {
+        let command = engine.commands.resolve(arguments);
+        let hash = match command {
+            Some(Registered { locks: Locks::One(index), .. }) => match arguments.get(usize::from(*index)) {
+                Some(key) => {
+                    let hash = engine.keyspace.hash(key);
+                    engine.keyspace.prefetch_bucket(&self.pin, session.database, hash);
+                    hash
+                }
+                None => 0,
+            },
+            _ => 0,
+        };
+        Prepared { command, hash }
+    }
+
+    /// Starts to load the record of a prepared request's key.
+    #[inline]
+    pub fn prefetch(&self, engine: &Engine, session: &Session, prepared: &Prepared) {
+        if let Some(Registered { locks: Locks::One(_), .. }) = prepared.command {
+            engine.keyspace.prefetch_record(&self.pin, session.database, prepared.hash);
+        }
+    }
+
+    /// Runs a prepared request and writes its reply.
+    #[inline]
+    pub fn run(
+        &mut self,
+        engine: &Engine,
+        session: &mut Session,
+        arguments: Arguments<'_>,
+        prepared: Prepared,
+        reply: &mut Reply,
+    ) -> Next {
+        let mark = reply.mark();
+        let outcome = match prepared.command {
+            Some(command) if command.row.accepts(arguments.len()) && session.authenticated => {
+                let writes = command.row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE));
+                if let Some(until) = engine.clients.paused_until(writes, self.now_ms)
+                    && !command.row.flags.contains(Flags::UNPAUSED)
+                {
+                    return Next::Retry(until);
+                }
+                self.execute(engine, session, arguments, command, prepared.hash, reply)
+            }
+            command => match admit(session, &arguments, command) {
+                Ok(command) => self.execute(engine, session, arguments, command, prepared.hash, reply),
+                Err(error) => {
+                    self.count_rejected(command, &error);
+                    Err(error)
+                }
+            },
+        };
+        if let Err(error) = outcome {
+            reply.truncate(mark);
+            reply.error(error.text());
+        }
+        match session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::SkipNext => {
+                reply.truncate(mark);
+                session.reply_mode = ReplyMode::Skip;
+            }
+            ReplyMode::Skip => {
+                reply.truncate(mark);
+                session.reply_mode = ReplyMode::On;
+            }
+            ReplyMode::Off => reply.truncate(mark),
+        }
+        Next::Continue
+    }
+
+    #[inline]
+    fn execute(
+        &mut self,
+        engine: &Engine,
+        session: &mut Session,
+        arguments: Arguments<'_>,
+        command: &'static Registered,
+        hash: u64,
+        reply: &mut Reply,
+    ) -> Outcome {
+        let alone = !command.row.flags.contains(Flags::FAST);
+        if alone {
+            self.finish_runs();
+        }
+        let (guards, first_hash) = match command.locks {
+            Locks::None => (Guards::None, None),
+            Locks::One(index) => (engine.keyspace.lock_one(hash), Some((index, hash))),
+            Locks::Several => {
+                let keys = command.key_positions(&arguments).filter_map(|index| arguments.get(index));
+                (engine.keyspace.lock_many(keys.map(|key| engine.keyspace.hash(key))), None)
+            }
+            Locks::All => (engine.keyspace.lock_all(), None),
+        };
+        let access = AccessPolicy { silent: session.no_touch, ..self.access };
+        let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
+        let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };
+        let outcome = (command.row.handler)(&mut call);
+        let counted = call.keys.counters;
+        drop(call);
+        session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);
+        self.worker.runs.add(command.id);
+        self.worker.runs.keys.add(counted);
+        if alone {
+            self.finish_runs();
+        }
+        if let Err(error) = &outcome {
+            let mut counters = self.worker.counters.lock();
+            counters.count_error(error.code());
+            if let Some(of_command) = counters.commands.get_mut(usize::from(command.id)) {
+                of_command.failed += 1;
+            }
+        }
+        outcome
+    }
+
+    #[cold]
+    fn count_rejected(&mut self, command: Option<&'static Registered>, error: &CommandError) {
+        let mut counters = self.worker.counters.lock();
+        counters.count_error(error.code());
+        if let Some(of_command) =
+            command.and_then(|command| counters.commands.get_mut(usize::from(command.id)))
+        {
+            of_command.rejected += 1;
+        }
+    }
+
+    /// Writes down the runs so far and starts the clock again.
+    fn finish_runs(&mut self) {
+        let now = Instant::now();
+        let elapsed: Duration = now - self.started;
+        self.started = now;
+        if !self.worker.runs.is_empty() {
+            self.worker.runs.record(elapsed, &mut self.worker.counters.lock());
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.finish_runs();
+    }
+}
+
+/// The command that a request may run, or why it may not.
+#[cold]
+fn admit(
+    session: &Session,
+    arguments: &Arguments<'_>,
+    command: Option<&'static Registered>,
+) -> Result<&'static Registered, CommandError> {
+    let command = command.ok_or_else(|| unknown_command(arguments))?;
+    if !command.row.accepts(arguments.len()) {
+        return Err(CommandError::wrong_arity(&command.full_name));
+    }
+    if !session.authenticated && !command.row.flags.contains(Flags::NO_AUTH) {
+        return Err(CommandError::fixed("NOAUTH Authentication required."));
+    }
+    Ok(command)
+}
+
+fn unknown_command(arguments: &Arguments<'_>) -> CommandError {
+    /// How much of the request the error repeats.
+    const SHOWN_BYTES_MAX: usize = 128;
+    let shown = |argument: &[u8], room: usize| {
+        String::from_utf8_lossy(&argument[..argument.len().min(room)]).into_owned()
+    };
+    let mut list = String::new();
+    for argument in arguments.from(1) {
+        if list.len() >= SHOWN_BYTES_MAX {
+            break;
+        }
+        let room = SHOWN_BYTES_MAX - list.len();
+        list.push_str(&format!("'{}' ", shown(argument, room)));
+    }
+    let name = shown(arguments.get(0).unwrap_or_default(), SHOWN_BYTES_MAX);
+    CommandError::new(format!("ERR unknown command '{name}', with args beginning with: {list}"))
+}
+
+/// The error for a container's subcommand that does not exist.
+pub(crate) fn unknown_subcommand(call: &mut Call<'_>) -> Outcome {
+    let name = String::from_utf8_lossy(call.arguments.get(1).unwrap_or_default()).into_owned();
+    let container = call.command.row.name;
+    Err(CommandError::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP.")))
+}

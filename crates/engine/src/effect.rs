@@ -1,0 +1,56 @@
+//! The only way in which a write leaves the engine.
+//!
+//! Every change of the keyspace makes one effect, appended while its shards are locked, so that whoever
+//! reads the log (the append-only file, replicas, notifications, invalidations) sees an order that agrees
+//! with execution. Effects are physical: applying them again to the state before gives the state after,
+//! whatever the time or the random numbers were. Without a log an effect costs one branch.
+
+use nuthatch_collections::entry::RecordRef;
+
+/// One change of one key, or of a whole database.
+#[derive(Debug, Clone, Copy)]
+pub struct Effect<'a> {
+    /// The database's number, as clients know it.
+    pub database: u32,
+    /// The key that changed; empty for changes of a whole database.
+    pub key: &'a [u8],
+    /// The name of the event, as keyspace notifications give it: `set`, `expire`, `del`, …
+    pub event: &'static str,
+    /// What became of it.
+    pub change: Change<'a>,
+}
+
+/// What a write did.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// The key now holds this record, deadline included.
+    Put(RecordRef<'a>),
+    /// These bytes of the string were written at this offset; a gap before it was filled with zeros.
+    Splice {
+        /// In bytes from the start of the string.
+        offset: usize,
+        /// What stands there now.
+        bytes: &'a [u8],
+    },
+    /// The deadline is now this, in milliseconds since 1970, or none.
+    Deadline(Option<u64>),
+    /// The key is gone.
+    Remove,
+    /// The key is now under this name, in this database; what was there is gone.
+    Rename {
+        /// The database's number.
+        database: u32,
+        /// The new name.
+        key: &'a [u8],
+    },
+    /// Every key of the database is gone.
+    Flush,
+    /// The database and this one have exchanged their contents.
+    Swap(u32),
+}
+
+/// Takes effects in the order of execution. Called with shards locked: it must not block or lock shards.
+pub trait EffectLog: Send + Sync {
+    /// Appends one effect.
+    fn append(&self, effect: &Effect<'_>);
+}

@@ -1,0 +1,109 @@
+//! What the engine asks of the process around it: configuration, the clock, the way out.
+
+use std::time::Duration;
+
+/// How SHUTDOWN is to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShutdownOptions {
+    /// Save even without save points.
+    pub save: bool,
+    /// Do not save.
+    pub no_save: bool,
+    /// Do not wait for replicas.
+    pub now: bool,
+    /// Go even if saving fails.
+    pub force: bool,
+}
+
+/// Facts about the process for INFO.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessFacts {
+    /// The process's id.
+    pub process_id: u32,
+    /// The program's path.
+    pub executable: String,
+    /// The configuration file's path, or nothing.
+    pub config_file: String,
+    /// The TCP port.
+    pub tcp_port: u16,
+    /// `systemd`, `upstart` or nothing.
+    pub supervised: String,
+    /// The operating system's name, release and machine.
+    pub operating_system: String,
+    /// 40 hexadecimal digits, new at every start.
+    pub run_id: String,
+    /// How many threads serve clients.
+    pub io_threads: usize,
+    /// The limit on clients.
+    pub clients_max: u64,
+    /// The wanted number of background turns per second: `hz`.
+    pub hz: u64,
+    /// When the server started, in milliseconds since 1970.
+    pub started_ms: u64,
+    /// Memory figures in bytes.
+    pub memory: MemoryFacts,
+    /// Processor time of the process in user mode, in seconds.
+    pub cpu_user: f64,
+    /// Processor time of the process in the kernel, in seconds.
+    pub cpu_system: f64,
+}
+
+/// Memory figures, in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MemoryFacts {
+    /// Given out by the allocator.
+    pub allocated: u64,
+    /// In pages that hold allocations.
+    pub active: u64,
+    /// Mapped by the allocator and present.
+    pub resident: u64,
+    /// The process's resident set.
+    pub process_resident: u64,
+    /// The highest `allocated` that was seen.
+    pub allocated_peak: u64,
+    /// `allocated` when the server had started.
+    pub allocated_at_start: u64,
+    /// The machine's memory.
+    pub system: u64,
+    /// `maxmemory`.
+    pub limit: u64,
+}
+
+/// The process around the engine.
+pub trait Host: Send + Sync {
+    /// The wall clock in microseconds since 1970.
+    fn now_us(&self) -> u64;
+
+    /// Names and values of the directives that match any of the patterns.
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)>;
+
+    /// Sets all of the directives or none of them, for a client that is on this machine (`local`) or not.
+    ///
+    /// # Errors
+    /// The text of the error reply, without its code.
+    fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), String>;
+
+    /// Writes the configuration in force back to its file.
+    ///
+    /// # Errors
+    /// The text of the error reply, without its code.
+    fn config_rewrite(&self) -> Result<(), String>;
+
+    /// Starts the end of the process.
+    ///
+    /// # Errors
+    /// The text of the error reply, without its code.
+    fn shut_down(&self, options: ShutdownOptions) -> Result<(), String>;
+
+    /// Facts about the process.
+    fn facts(&self) -> ProcessFacts;
+
+    /// Stops the calling thread for a while: DEBUG SLEEP.
+    fn sleep(&self, duration: Duration);
+
+    /// Gives memory back to the operating system: MEMORY PURGE.
+    fn purge_memory(&self);
+
+    /// The allocator's own report: MEMORY MALLOC-STATS.
+    fn allocator_report(&self) -> String;
+}

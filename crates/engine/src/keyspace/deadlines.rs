@@ -1,0 +1,154 @@
+//! Deadlines of keys: set, cleared, and met.
+//!
+//! Each database's part in a shard has an index by deadline. Its items name a fragment of a key's hash,
+//! not the key, and are never looked for: when the time of an item comes, the entries with that fragment
+//! are looked at. An entry with a deadline always has an item at that deadline, or carries a mark and has
+//! an item at an earlier time; so a deadline that moves further away, the usual case, costs nothing, and
+//! the item is filed again when its time comes. Items whose key went away are dropped then too, or by a
+//! sweep when they become more than the living.
+
+use std::ops::Range;
+
+use super::locked::{Keys, is_live};
+use super::{Database, Key, Keyspace, ShardState};
+use crate::effect::{Change, Effect};
+
+/// Items looked at between two looks at the clock.
+const STEP: usize = 64;
+
+/// A sweep starts when this many items, and more than twice the living, are in the index.
+const SWEEP_ITEMS_MIN: usize = 65_536;
+
+pub(super) fn fragment(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+impl Keys<'_> {
+    /// Brings the index up to date after a record's deadline went from `before` to `after`.
+    pub(super) fn index_deadline(&mut self, key: &Key<'_>, before: Option<u64>, after: Option<u64>) {
+        let now_ms = self.now_ms;
+        let database = self.database(key);
+        database.with_deadline += usize::from(after.is_some());
+        database.with_deadline -= usize::from(before.is_some());
+        let Some(deadline) = after else { return };
+        let has_item_before = before.is_some_and(|before| before <= deadline);
+        if before == after {
+            return;
+        }
+        if let Some(mut slot) = database.table.find_mut(key.hash, key.bytes) {
+            slot.get_mut().set_mark(has_item_before);
+        }
+        if !has_item_before {
+            database.deadlines.insert(fragment(key.hash), deadline, now_ms);
+        }
+    }
+
+    /// The deadline of a key: `None` if there is no such key, `Some(None)` if it has no deadline.
+    pub fn deadline(&mut self, key: &Key<'_>) -> Option<Option<u64>> {
+        self.peek(key).map(|record| record.stamp())
+    }
+
+    /// Gives a key another deadline or none. Says whether there is such a key.
+    pub fn set_deadline(&mut self, key: &Key<'_>, deadline: Option<u64>, event: &'static str) -> bool {
+        let now_ms = self.now_ms;
+        let Some(mut slot) = self.database(key).table.find_mut(key.hash, key.bytes) else { return false };
+        if !is_live(slot.get(), now_ms) {
+            return false;
+        }
+        let before = slot.get().stamp();
+        match deadline {
+            Some(deadline) if slot.get_mut().set_stamp(deadline) => {}
+            _ => slot.with_stamp(deadline),
+        }
+        self.index_deadline(key, before, deadline);
+        self.append_effect(key, event, Change::Deadline(deadline));
+        true
+    }
+
+    /// Removes the key if its deadline has passed but the index has not come to it yet.
+    pub(super) fn remove_if_expired(&mut self, key: &Key<'_>) {
+        let now_ms = self.now_ms;
+        let database = self.database(key);
+        if database.with_deadline > 0
+            && database.table.find(key.hash, key.bytes).is_some_and(|record| !is_live(record, now_ms))
+        {
+            self.remove(key, "expired");
+        }
+    }
+}
+
+/// What one step of expiry did.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct ExpiryProgress {
+    /// Keys removed.
+    pub expired: u64,
+    /// Whether more is due already.
+    pub more_due: bool,
+}
+
+impl Keyspace {
+    /// Removes a bounded number of keys of one shard whose deadlines have passed at `now_ms`.
+    pub fn expire_step(&self, shard: usize, now_ms: u64) -> ExpiryProgress {
+        let mut progress = ExpiryProgress::default();
+        let mut state = self.lock(shard);
+        for number in 0..self.databases() {
+            let place = self.place(number);
+            if state.databases[place].deadlines.len() > 0 {
+                self.expire_in(&mut state, number, place, now_ms, &mut progress);
+            }
+        }
+        progress
+    }
+
+    fn expire_in(
+        &self,
+        state: &mut ShardState,
+        number: u32,
+        place: usize,
+        now_ms: u64,
+        progress: &mut ExpiryProgress,
+    ) {
+        let ShardState { databases, changes, .. } = state;
+        let Database { table, deadlines, with_deadline } = &mut databases[place];
+        let mut again: Vec<(u32, u64)> = Vec::new();
+        let step = deadlines.advance(now_ms, STEP, &mut |item: u32, covered: Range<u64>| {
+            table.visit_fragment(item, &mut |mut slot| {
+                let Some(deadline) = slot.get().stamp() else { return };
+                if deadline <= now_ms {
+                    let entry = slot.remove();
+                    *with_deadline -= 1;
+                    *changes += 1;
+                    progress.expired += 1;
+                    if let Some(log) = &self.log {
+                        log.append(&Effect {
+                            database: number,
+                            key: entry.as_ref().key(),
+                            event: "expired",
+                            change: Change::Remove,
+                        });
+                    }
+                    self.discard(entry);
+                } else if covered.contains(&deadline) || (slot.get().mark() && deadline >= covered.end) {
+                    slot.get_mut().set_mark(false);
+                    again.push((item, deadline));
+                }
+            });
+        });
+        for (item, deadline) in again {
+            deadlines.insert(item, deadline, now_ms);
+        }
+        progress.more_due |= step.more_due;
+        let live = *with_deadline;
+        if deadlines.len() > SWEEP_ITEMS_MIN.max(2 * live) {
+            deadlines.sweep(STEP, &mut |item, covered| {
+                let mut needed = false;
+                table.visit_fragment(item, &mut |slot| {
+                    needed |= slot.get().stamp().is_some_and(|deadline| {
+                        covered.contains(&deadline) || (slot.get().mark() && deadline >= covered.end)
+                    });
+                });
+                needed
+            });
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The shards that the running command holds, and through them its keys.
+//!
+//! A handler reaches the keyspace only through [`Keys`], and there only the shards that the dispatcher has
+//! locked by the command's key specification: a wrong specification panics instead of racing.
+
+use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
+use parking_lot::MutexGuard;
+
+use super::{Garbage, Key, Keyspace, ShardState};
+use crate::access::AccessPolicy;
+use crate::effect::{Change, Effect};
+use crate::error::CommandError;
+use crate::value::string::StringRef;
+
+/// Locks on shards, always taken in ascending order.
+pub enum Guards<'k> {
+    /// None: the command touches no keys, or visits shards one after another by itself.
+    None,
+    /// The shard of the only key.
+    One(usize, MutexGuard<'k, ShardState>),
+    /// Several shards, ascending.
+    Many(Vec<(usize, MutexGuard<'k, ShardState>)>),
+}
+
+impl Keyspace {
+    /// Locks the shard of one key.
+    #[inline]
+    pub fn lock_one(&self, hash: u64) -> Guards<'_> {
+        let shard = self.shard_of(hash);
+        Guards::One(shard, self.lock(shard))
+    }
+
+    /// Locks the shards of several keys.
+    pub fn lock_many(&self, hashes: impl Iterator<Item = u64>) -> Guards<'_> {
+        let mut shards: Vec<usize> = hashes.map(|hash| self.shard_of(hash)).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        self.lock_ascending(shards.into_iter())
+    }
+
+    /// Locks every shard.
+    pub fn lock_all(&self) -> Guards<'_> {
+        self.lock_ascending(0..self.shards.len())
+    }
+
+    fn lock_ascending(&self, shards: impl Iterator<Item = usize>) -> Guards<'_> {
+        let mut guards: Vec<(usize, MutexGuard<'_, ShardState>)> = Vec::new();
+        for shard in shards {
+            debug_assert!(guards.last().is_none_or(|(last, _)| *last < shard), "shards are locked ascending");
+            guards.push((shard, self.lock(shard)));
+        }
+        Guards::Many(guards)
+    }
+}
+
+/// How often keys were looked up and found, and what expired: the running command's share of INFO stats.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct KeyCounters {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys removed because their deadline had passed.
+    pub expired: u64,
+}
+
+impl KeyCounters {
+    /// Adds another share.
+    #[inline]
+    pub fn add(&mut self, other: Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired += other.expired;
+    }
+}
+
+/// The keys of the running command.
+pub struct Keys<'k> {
+    pub(super) keyspace: &'k Keyspace,
+    pub(super) guards: Guards<'k>,
+    /// The time of the command in milliseconds since 1970: the same for all that it does.
+    pub now_ms: u64,
+    /// How accesses are noted.
+    pub(super) access: AccessPolicy,
+    /// What was looked up.
+    pub counters: KeyCounters,
+}
+
+impl<'k> Keys<'k> {
+    /// The keys behind `guards`, as of `now_ms`.
+    #[inline]
+    pub fn new(keyspace: &'k Keyspace, guards: Guards<'k>, now_ms: u64, access: AccessPolicy) -> Self {
+        Self { keyspace, guards, now_ms, access, counters: KeyCounters::default() }
+    }
+
+    /// The keyspace, for what needs no key's lock.
+    pub fn keyspace(&self) -> &'k Keyspace {
+        self.keyspace
+    }
+
+    /// The state of the shard that `hash` falls into.
+    ///
+    /// # Panics
+    /// If the command's row does not name the key: the row is wrong.
+    #[inline]
+    pub(super) fn shard(&mut self, hash: u64) -> &mut ShardState {
+        let shard = self.keyspace.shard_of(hash);
+        match &mut self.guards {
+            Guards::One(held, state) if *held == shard => state,
+            Guards::Many(held) => match held.binary_search_by_key(&shard, |(index, _)| *index) {
+                Ok(at) => &mut held[at].1,
+                Err(_) => undeclared_key(),
+            },
+            _ => undeclared_key(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn database(&mut self, key: &Key<'_>) -> &mut super::Database {
+        let place = self.keyspace.place(key.database);
+        &mut self.shard(key.hash).databases[place]
+    }
+
+    /// Every shard, for commands that hold them all.
+    pub(super) fn all_shards(&mut self) -> impl Iterator<Item = &mut ShardState> {
+        match &mut self.guards {
+            Guards::Many(held) if held.len() == self.keyspace.shards.len() => {
+                held.iter_mut().map(|(_, state)| &mut **state)
+            }
+            _ => undeclared_key(),
+        }
+    }
+
+    /// Looks a key up for a command that reads its value: counts a hit or a miss and notes the access.
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>) -> Option<RecordRef<'_>> {
+        let (now_ms, access) = (self.now_ms, self.access);
+        let place = self.keyspace.place(key.database);
+        let shard = self.keyspace.shard_of(key.hash);
+        let state = match &mut self.guards {
+            Guards::One(held, state) if *held == shard => &mut **state,
+            Guards::Many(held) => match held.binary_search_by_key(&shard, |(index, _)| *index) {
+                Ok(at) => &mut *held[at].1,
+                Err(_) => undeclared_key(),
+            },
+            _ => undeclared_key(),
+        };
+        match state.databases[place].table.find_mut(key.hash, key.bytes) {
+            Some(mut slot) if is_live(slot.get(), now_ms) => {
+                self.counters.hits += 1;
+                access.touch(&mut slot.get_mut());
+                Some(slot.into_ref())
+            }
+            _ => {
+                self.counters.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// Looks a key up without a trace: neither counted nor noted as an access.
+    pub fn peek(&mut self, key: &Key<'_>) -> Option<RecordRef<'_>> {
+        let now_ms = self.now_ms;
+        self.database(key).table.find(key.hash, key.bytes).filter(|record| is_live(*record, now_ms))
+    }
+
+    /// Whether the key exists.
+    pub fn contains(&mut self, key: &Key<'_>) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// Notes an access as a read does, without looking at the value. Says whether the key exists.
+    pub fn touch(&mut self, key: &Key<'_>) -> bool {
+        self.read(key).is_some()
+    }
+
+    /// Reads a string.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn read_string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
+        Ok(self.read(key).map(StringRef::of))
+    }
+
+    /// Looks at a string that is about to be changed: not counted as a read.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    pub fn peek_string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
+        Ok(self.peek(key).map(StringRef::of))
+    }
+
+    /// Tells the log about a change and counts it.
+    #[inline]
+    pub(super) fn append_effect(&mut self, key: &Key<'_>, event: &'static str, change: Change<'_>) {
+        self.shard(key.hash).changes += 1;
+        if let Some(log) = &self.keyspace.log {
+            log.append(&Effect { database: key.database, key: key.bytes, event, change });
+        }
+    }
+
+    /// As [`Self::append_effect`] for a change that is the record as it now stands.
+    #[inline]
+    pub(super) fn append_put(&mut self, key: &Key<'_>, event: &'static str) {
+        self.shard(key.hash).changes += 1;
+        let keyspace = self.keyspace;
+        if let Some(log) = &keyspace.log
+            && let Some(record) = self.database(key).table.find(key.hash, key.bytes)
+        {
+            let change = Change::Put(record);
+            log.append(&Effect { database: key.database, key: key.bytes, event, change });
+        }
+    }
+
+    /// Releases an entry, elsewhere if it is big.
+    #[inline]
+    pub(super) fn discard(&self, entry: Entry) {
+        self.keyspace.discard(entry);
+    }
+
+    /// Removes a key. Says whether there was one.
+    pub fn remove(&mut self, key: &Key<'_>, event: &'static str) -> bool {
+        let now_ms = self.now_ms;
+        match self.extract(key) {
+            Some(entry) => {
+                let live = is_live(entry.as_ref(), now_ms);
+                let event = if live { event } else { "expired" };
+                self.counters.expired += u64::from(!live);
+                self.append_effect(key, event, Change::Remove);
+                self.discard(entry);
+                live
+            }
+            None => false,
+        }
+    }
+
+    /// Takes an entry out of its table, expired or not, without an effect.
+    pub(super) fn extract(&mut self, key: &Key<'_>) -> Option<Entry> {
+        let database = self.database(key);
+        let entry = database.table.remove(key.hash, key.bytes)?;
+        database.with_deadline -= usize::from(entry.as_ref().stamp().is_some());
+        Some(entry)
+    }
+}
+
+impl Keyspace {
+    /// Releases an entry, elsewhere if it is big.
+    #[inline]
+    pub(super) fn discard(&self, entry: Entry) {
+        /// Releasing less than this is quicker than handing it over.
+        const HAND_OVER_BYTES: usize = 64 * 1024;
+        if entry.as_ref().allocated_bytes() >= HAND_OVER_BYTES {
+            (self.reclaim)(Garbage::Entry(entry));
+        }
+    }
+}
+
+/// Whether the record's deadline, if any, lies ahead.
+#[inline]
+pub(super) fn is_live(record: RecordRef<'_>, now_ms: u64) -> bool {
+    record.stamp().is_none_or(|deadline| deadline > now_ms)
+}
+
+/// Sets the access field of a record that was just made or read.
+pub(super) fn note_creation(record: &mut RecordMut<'_>, access: AccessPolicy) {
+    record.set_access(access.initial());
+}
+
+#[cold]
+#[inline(never)]
+fn undeclared_key() -> ! {
+    panic!("a handler reached for a key that its command's key specification does not name");
+}

@@ -1,0 +1,240 @@
+//! The keyspace: databases striped into shards, each behind its own short lock.
+//!
+//! The lock order of the whole server: shards ascending, then (one day) waiters, subscriptions, the log.
+//! [`locked::Guards`] is the only place that locks more than one shard, and it asserts the order.
+
+pub mod deadlines;
+pub mod locked;
+mod moves;
+mod strings;
+pub mod sweep;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crossbeam_utils::CachePadded;
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
+use nuthatch_collections::deadlines::Deadlines;
+use nuthatch_collections::entry::Entry;
+use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::effect::EffectLog;
+
+/// Bits of the hash from here up choose the shard: below them the table takes its tags, above them its
+/// directory.
+const SHARD_BIT: u32 = 24;
+
+/// The most shards, so that a shard's number fits into the low bits of a SCAN cursor.
+const SHARDS_MAX: usize = 1024;
+
+/// The process's keyed hash of keys.
+///
+/// The seed comes from the operating system's random source at start and never leaves the process, and the
+/// order in which SCAN returns keys tells only a few top bits, so an attacker cannot choose keys that
+/// collide better than by chance.
+#[derive(Clone)]
+pub struct KeyHash(SeedableRandomState);
+
+impl KeyHash {
+    /// A hash keyed with `seed`.
+    pub fn new(seed: u64) -> Self {
+        static SHARED: OnceLock<SharedSeed> = OnceLock::new();
+        let shared = SHARED.get_or_init(|| SharedSeed::from_u64(seed.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15));
+        Self(SeedableRandomState::with_seed(seed, shared))
+    }
+}
+
+impl KeyHasher for KeyHash {
+    #[inline]
+    fn hash(&self, key: &[u8]) -> u64 {
+        use std::hash::{BuildHasher, Hasher};
+        let mut hasher = self.0.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+}
+
+/// A key with its hash and database: what every access to the keyspace takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    /// The key itself.
+    pub bytes: &'a [u8],
+    /// Its hash, which is the same in every database.
+    pub hash: u64,
+    /// The database's number, as clients know it.
+    pub database: u32,
+}
+
+impl<'a> Key<'a> {
+    /// The same key in another database: it lives in the same shard.
+    pub fn in_database(self, database: u32) -> Self {
+        Self { database, ..self }
+    }
+}
+
+/// One database's part in one shard.
+pub(crate) struct Database {
+    pub(crate) table: Table<KeyHash>,
+    pub(crate) deadlines: Deadlines,
+    /// How many keys have a deadline.
+    pub(crate) with_deadline: usize,
+}
+
+/// What a shard's lock protects.
+pub struct ShardState {
+    databases: Box<[Database]>,
+    /// Changes since the server started.
+    changes: u64,
+}
+
+struct Shard {
+    state: Mutex<ShardState>,
+    prefetchers: Box<[Prefetcher]>,
+}
+
+/// Memory whose release takes long enough to be kept off the data path.
+pub enum Garbage {
+    /// A big value.
+    Entry(Entry),
+    /// All keys of one database in one shard.
+    Table(Table<KeyHash>),
+}
+
+/// Releases [`Garbage`] later and elsewhere.
+pub type Reclaim = Box<dyn Fn(Garbage) + Send + Sync>;
+
+/// All databases.
+pub struct Keyspace {
+    shards: Box<[CachePadded<Shard>]>,
+    hash: KeyHash,
+    /// From the numbers that clients know to places in [`ShardState::databases`]; SWAPDB exchanges two
+    /// under all locks.
+    places: Box<[AtomicU32]>,
+    log: Option<Box<dyn EffectLog>>,
+    reclaim: Reclaim,
+}
+
+impl Keyspace {
+    /// An empty keyspace of `databases` databases for `threads` threads, hashing with `seed`.
+    pub fn new(
+        databases: u32,
+        threads: usize,
+        seed: u64,
+        log: Option<Box<dyn EffectLog>>,
+        reclaim: Reclaim,
+    ) -> Self {
+        let hash = KeyHash::new(seed);
+        let shards = (threads.saturating_mul(32)).next_power_of_two().clamp(64, SHARDS_MAX);
+        let shard = || {
+            let databases: Box<[Database]> = (0..databases)
+                .map(|_| Database {
+                    table: Table::new(hash.clone()),
+                    deadlines: Deadlines::default(),
+                    with_deadline: 0,
+                })
+                .collect();
+            let prefetchers = databases.iter().map(|database| database.table.prefetcher()).collect();
+            CachePadded::new(Shard {
+                state: Mutex::new(ShardState { databases, changes: 0 }),
+                prefetchers,
+            })
+        };
+        Self {
+            shards: (0..shards).map(|_| shard()).collect(),
+            places: (0..databases).map(AtomicU32::new).collect(),
+            hash,
+            log,
+            reclaim,
+        }
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> u32 {
+        u32::try_from(self.places.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The hash of a key.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hash.hash(key)
+    }
+
+    /// Starts to load the bucket where a key would be. Takes no lock.
+    #[inline]
+    pub fn prefetch_bucket(&self, pin: &Pin, database: u32, hash: u64) {
+        let shard = &self.shards[self.shard_of(hash)];
+        if let Some(prefetcher) = shard.prefetchers.get(self.place(database)) {
+            prefetcher.bucket(pin, hash);
+        }
+    }
+
+    /// Starts to load the record where a key is. Takes no lock; call it after the bucket has arrived.
+    #[inline]
+    pub fn prefetch_record(&self, pin: &Pin, database: u32, hash: u64) {
+        let shard = &self.shards[self.shard_of(hash)];
+        if let Some(prefetcher) = shard.prefetchers.get(self.place(database)) {
+            prefetcher.entry(pin, hash);
+        }
+    }
+
+    #[inline]
+    fn shard_of(&self, hash: u64) -> usize {
+        (hash >> SHARD_BIT) as usize & (self.shards.len() - 1)
+    }
+
+    /// Where the database `number` is kept at the moment. Only under a lock is it certain to stay so.
+    #[inline]
+    fn place(&self, number: u32) -> usize {
+        self.places.get(number as usize).map_or(0, |place| place.load(Ordering::Relaxed) as usize)
+    }
+
+    #[inline]
+    fn lock(&self, shard: usize) -> MutexGuard<'_, ShardState> {
+        self.shards[shard].state.lock()
+    }
+
+    /// How many keys a database has, those included whose deadline has passed but that are still kept.
+    pub fn len(&self, database: u32) -> usize {
+        let place = self.place(database);
+        (0..self.shards.len()).map(|shard| self.lock(shard).databases[place].table.len()).sum()
+    }
+
+    /// Changes since the server started.
+    pub fn changes(&self) -> u64 {
+        (0..self.shards.len()).map(|shard| self.lock(shard).changes).sum()
+    }
+
+    /// Figures of one database for INFO.
+    pub fn figures(&self, database: u32) -> DatabaseFigures {
+        let mut figures = DatabaseFigures::default();
+        for shard in 0..self.shards.len() {
+            let state = self.lock(shard);
+            let database = &state.databases[self.place(database)];
+            figures.keys += database.table.len();
+            figures.with_deadline += database.with_deadline;
+            figures.table_bytes += database.table.memory_bytes();
+            figures.index_bytes += database.deadlines.memory_bytes();
+        }
+        figures
+    }
+}
+
+/// Figures of one database.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct DatabaseFigures {
+    /// Keys, expired ones that are still kept included.
+    pub keys: usize,
+    /// Keys that have a deadline.
+    pub with_deadline: usize,
+    /// Memory of the hash table without its entries, in bytes.
+    pub table_bytes: usize,
+    /// Memory of the index by deadline, in bytes.
+    pub index_bytes: usize,
+}

@@ -1,0 +1,191 @@
+//! Changes of strings: set as a whole, or spliced.
+
+use std::sync::Arc;
+
+use nuthatch_collections::entry::{Entry, INLINE_MAX, NewPayload, Payload, RecordMut};
+
+use super::Key;
+use super::locked::{Keys, is_live, note_creation};
+use crate::effect::Change;
+use crate::value::{Kind, string};
+
+/// What becomes of a key's deadline when its value is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewDeadline {
+    /// It stays as it is.
+    Keep,
+    /// There is none any more.
+    Clear,
+    /// It is this, in milliseconds since 1970.
+    At(u64),
+}
+
+impl Keys<'_> {
+    /// Sets a key to a string, in the encoding that suits it.
+    #[inline]
+    pub fn set_string(&mut self, key: &Key<'_>, value: &[u8], deadline: NewDeadline, event: &'static str) {
+        let (kind, payload) = string::encode(value);
+        self.set_payload(key, kind, payload, deadline, event);
+    }
+
+    /// Sets a key to a string that counts as text even if it spells a number.
+    pub fn set_raw_string(&mut self, key: &Key<'_>, value: &[u8], deadline: NewDeadline, event: &'static str) {
+        let (kind, payload) = string::encode_raw(value);
+        self.set_payload(key, kind, payload, deadline, event);
+    }
+
+    /// Sets a key to a number.
+    pub fn set_integer(&mut self, key: &Key<'_>, value: i64, deadline: NewDeadline, event: &'static str) {
+        self.set_payload(key, Kind::StringInteger, NewPayload::Int(value), deadline, event);
+    }
+
+    fn set_payload(
+        &mut self,
+        key: &Key<'_>,
+        kind: Kind,
+        payload: NewPayload<'_>,
+        deadline: NewDeadline,
+        event: &'static str,
+    ) {
+        let (now_ms, access) = (self.now_ms, self.access);
+        let database = self.database(key);
+        let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
+            Some(mut slot) => {
+                let before = slot.get().stamp();
+                let after = match deadline {
+                    NewDeadline::Keep => before.filter(|deadline| *deadline > now_ms),
+                    NewDeadline::Clear => None,
+                    NewDeadline::At(deadline) => Some(deadline),
+                };
+                let in_place =
+                    before.is_some() == after.is_some() && slot.get_mut().overwrite(kind as u8, &payload);
+                let mut replaced = None;
+                if in_place {
+                    if let Some(deadline) = after {
+                        slot.get_mut().set_stamp(deadline);
+                    }
+                    access.touch(&mut slot.get_mut());
+                } else {
+                    let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
+                    note_creation(&mut entry.as_mut(), access);
+                    entry.as_mut().set_mark(slot.get().mark());
+                    replaced = Some(slot.replace(entry));
+                }
+                (before, after, replaced)
+            }
+            None => {
+                let after = match deadline {
+                    NewDeadline::Keep | NewDeadline::Clear => None,
+                    NewDeadline::At(deadline) => Some(deadline),
+                };
+                let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
+                note_creation(&mut entry.as_mut(), access);
+                database.table.insert(key.hash, entry);
+                (None, after, None)
+            }
+        };
+        if before.is_some() || after.is_some() {
+            self.index_deadline(key, before, after);
+        }
+        self.append_put(key, event);
+        if let Some(entry) = replaced {
+            self.discard(entry);
+        }
+    }
+
+    /// Replaces the number in a record that is known to hold one, in place; other records are set anew.
+    pub fn update_integer(&mut self, key: &Key<'_>, value: i64, event: &'static str) {
+        let now_ms = self.now_ms;
+        let access = self.access;
+        let in_place = match self.database(key).table.find_mut(key.hash, key.bytes) {
+            Some(mut slot) if is_live(slot.get(), now_ms) => {
+                access.touch(&mut slot.get_mut());
+                slot.get_mut().overwrite(Kind::StringInteger as u8, &NewPayload::Int(value))
+            }
+            _ => false,
+        };
+        if in_place {
+            self.append_put(key, event);
+        } else {
+            self.set_integer(key, value, NewDeadline::Keep, event);
+        }
+    }
+
+    /// Writes `bytes` into the string at `offset`, filling a gap with zeros and making the key if there is
+    /// none; the deadline stays. Returns the string's length. The caller has checked the length's limit.
+    pub fn splice(&mut self, key: &Key<'_>, offset: usize, bytes: &[u8], event: &'static str) -> usize {
+        self.remove_if_expired(key);
+        let access = self.access;
+        let database = self.database(key);
+        let (length, replaced) = match database.table.find_mut(key.hash, key.bytes) {
+            None => {
+                let mut text = vec![0; offset];
+                text.extend_from_slice(bytes);
+                let payload = payload_of(text.as_slice());
+                let mut entry = Entry::new(key.bytes, Kind::StringRaw as u8, None, payload);
+                note_creation(&mut entry.as_mut(), access);
+                database.table.insert(key.hash, entry);
+                (text.len(), None)
+            }
+            Some(mut slot) => {
+                access.touch(&mut slot.get_mut());
+                match splice_in_place(&mut slot.get_mut(), offset, bytes) {
+                    Some(length) => (length, None),
+                    None => {
+                        let text = spliced(slot.get().payload(), offset, bytes);
+                        let length = text.len();
+                        let entry = slot.with_payload(Kind::StringRaw as u8, payload_of(&text));
+                        (length, Some(entry))
+                    }
+                }
+            }
+        };
+        if let Some(entry) = replaced {
+            self.discard(entry);
+        }
+        self.append_effect(key, event, Change::Splice { offset, bytes });
+        length
+    }
+}
+
+/// Texts that fit stay in the record.
+fn payload_of(text: &[u8]) -> NewPayload<'_> {
+    if text.len() <= INLINE_MAX {
+        NewPayload::Inline(text)
+    } else {
+        NewPayload::Shared(Arc::new(text.to_vec()))
+    }
+}
+
+/// Splices without a new allocation of the record, if that can be.
+fn splice_in_place(record: &mut RecordMut<'_>, offset: usize, bytes: &[u8]) -> Option<usize> {
+    let end = offset + bytes.len();
+    let length = if let Some(text) = record.inline_mut() {
+        text.get_mut(offset..end)?.copy_from_slice(bytes);
+        text.len()
+    } else {
+        // Copies the text only if an output buffer still refers to it.
+        let text = Arc::make_mut(record.shared_mut()?);
+        if text.len() < end {
+            text.resize(end, 0);
+        }
+        text[offset..end].copy_from_slice(bytes);
+        text.len()
+    };
+    record.set_kind(Kind::StringRaw as u8);
+    Some(length)
+}
+
+fn spliced(payload: Payload<'_>, offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut text = match payload {
+        Payload::Int(number) => number.to_string().into_bytes(),
+        Payload::Inline(text) => text.to_vec(),
+        Payload::Shared(text) => text.to_vec(),
+    };
+    let end = offset + bytes.len();
+    if text.len() < end {
+        text.resize(end, 0);
+    }
+    text[offset..end].copy_from_slice(bytes);
+    text
+}

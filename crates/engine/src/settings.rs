@@ -1,0 +1,64 @@
+//! The directives that commands look at while they run, kept where reading them costs nothing.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use crate::access::AccessPolicy;
+
+/// The settings in force. The server writes them at start and on CONFIG SET.
+#[derive(Debug)]
+pub struct Settings {
+    /// `proto-max-bulk-len`: no string grows beyond it, in bytes.
+    pub string_bytes_max: AtomicU64,
+    /// Whether `maxmemory-policy` is one of the LFU policies.
+    pub frequency: AtomicBool,
+    /// `lfu-log-factor`.
+    pub lfu_log_factor: AtomicU32,
+    /// `lfu-decay-time`, in minutes.
+    pub lfu_decay_minutes: AtomicU32,
+    /// `requirepass`; empty when clients need none.
+    pub password: RwLock<Vec<u8>>,
+    /// `latency-tracking-info-percentiles`.
+    pub latency_percentiles: RwLock<Vec<f64>>,
+    /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
+    pub debug_commands: RwLock<LocalOnly>,
+}
+
+/// Who may use what is switched on by `yes`, `no` or `local`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalOnly {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Clients on this machine.
+    Local,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            string_bytes_max: AtomicU64::new(512 * 1024 * 1024),
+            frequency: AtomicBool::new(false),
+            lfu_log_factor: AtomicU32::new(10),
+            lfu_decay_minutes: AtomicU32::new(1),
+            password: RwLock::default(),
+            latency_percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
+            debug_commands: RwLock::new(LocalOnly::No),
+        }
+    }
+}
+
+impl Settings {
+    /// How accesses at `now_ms` are noted.
+    pub fn access_policy(&self, now_ms: u64) -> AccessPolicy {
+        AccessPolicy {
+            frequency: self.frequency.load(Ordering::Relaxed),
+            log_factor: self.lfu_log_factor.load(Ordering::Relaxed),
+            decay_minutes: self.lfu_decay_minutes.load(Ordering::Relaxed),
+            now_ms,
+            silent: false,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! One client's connection: what was read and not run, what was written and not sent.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+
+use nuthatch_engine::session::Session;
+use nuthatch_protocol::{Reply, RequestParser};
+use rustix::io::Errno;
+use rustix::net::SendFlags;
+
+use super::limits::Limits;
+
+/// Buffers of idle connections above this are given back, in bytes.
+const IDLE_BUFFER_BYTES_MAX: usize = 1024;
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) socket: OwnedFd,
+    pub(super) session: Session,
+    pub(super) parser: RequestParser,
+    /// Bytes of requests that are incomplete or held back.
+    pub(super) input: Vec<u8>,
+    /// Replies on their way.
+    pub(super) reply: Reply,
+    /// Commands are held back until then, in milliseconds since 1970.
+    pub(super) held_until: Option<u64>,
+    /// Whether the event loop waits for the socket to take more.
+    pub(super) waits_to_send: bool,
+    /// Since when more output than the soft limit is waiting, in milliseconds since 1970.
+    pub(super) over_soft_limit_since: Option<u64>,
+}
+
+/// What became of sending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Everything is out.
+    All,
+    /// The socket takes no more at the moment.
+    Part,
+    /// The peer is gone.
+    Broken,
+}
+
+impl Connection {
+    /// A new connection.
+    pub(super) fn new(socket: OwnedFd, session: Session) -> Self {
+        Self {
+            socket,
+            session,
+            parser: RequestParser::new(),
+            input: Vec::new(),
+            reply: Reply::new(),
+            held_until: None,
+            waits_to_send: false,
+            over_soft_limit_since: None,
+        }
+    }
+
+    /// Sends as much of the replies as the socket takes. Returns how many bytes went, and what is left.
+    pub(super) fn send(&mut self) -> (u64, Sent) {
+        let mut total = 0;
+        while !self.reply.is_empty() {
+            let slices = self.reply.slices();
+            let sent = match &*slices {
+                [only] => rustix::net::send(&self.socket, only, SendFlags::NOSIGNAL),
+                several => rustix::io::writev(&self.socket, several),
+            };
+            drop(slices);
+            match sent {
+                Ok(bytes) => {
+                    total += bytes as u64;
+                    self.reply.advance(bytes);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return (total, Sent::Part),
+                Err(_) => return (total, Sent::Broken),
+            }
+        }
+        (total, Sent::All)
+    }
+
+    /// Gives back what an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        if self.input.is_empty() && self.input.capacity() > IDLE_BUFFER_BYTES_MAX {
+            self.input = Vec::new();
+        }
+        if self.reply.is_empty() {
+            self.reply.shrink();
+        }
+    }
+
+    /// Shows others what this connection holds.
+    pub(super) fn publish(&self, now_ms: u64, received: u64, sent: u64, commands: u64) {
+        let record = &self.session.record;
+        let add = |counter: &std::sync::atomic::AtomicU64, amount: u64| {
+            // Only this thread writes these counters.
+            counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
+        };
+        add(&record.received, received);
+        add(&record.sent, sent);
+        add(&record.commands, commands);
+        record.active_ms.store(now_ms, Ordering::Relaxed);
+        record.query_buffer.store(self.input.len() as u64, Ordering::Relaxed);
+        record.output_buffer.store(self.reply.len() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Connection {
+    /// Whether more output is waiting than `client-output-buffer-limit` allows.
+    pub(super) fn output_verdict(&mut self, limits: &Limits, now_ms: u64) -> bool {
+        if self.reply.is_empty() {
+            self.over_soft_limit_since = None;
+            return false;
+        }
+        let waiting = self.reply.len() as u64;
+        let limit = *limits.output.read();
+        if limit.hard_bytes > 0 && waiting >= limit.hard_bytes {
+            return true;
+        }
+        if limit.soft_bytes == 0 || waiting < limit.soft_bytes {
+            self.over_soft_limit_since = None;
+            return false;
+        }
+        let since = *self.over_soft_limit_since.get_or_insert(now_ms);
+        now_ms.saturating_sub(since) >= limit.soft_seconds.saturating_mul(1000)
+    }
+}

@@ -1,0 +1,13 @@
+//! Sockets, event loops and connections.
+
+mod connection;
+mod event_loop;
+mod limits;
+mod listen;
+mod mailbox;
+mod turn;
+
+pub(crate) use event_loop::{EventLoop, Shared};
+pub(crate) use limits::{Limits, OutputLimit};
+pub(crate) use listen::{Listener, listen_tcp, listen_unix};
+pub(crate) use mailbox::ThreadMailbox;

@@ -1,0 +1,376 @@
+//! One turn of an event loop: reads every connection that is ready, runs the requests that arrived in
+//! batches, sends the replies.
+//!
+//! Batching over all ready connections is where the speed is: a batch's requests are parsed and their
+//! keys hashed first, and the buckets and records that they need are on their way from memory while other
+//! requests are prepared. Requests are read into one arena of the thread, not into buffers of the
+//! connections, so an idle connection holds no buffer and the arena stays in the processor's cache.
+
+use std::sync::atomic::Ordering;
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::arguments::Arguments;
+use nuthatch_engine::dispatch::{Batch, Next, Prepared, Worker};
+use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, Span};
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+use slab::Slab;
+
+use super::connection::{Connection, Sent};
+use super::limits::Limits;
+
+/// What one connection may bring in one turn, in bytes.
+const READ_BYTES_MAX: usize = 16 * 1024;
+
+/// The arena: room for so many connections' reads.
+const ARENA_BYTES: usize = 32 * READ_BYTES_MAX;
+
+/// Requests that are prepared together: enough to hide the memory's latency, few enough to stay in cache.
+const BATCH_REQUESTS_MAX: usize = 64;
+
+/// Requests of one connection in a batch while it has not authenticated: whether the next one may be long
+/// depends on this one.
+const BATCH_REQUESTS_UNAUTHENTICATED: usize = 1;
+
+/// Output that is sent before the turn goes on, in bytes, so that a long pipeline does not pile it up.
+const EARLY_SEND_BYTES: usize = 256 * 1024;
+
+/// Where a connection's bytes of this turn are.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// In the arena, from here to there.
+    Arena(usize, usize),
+    /// In the connection's own buffer.
+    Own,
+}
+
+/// A connection that takes part in the turn.
+#[derive(Debug)]
+struct Participant {
+    token: usize,
+    source: Source,
+    /// How much of the bytes was parsed.
+    parsed: usize,
+    /// Nothing more can be parsed from the bytes that are there.
+    exhausted: bool,
+    /// A command is held back: parsing goes on where it stands.
+    held: bool,
+    /// The peer is gone or has ended its side.
+    ended: bool,
+    error: Option<ProtocolError>,
+    received: u64,
+    sent: u64,
+    commands: u64,
+}
+
+/// A parsed request.
+#[derive(Debug, Clone, Copy)]
+struct Request {
+    /// The connection's place among the participants.
+    participant: usize,
+    /// Where the bytes begin that the spans refer to.
+    base: usize,
+    /// The first argument's place among the spans.
+    first_span: usize,
+    spans: usize,
+    prepared: Prepared,
+}
+
+/// The buffers of a thread's turns, kept from one to the next.
+#[derive(Debug)]
+pub(super) struct Turn {
+    arena: Vec<u8>,
+    used: usize,
+    participants: Vec<Participant>,
+    requests: Vec<Request>,
+    spans: Vec<Span>,
+    /// Reply buffers with memory, lent to connections for a turn.
+    spare_replies: Vec<Reply>,
+}
+
+/// What a turn leaves to the event loop.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    /// To be closed.
+    pub(super) close: Vec<(usize, Reason)>,
+    /// Whose wait for the socket to take more begins or ends.
+    pub(super) sending_changed: Vec<usize>,
+    /// Whose commands are held back.
+    pub(super) held: Vec<usize>,
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The client left, or asked for it, or sent nonsense and was told so.
+    Ended,
+    /// Its requests outgrew `client-query-buffer-limit`.
+    QueryBuffer,
+    /// Its unread replies outgrew `client-output-buffer-limit`.
+    OutputBuffer,
+}
+
+impl Turn {
+    /// Buffers for a thread.
+    pub(super) fn new() -> Self {
+        Self {
+            arena: vec![0; ARENA_BYTES],
+            used: 0,
+            participants: Vec::new(),
+            requests: Vec::with_capacity(BATCH_REQUESTS_MAX),
+            spans: Vec::with_capacity(BATCH_REQUESTS_MAX * 4),
+            spare_replies: Vec::new(),
+        }
+    }
+
+    /// Whether the arena has no room for another connection: run what is there first.
+    pub(super) fn is_full(&self) -> bool {
+        self.arena.len() - self.used < READ_BYTES_MAX
+    }
+
+    /// Reads what a connection has sent and makes it take part.
+    pub(super) fn read(&mut self, token: usize, connection: &mut Connection) {
+        let (source, outcome) = if connection.input.is_empty() {
+            let room = &mut self.arena[self.used..self.used + READ_BYTES_MAX];
+            let outcome = recv(&connection.socket, room, RecvFlags::empty()).map(|(_, bytes)| bytes);
+            let bytes = outcome.unwrap_or(0);
+            let source = Source::Arena(self.used, self.used + bytes);
+            self.used += bytes;
+            (source, outcome)
+        } else {
+            connection.input.reserve(connection.parser.missing().max(READ_BYTES_MAX));
+            let room = spare_capacity(&mut connection.input);
+            (Source::Own, recv(&connection.socket, room, RecvFlags::empty()))
+        };
+        let (received, ended) = match outcome {
+            Ok(0) => (0, true),
+            Ok(bytes) => (bytes as u64, false),
+            Err(Errno::AGAIN | Errno::INTR) => (0, false),
+            Err(_) => (0, true),
+        };
+        self.join(token, source, received, ended);
+    }
+
+    /// Makes a connection take part whose commands were held back.
+    pub(super) fn resume(&mut self, token: usize) {
+        self.join(token, Source::Own, 0, false);
+    }
+
+    fn join(&mut self, token: usize, source: Source, received: u64, ended: bool) {
+        self.participants.push(Participant {
+            token,
+            source,
+            parsed: 0,
+            exhausted: false,
+            held: false,
+            ended,
+            error: None,
+            received,
+            sent: 0,
+            commands: 0,
+        });
+    }
+
+    /// Runs all requests that the participants have brought and sends the replies.
+    pub(super) fn run(
+        &mut self,
+        engine: &Engine,
+        worker: &mut Worker,
+        limits: &Limits,
+        connections: &mut Slab<Connection>,
+        aftermath: &mut Aftermath,
+    ) {
+        if self.participants.is_empty() {
+            return;
+        }
+        self.lend_reply_buffers(connections);
+        let bulk_bytes_max = limits.bulk_bytes_max.load(Ordering::Relaxed) as usize;
+        let now_ms = loop {
+            let mut batch = engine.batch(worker);
+            self.parse(engine, &batch, bulk_bytes_max, connections);
+            let now_ms = batch.now_ms();
+            if self.requests.is_empty() {
+                break now_ms;
+            }
+            for request in &self.requests {
+                let token = self.participants[request.participant].token;
+                batch.prefetch(engine, &connections[token].session, &request.prepared);
+            }
+            self.execute(engine, &mut batch, connections);
+        };
+        self.finish(worker, limits, now_ms, connections, aftermath);
+    }
+
+    fn lend_reply_buffers(&mut self, connections: &mut Slab<Connection>) {
+        for participant in &self.participants {
+            let reply = &mut connections[participant.token].reply;
+            if reply.is_empty()
+                && let Some(mut spare) = self.spare_replies.pop()
+            {
+                spare.set_resp3(reply.resp3());
+                *reply = spare;
+            }
+        }
+    }
+
+    /// Fills the batch with requests, in the order of the participants.
+    fn parse(&mut self, engine: &Engine, batch: &Batch<'_>, bulk_bytes_max: usize, connections: &mut Slab<Connection>) {
+        let Self { arena, participants, requests, spans, .. } = self;
+        requests.clear();
+        spans.clear();
+        for (place, participant) in participants.iter_mut().enumerate() {
+            let connection = &mut connections[participant.token];
+            let Connection { parser, input, session, .. } = connection;
+            let (bytes, start) = match participant.source {
+                Source::Arena(start, end) => (&mut arena[..end], start),
+                Source::Own => (&mut input[..], 0),
+            };
+            let limits = RequestLimits { bulk_bytes_max, authenticated: session.authenticated };
+            let mut allowed =
+                if session.authenticated { BATCH_REQUESTS_MAX } else { BATCH_REQUESTS_UNAUTHENTICATED };
+            while !participant.exhausted && !participant.held && !session.closing && allowed > 0 {
+                let base = start + participant.parsed;
+                let first_span = spans.len();
+                match parser.parse(&mut bytes[base..], spans, &limits) {
+                    Ok(Some(consumed)) => {
+                        participant.parsed += consumed;
+                        let count = spans.len() - first_span;
+                        if count == 0 {
+                            continue;
+                        }
+                        let arguments = Arguments::new(&bytes[base..], &spans[first_span..]);
+                        let prepared = batch.prepare(engine, session, &arguments);
+                        requests.push(Request { participant: place, base, first_span, spans: count, prepared });
+                        allowed -= 1;
+                        if requests.len() == BATCH_REQUESTS_MAX {
+                            return;
+                        }
+                    }
+                    Ok(None) => participant.exhausted = true,
+                    Err(error) => {
+                        participant.error = Some(error);
+                        participant.exhausted = true;
+                    }
+                }
+            }
+        }
+    }
+
+    fn execute(&mut self, engine: &Engine, batch: &mut Batch<'_>, connections: &mut Slab<Connection>) {
+        let Self { arena, participants, requests, spans, .. } = self;
+        for request in requests.iter() {
+            let participant = &mut participants[request.participant];
+            let connection = &mut connections[participant.token];
+            if participant.held || connection.session.closing {
+                continue;
+            }
+            let Connection { input, session, reply, .. } = connection;
+            let (bytes, start) = match participant.source {
+                Source::Arena(start, end) => (&arena[..end], start),
+                Source::Own => (&input[..], 0),
+            };
+            let arguments = Arguments::new(
+                &bytes[request.base..],
+                &spans[request.first_span..request.first_span + request.spans],
+            );
+            match batch.run(engine, session, arguments, request.prepared, reply) {
+                Next::Continue => participant.commands += 1,
+                Next::Retry(until) => {
+                    connection.held_until = Some(until);
+                    participant.held = true;
+                    // Whatever was parsed from here on is parsed again when its time comes.
+                    participant.parsed = request.base - start;
+                    participant.error = None;
+                    continue;
+                }
+            }
+            if reply.len() >= EARLY_SEND_BYTES {
+                let (sent, outcome) = connection.send();
+                participant.sent += sent;
+                if outcome == Sent::Broken {
+                    participant.ended = true;
+                    connection.session.closing = true;
+                }
+            }
+        }
+    }
+
+    /// Keeps what was not parsed, answers protocol errors, sends the replies, enforces limits.
+    fn finish(
+        &mut self,
+        worker: &Worker,
+        limits: &Limits,
+        now_ms: u64,
+        connections: &mut Slab<Connection>,
+        aftermath: &mut Aftermath,
+    ) {
+        let (mut received, mut sent, mut reads, mut writes) = (0, 0, 0, 0);
+        for mut participant in self.participants.drain(..) {
+            let token = participant.token;
+            let connection = &mut connections[token];
+            match participant.source {
+                Source::Arena(start, end) if start + participant.parsed < end => {
+                    connection.input.extend_from_slice(&self.arena[start + participant.parsed..end]);
+                }
+                Source::Arena(..) => {}
+                Source::Own if participant.parsed == connection.input.len() => connection.input.clear(),
+                Source::Own => drop(connection.input.drain(..participant.parsed)),
+            }
+            if participant.held {
+                aftermath.held.push(token);
+            }
+            if let Some(error) = participant.error.take() {
+                connection.reply.error(format!("ERR {error}"));
+                connection.session.closing = true;
+            }
+            writes += u64::from(!connection.reply.is_empty());
+            let (bytes, outcome) = connection.send();
+            participant.sent += bytes;
+            received += participant.received;
+            reads += u64::from(participant.received > 0);
+            sent += participant.sent;
+            let reason = if outcome == Sent::Broken || participant.ended {
+                Some(Reason::Ended)
+            } else if connection.session.closing && outcome == Sent::All {
+                Some(Reason::Ended)
+            } else if connection.input.len() as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
+                Some(Reason::QueryBuffer)
+            } else {
+                connection.output_verdict(limits, now_ms).then_some(Reason::OutputBuffer)
+            };
+            connection.publish(now_ms, participant.received, participant.sent, participant.commands);
+            if let Some(reason) = reason {
+                aftermath.close.push((token, reason));
+                continue;
+            }
+            let waits = outcome == Sent::Part;
+            if waits != connection.waits_to_send {
+                connection.waits_to_send = waits;
+                aftermath.sending_changed.push(token);
+            }
+            if connection.reply.is_empty() {
+                self.take_back_reply_buffer(token, connections);
+            }
+            connections[token].shrink();
+        }
+        self.used = 0;
+        let mut counters = worker.counters();
+        counters.received += received;
+        counters.sent += sent;
+        counters.reads += reads;
+        counters.writes += writes;
+    }
+
+    fn take_back_reply_buffer(&mut self, token: usize, connections: &mut Slab<Connection>) {
+        /// A buffer that grew beyond this is given back to the allocator, in bytes.
+        const KEPT_BYTES_MAX: usize = 64 * 1024;
+        const KEPT_BUFFERS_MAX: usize = 64;
+        let reply = &mut connections[token].reply;
+        if self.spare_replies.len() < KEPT_BUFFERS_MAX && (1..=KEPT_BYTES_MAX).contains(&reply.memory()) {
+            let mut empty = Reply::new();
+            empty.set_resp3(reply.resp3());
+            self.spare_replies.push(std::mem::replace(reply, empty));
+        }
+    }
+}
