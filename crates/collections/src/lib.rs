@@ -1,1 +1,15 @@
-//! The data structures of Nuthatch: the only crate with unsafe code.
+//! The data structures that Nuthatch is built on, and the only crate with unsafe code.
+//!
+//! * [`entry`]: a key with its value in one allocation.
+//! * [`table`]: the hash table of entries, which grows and shrinks without a pause.
+//! * [`deadlines`]: an index of keys by deadline, at little more than four bytes each.
+//!
+//! Nothing here knows commands, clocks or the protocol.
+
+pub mod deadlines;
+pub mod entry;
+pub mod table;
+
+pub use deadlines::{Deadlines, Progress};
+pub use entry::{Entry, INLINE_MAX, NewPayload, Payload, RecordMut, RecordRef};
+pub use table::{KeyHasher, Occupied, Pin, Prefetcher, Table, pin};

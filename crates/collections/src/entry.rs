@@ -1,0 +1,226 @@
+//! A key and its value in one allocation.
+//!
+//! ```text
+//! header  8 bytes   kind, flags, key length, inline payload length, access
+//! stamp   8 bytes   only with the stamp flag
+//! length  8 bytes   only for a key of more than 255 bytes
+//! word    8 bytes   only when the payload is an integer or a shared vector
+//! key
+//! payload           only when the payload is inline
+//! ```
+//!
+//! The allocation is aligned to 16 bytes, which leaves four bits of its address to the table, and its size is
+//! rounded up to a size class of jemalloc, which costs nothing there and lets a value be overwritten in place
+//! by one of about the same size. The size is never stored: the header tells it.
+
+mod header;
+mod record;
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use header::{Header, LONG_KEY, MARK, SHARED, SHORT_KEY_MAX, STAMP, WORD};
+pub use record::{RecordMut, RecordRef};
+
+/// The longest payload that is stored in the entry's own allocation, in bytes.
+pub const INLINE_MAX: usize = 16_383;
+
+/// The alignment of every entry in bytes.
+pub(crate) const ALIGN: usize = 16;
+
+const _: () = assert!(size_of::<Arc<Vec<u8>>>() == 8 && align_of::<Arc<Vec<u8>>>() <= 8);
+const _: () = assert!(size_of::<usize>() == 8, "table and entries rely on 64-bit pointers");
+
+/// What an entry holds, borrowed from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// Bytes in the entry's own allocation.
+    Inline(&'a [u8]),
+    /// An integer.
+    Int(i64),
+    /// Bytes that others may own too, so that they can be sent without being copied.
+    Shared(&'a Arc<Vec<u8>>),
+}
+
+/// What an entry shall hold.
+#[derive(Clone, Debug)]
+pub enum NewPayload<'a> {
+    /// Bytes to copy into the entry; if they are longer than [`INLINE_MAX`], they become shared.
+    Inline(&'a [u8]),
+    /// An integer.
+    Int(i64),
+    /// Bytes that others may own too.
+    Shared(Arc<Vec<u8>>),
+}
+
+impl<'a> From<Payload<'a>> for NewPayload<'a> {
+    fn from(payload: Payload<'a>) -> NewPayload<'a> {
+        match payload {
+            Payload::Inline(bytes) => NewPayload::Inline(bytes),
+            Payload::Int(number) => NewPayload::Int(number),
+            Payload::Shared(bytes) => NewPayload::Shared(Arc::clone(bytes)),
+        }
+    }
+}
+
+/// The owner of a key and its value.
+pub struct Entry {
+    /// Points to the header of an allocation of `own_bytes()` that nobody else owns.
+    head: NonNull<u64>,
+}
+
+// SAFETY: an entry owns its parts, bytes and an Arc of a Vec, which are all Send.
+unsafe impl Send for Entry {}
+// SAFETY: through a shared reference an entry can only be read.
+unsafe impl Sync for Entry {}
+
+impl Entry {
+    /// Makes an entry with access 0 and no mark.
+    pub fn new(key: &[u8], kind: u8, stamp: Option<u64>, payload: NewPayload<'_>) -> Entry {
+        Entry::build(key, kind, stamp, payload, 0, 0)
+    }
+
+    /// A copy of `record` with the parts given instead of its own.
+    pub(crate) fn rebuild(
+        record: RecordRef<'_>,
+        key: &[u8],
+        kind: u8,
+        stamp: Option<u64>,
+        payload: NewPayload<'_>,
+    ) -> Entry {
+        let header = record.header();
+        Entry::build(key, kind, stamp, payload, header.flags() & MARK, header.access())
+    }
+
+    fn build(
+        key: &[u8],
+        kind: u8,
+        stamp: Option<u64>,
+        payload: NewPayload<'_>,
+        mark: u8,
+        access: u32,
+    ) -> Entry {
+        let payload = match payload {
+            NewPayload::Inline(bytes) if bytes.len() > INLINE_MAX => {
+                NewPayload::Shared(Arc::new(bytes.to_vec()))
+            }
+            other => other,
+        };
+        let (form, inline) = match &payload {
+            NewPayload::Inline(bytes) => (0, *bytes),
+            NewPayload::Int(_) => (WORD, &[][..]),
+            NewPayload::Shared(_) => (WORD | SHARED, &[][..]),
+        };
+        let is_long = key.len() > SHORT_KEY_MAX;
+        let flags =
+            form | mark | if stamp.is_some() { STAMP } else { 0 } | if is_long { LONG_KEY } else { 0 };
+        let key_len = if is_long { 0 } else { key.len() as u8 };
+        let header = Header::new(kind, flags, key_len, inline.len() as u16, access);
+        let key_offset = header.key_offset();
+        let layout = layout(size_class(key_offset + key.len() + inline.len()));
+        // SAFETY: the layout has at least the header's eight bytes, and all that is written lies within it:
+        // the words that the flags announce, the key behind them and the inline payload behind that.
+        let head = unsafe {
+            let Some(head) = NonNull::new(alloc(layout).cast::<u64>()) else { handle_alloc_error(layout) };
+            head.write(header.0);
+            if let Some(stamp) = stamp {
+                head.add(1).write(stamp);
+            }
+            if is_long {
+                head.add(header.long_key_word()).write(key.len() as u64);
+            }
+            let word = head.add(header.payload_word());
+            match payload {
+                NewPayload::Inline(_) => {}
+                NewPayload::Int(number) => word.write(number as u64),
+                NewPayload::Shared(bytes) => word.cast::<Arc<Vec<u8>>>().write(bytes),
+            }
+            let bytes = head.cast::<u8>().add(key_offset).as_ptr();
+            bytes.copy_from_nonoverlapping(key.as_ptr(), key.len());
+            bytes.add(key.len()).copy_from_nonoverlapping(inline.as_ptr(), inline.len());
+            head
+        };
+        Entry { head }
+    }
+
+    /// Gives the pointer away; [`from_raw`](Self::from_raw) takes it back.
+    #[inline]
+    pub(crate) fn into_raw(self) -> NonNull<u64> {
+        let head = self.head;
+        std::mem::forget(self);
+        head
+    }
+
+    /// The pointer, still owned.
+    pub(crate) fn head(&self) -> NonNull<u64> {
+        self.head
+    }
+
+    /// # Safety
+    /// `head` came from [`into_raw`](Self::into_raw) and nobody else makes an owner of it.
+    #[inline]
+    pub(crate) unsafe fn from_raw(head: NonNull<u64>) -> Entry {
+        Entry { head }
+    }
+
+    /// The shared view.
+    #[inline]
+    pub fn as_ref(&self) -> RecordRef<'_> {
+        // SAFETY: the entry lives and does not change while it is borrowed.
+        unsafe { RecordRef::new(self.head) }
+    }
+
+    /// The exclusive view.
+    #[inline]
+    pub fn as_mut(&mut self) -> RecordMut<'_> {
+        // SAFETY: the entry is borrowed exclusively.
+        unsafe { RecordMut::new(self.head) }
+    }
+
+    /// The same entry under another key.
+    #[must_use]
+    pub fn with_key(self, key: &[u8]) -> Entry {
+        self.duplicate(key)
+    }
+
+    /// A copy under `key`: kind, stamp, payload, access and mark are the same, and a shared payload gets one
+    /// more owner.
+    #[must_use]
+    pub fn duplicate(&self, key: &[u8]) -> Entry {
+        let record = self.as_ref();
+        Entry::rebuild(record, key, record.kind(), record.stamp(), record.payload().into())
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let layout = layout(self.as_ref().own_bytes());
+        let mut record = self.as_mut();
+        if let Some(shared) = record.shared_mut() {
+            // SAFETY: the entry owns the Arc and ends here, so that nobody sees it afterwards.
+            unsafe { std::ptr::drop_in_place(shared) }
+        }
+        // SAFETY: `build` allocated with the layout that the header tells.
+        unsafe { dealloc(self.head.as_ptr().cast(), layout) }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(formatter)
+    }
+}
+
+fn layout(size: usize) -> Layout {
+    Layout::from_size_align(size, ALIGN).expect("a key and an inline payload fit the address space")
+}
+
+/// Rounds up to a size class of jemalloc: multiples of 16 up to 128, then four classes to each doubling.
+#[inline]
+fn size_class(size: usize) -> usize {
+    let doubling = usize::BITS - size.saturating_sub(1).leading_zeros();
+    let spacing = 1 << doubling.saturating_sub(3).max(ALIGN.ilog2());
+    size.next_multiple_of(spacing)
+}

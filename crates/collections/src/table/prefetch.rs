@@ -1,0 +1,99 @@
+//! Bringing the memory of a lookup into the cache before the table's owner needs it, from any thread and without
+//! the owner's lock.
+//!
+//! A prefetcher reads the published directory and the segments behind it, all of it through atomics, and never
+//! follows a pointer to an entry. What the owner takes out of the directory is freed only when every thread that
+//! was pinned at that time has let go of its [`Pin`].
+
+use std::sync::Arc;
+
+use super::directory::Root;
+use super::segment::tag;
+
+/// As long as it lives, no memory is freed that a prefetcher could look at. Take it once per batch of commands
+/// and drop it afterwards: a thread that keeps one keeps memory from being freed.
+pub struct Pin(crossbeam_epoch::Guard);
+
+/// Takes a pin for the current thread, in about ten nanoseconds.
+pub fn pin() -> Pin {
+    Pin(crossbeam_epoch::pin())
+}
+
+impl Pin {
+    /// Runs `free` when everyone who is pinned now has let go.
+    ///
+    /// # Safety
+    /// Whoever is not pinned now cannot reach what `free` frees, and `free` may run on another thread.
+    pub(super) unsafe fn defer(&self, free: impl FnOnce()) {
+        // SAFETY: as the caller promises.
+        unsafe { self.0.defer_unchecked(free) }
+    }
+
+    /// Frees what may be freed by now.
+    pub(super) fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+/// Prefetches for one table.
+#[derive(Clone)]
+pub struct Prefetcher {
+    root: Arc<Root>,
+}
+
+impl Prefetcher {
+    pub(super) fn new(root: Arc<Root>) -> Prefetcher {
+        Prefetcher { root }
+    }
+
+    /// Asks for the home bucket of a hash.
+    #[inline]
+    pub fn bucket(&self, _: &Pin, hash: u64) {
+        let directory = self.root.load();
+        if directory.is_empty() {
+            return;
+        }
+        // SAFETY: the pin keeps the directory from being freed.
+        let located = unsafe { directory.locate(hash) };
+        // SAFETY: the pin keeps the segment from being freed.
+        let segment = unsafe { located.segment() };
+        prefetch(std::ptr::from_ref(segment.bucket(located.home(hash))).cast());
+    }
+
+    /// Asks for the first two cache lines of the entry that a hash probably leads to. Useful some time after
+    /// [`bucket`](Self::bucket), when the bucket is in the cache.
+    #[inline]
+    pub fn entry(&self, _: &Pin, hash: u64) {
+        let directory = self.root.load();
+        if directory.is_empty() {
+            return;
+        }
+        // SAFETY: the pin keeps the directory from being freed.
+        let located = unsafe { directory.locate(hash) };
+        // SAFETY: the pin keeps the segment from being freed.
+        let bucket = unsafe { located.segment() }.bucket(located.home(hash));
+        for slot in bucket.matching(tag(hash)) {
+            let address = bucket.address(slot);
+            prefetch(address);
+            prefetch(address.wrapping_add(64));
+        }
+    }
+}
+
+/// Asks the processor for the cache line at an address, which need not be valid.
+#[inline]
+pub(super) fn prefetch(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch accesses nothing, whatever the address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    let _ = address;
+}
