@@ -189,7 +189,12 @@ impl Entry {
     /// more owner.
     #[must_use]
     pub fn duplicate(&self, key: &[u8]) -> Entry {
-        let record = self.as_ref();
+        Entry::copy_of(self.as_ref(), key)
+    }
+
+    /// As [`duplicate`](Self::duplicate), of an entry that a table owns.
+    #[must_use]
+    pub fn copy_of(record: RecordRef<'_>, key: &[u8]) -> Entry {
         Entry::rebuild(record, key, record.kind(), record.stamp(), record.payload().into())
     }
 }

@@ -51,7 +51,6 @@ impl Worker {
 }
 
 /// A batch of requests, prepared together so that the memory they need arrives while others are prepared.
-#[derive(Debug)]
 pub struct Batch<'w> {
     worker: &'w mut Worker,
     pin: Pin,

@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use nuthatch_collections::entry::RecordRef;
+
 use super::locked::{Keys, is_live};
 use super::{Database, Key, Keyspace, ShardState};
 use crate::effect::{Change, Effect};
@@ -77,6 +79,27 @@ impl Keys<'_> {
     }
 }
 
+/// Whether a record depends on an item that covers these deadlines.
+fn needs_item(record: RecordRef<'_>, covered: &Range<u64>) -> bool {
+    record
+        .stamp()
+        .is_some_and(|deadline| covered.contains(&deadline) || (record.mark() && deadline >= covered.end))
+}
+
+/// When an item's entries are due, if they still are to come.
+#[derive(Debug, Default)]
+struct Refiling {
+    entries: usize,
+    earliest: Option<u64>,
+}
+
+impl Refiling {
+    fn add(&mut self, deadline: u64) {
+        self.entries += 1;
+        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+    }
+}
+
 /// What one step of expiry did.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct ExpiryProgress {
@@ -110,8 +133,8 @@ impl Keyspace {
     ) {
         let ShardState { databases, changes, .. } = state;
         let Database { table, deadlines, with_deadline } = &mut databases[place];
-        let mut again: Vec<(u32, u64)> = Vec::new();
         let step = deadlines.advance(now_ms, STEP, &mut |item: u32, covered: Range<u64>| {
+            let mut next = Refiling::default();
             table.visit_fragment(item, &mut |mut slot| {
                 let Some(deadline) = slot.get().stamp() else { return };
                 if deadline <= now_ms {
@@ -128,25 +151,23 @@ impl Keyspace {
                         });
                     }
                     self.discard(entry);
-                } else if covered.contains(&deadline) || (slot.get().mark() && deadline >= covered.end) {
+                } else if needs_item(slot.get(), &covered) {
                     slot.get_mut().set_mark(false);
-                    again.push((item, deadline));
+                    next.add(deadline);
                 }
             });
+            if next.entries > 1 {
+                // Different keys with the same fragment share the item of the earliest: the others are late.
+                table.visit_fragment(item, &mut |mut slot| slot.get_mut().set_mark(true));
+            }
+            next.earliest
         });
-        for (item, deadline) in again {
-            deadlines.insert(item, deadline, now_ms);
-        }
         progress.more_due |= step.more_due;
         let live = *with_deadline;
         if deadlines.len() > SWEEP_ITEMS_MIN.max(2 * live) {
             deadlines.sweep(STEP, &mut |item, covered| {
                 let mut needed = false;
-                table.visit_fragment(item, &mut |slot| {
-                    needed |= slot.get().stamp().is_some_and(|deadline| {
-                        covered.contains(&deadline) || (slot.get().mark() && deadline >= covered.end)
-                    });
-                });
+                table.visit_fragment(item, &mut |slot| needed |= needs_item(slot.get(), &covered));
                 needed
             });
         }

@@ -31,7 +31,7 @@ impl Keys<'_> {
             .table
             .find(from.hash, from.bytes)
             .filter(|record| is_live(*record, now_ms))
-            .map(|record| record.duplicate(to.bytes))
+            .map(|record| Entry::copy_of(record, to.bytes))
         else {
             return false;
         };

@@ -62,7 +62,8 @@ impl Keys<'_> {
                 let mut replaced = None;
                 if in_place {
                     if let Some(deadline) = after {
-                        slot.get_mut().set_stamp(deadline);
+                        let had_one = slot.get_mut().set_stamp(deadline);
+                        debug_assert!(had_one, "overwritten in place only if both have a deadline");
                     }
                     access.touch(&mut slot.get_mut());
                 } else {
@@ -134,8 +135,7 @@ impl Keys<'_> {
                     None => {
                         let text = spliced(slot.get().payload(), offset, bytes);
                         let length = text.len();
-                        let entry = slot.with_payload(Kind::StringRaw as u8, payload_of(&text));
-                        (length, Some(entry))
+                        (length, slot.with_payload(Kind::StringRaw as u8, payload_of(&text)))
                     }
                 }
             }
