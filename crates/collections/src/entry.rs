@@ -185,14 +185,14 @@ impl Entry {
         self.duplicate(key)
     }
 
-    /// A copy under `key`: kind, stamp, payload, access and mark are the same, and a shared payload gets one
-    /// more owner.
+    /// A copy under `key`; see [`copy_of`](Self::copy_of).
     #[must_use]
     pub fn duplicate(&self, key: &[u8]) -> Entry {
         Entry::copy_of(self.as_ref(), key)
     }
 
-    /// As [`duplicate`](Self::duplicate), of an entry that a table owns.
+    /// A copy of a record under `key`: kind, stamp, payload, access and mark are the same, and a shared payload
+    /// gets one more owner.
     #[must_use]
     pub fn copy_of(record: RecordRef<'_>, key: &[u8]) -> Entry {
         Entry::rebuild(record, key, record.kind(), record.stamp(), record.payload().into())
