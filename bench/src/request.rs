@@ -80,7 +80,7 @@ impl Request {
     }
 
     /// Appends the request to `output`, with a number from `next_key` in each of its keys.
-    pub(crate) fn render(&self, output: &mut Vec<u8>, mut next_key: impl FnMut() -> u64) {
+    pub fn render(&self, output: &mut Vec<u8>, mut next_key: impl FnMut() -> u64) {
         let start = output.len();
         output.extend_from_slice(&self.bytes);
         for hole in &self.key_holes {
