@@ -16,3 +16,20 @@ pub(crate) fn version_line() -> String {
         "{NAME} server v={VERSION} sha=00000000:0 malloc=system bits={bits} build=0 redis={COMPATIBLE_VERSION}"
     )
 }
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+Usage: nuthatch [/path/to/redis.conf] [options] [-]
+       nuthatch - (read config from stdin)
+       nuthatch -v or --version
+       nuthatch -h or --help
+
+Examples:
+       nuthatch (run the server with default conf)
+       echo 'maxmemory 128mb' | nuthatch -
+       nuthatch /etc/redis/6379.conf
+       nuthatch --port 7777
+       nuthatch --port 7777 --replicaof 127.0.0.1 8888
+       nuthatch /etc/myredis.conf --loglevel verbose -
+       nuthatch /etc/myredis.conf --loglevel verbose
+";

@@ -46,20 +46,20 @@ pub(crate) enum ConfigError {
         /// What the system says.
         reason: String,
     },
+    /// The log file, which the server needs to say anything else, cannot be written.
+    LogFile(String),
     /// The command line is wrong.
     Arguments(String),
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = format!("\n*** FATAL CONFIG FILE ERROR ({} {}) ***\n", version::NAME, version::VERSION);
         match self {
-            Self::Line { number, text, reason } => write!(
-                f,
-                "\n*** FATAL CONFIG FILE ERROR ({} {}) ***\nReading the configuration file, at line {number}\n\
-                 >>> '{text}'\n{reason}",
-                version::NAME,
-                version::VERSION
-            ),
+            Self::Line { number, text, reason } => {
+                write!(f, "{title}Reading the configuration file, at line {number}\n>>> '{text}'\n{reason}")
+            }
+            Self::LogFile(reason) => write!(f, "{title}Can't open the log file: {reason}"),
             Self::File { path, reason } => {
                 write!(f, "Fatal error, can't open config file '{}': {reason}", path.display())
             }

@@ -3,6 +3,7 @@
 mod arguments;
 mod compound;
 mod directives;
+mod documentation;
 mod kind;
 mod load;
 mod settings;
@@ -28,8 +29,12 @@ use load::resolve_directory;
 use values::Values;
 
 pub(crate) use compound::{OutputBufferLimit, OutputBufferLimits, SavePoint};
-pub(crate) use load::{ConfigError, Declarations};
+pub(crate) use documentation::documentation;
+pub(crate) use load::{ConfigError, Declarations, system_text};
 pub(crate) use settings::{EvictionPolicy, Settings, Supervision};
+
+/// Where scripts that start a server in the background look for its process id.
+const DEFAULT_PIDFILE: &str = "/var/run/redis.pid";
 
 /// The configuration of a server. All threads share it.
 pub(crate) struct Config {
@@ -174,6 +179,27 @@ impl Config {
         }
         *values = changed;
         Ok(())
+    }
+
+    /// Lowers the number of clients to what the system allows. For the start only.
+    pub(crate) fn reduce_maxclients(&self, maxclients: u32) {
+        self.override_value("maxclients", Value::Integer(maxclients.into()));
+    }
+
+    /// Gives a server in the background the file for its process id that it has if none is configured. For the
+    /// start only.
+    pub(crate) fn set_default_pidfile(&self) {
+        if self.settings().pidfile.is_none() {
+            self.override_value("pidfile", Value::Text(DEFAULT_PIDFILE.into()));
+        }
+    }
+
+    fn override_value(&self, name: &str, value: Value) {
+        let mut values = self.lock();
+        if let Some((_, index)) = directives::find(name.as_bytes()) {
+            values.set(index, value);
+            self.publish(&values);
+        }
     }
 
     fn publish(&self, values: &Values) -> Arc<Settings> {
