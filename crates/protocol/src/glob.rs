@@ -86,3 +86,6 @@ fn match_set(set: &[u8], byte: u8, fold: impl Fn(u8) -> u8) -> Option<(bool, &[u
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

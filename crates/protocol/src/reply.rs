@@ -95,13 +95,21 @@ impl Reply {
     /// No value.
     #[inline]
     pub fn null(&mut self) {
-        self.raw(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
+        if self.resp3 {
+            self.raw(b"_\r\n");
+        } else {
+            self.raw(b"$-1\r\n");
+        }
     }
 
     /// No array.
     #[inline]
     pub fn null_array(&mut self) {
-        self.raw(if self.resp3 { b"_\r\n" } else { b"*-1\r\n" });
+        if self.resp3 {
+            self.raw(b"_\r\n");
+        } else {
+            self.raw(b"*-1\r\n");
+        }
     }
 
     /// The header of an array, which `length` replies must follow.

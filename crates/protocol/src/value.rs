@@ -218,3 +218,6 @@ fn read_bulk(
     };
     Ok(Some((end + 2, Item::Value(value))))
 }
+
+#[cfg(test)]
+mod tests;

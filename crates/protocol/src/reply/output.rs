@@ -9,6 +9,7 @@ const SENT_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes to be sent. Offsets count from the first byte that was ever written to the buffer's present memory.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Output {
     buffer: Vec<u8>,
     /// Bytes at the front of `buffer` that have been sent.
@@ -18,6 +19,7 @@ pub(super) struct Output {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 struct Shared {
     values: VecDeque<SharedValue>,
     /// Bytes of all the values that have not been sent.
@@ -27,6 +29,7 @@ struct Shared {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct SharedValue {
     /// The value stands before the byte of the buffer with this offset.
     offset: usize,
@@ -89,6 +92,17 @@ impl Output {
     /// Writes `kind`, a number and a line end.
     #[inline]
     pub(super) fn header(&mut self, kind: u8, number: i64) {
+        // Copying an array, whose length is known, takes two instructions; most numbers are short.
+        let digit = |weight: i64| b'0' + (number / weight % 10) as u8;
+        match number {
+            0..10 => self.extend(&[kind, digit(1), b'\r', b'\n']),
+            10..100 => self.extend(&[kind, digit(10), digit(1), b'\r', b'\n']),
+            100..1000 => self.extend(&[kind, digit(100), digit(10), digit(1), b'\r', b'\n']),
+            _ => self.long_header(kind, number),
+        }
+    }
+
+    fn long_header(&mut self, kind: u8, number: i64) {
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(number).as_bytes();
         self.buffer.reserve(digits.len() + 3);
@@ -100,8 +114,8 @@ impl Output {
     /// Writes a string with its length.
     #[inline]
     pub(super) fn bulk(&mut self, value: &[u8]) {
-        self.buffer.reserve(value.len() + 32);
         self.header(b'$', value.len() as i64);
+        self.buffer.reserve(value.len() + 2);
         self.buffer.extend_from_slice(value);
         self.buffer.extend_from_slice(b"\r\n");
     }

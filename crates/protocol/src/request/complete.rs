@@ -9,22 +9,35 @@ use super::Span;
 /// `arguments` as it was.
 #[inline]
 pub(super) fn parse(input: &[u8], arguments: &mut Vec<Span>) -> Option<usize> {
-    let [b'*', count @ b'1'..=b'9', b'\r', b'\n', ..] = input else { return None };
+    let [b'*', count @ b'1'..=b'9', b'\r', b'\n', bulks @ ..] = input else { return None };
     let count = usize::from(count - b'0');
-    let mut spans = [Span::default(); 9];
-    let mut position = 4;
-    for span in &mut spans[..count] {
+    let before = arguments.len();
+    arguments.reserve(count);
+    // Where an argument is depends on the length of the one before; the processor has to wait for it. To
+    // compare the most frequent header with a template lets it go on with the places that follow from that.
+    let parsed = if bulks.starts_with(b"$3\r\n") {
+        arguments.push(Span { start: 8, end: 11 });
+        parse_bulks(input, 13, count - 1, arguments)
+    } else {
+        parse_bulks(input, 4, count, arguments)
+    };
+    if parsed.is_none() {
+        arguments.truncate(before);
+    }
+    parsed
+}
+
+/// Parses `count` arguments from `position` on; returns where they end.
+#[inline(always)]
+fn parse_bulks(input: &[u8], mut position: usize, count: usize, arguments: &mut Vec<Span>) -> Option<usize> {
+    for _ in 0..count {
         let (header, length) = bulk_header(input.get(position..)?)?;
         let start = position + header;
         let end = start + length;
         position = end + 2;
-        *span = Span { start: start as u32, end: end as u32 };
+        arguments.push(Span { start: start as u32, end: end as u32 });
     }
-    if position > input.len() {
-        return None;
-    }
-    arguments.extend_from_slice(&spans[..count]);
-    Some(position)
+    (position <= input.len()).then_some(position)
 }
 
 /// Reads `$` and a length of at most four digits; the bytes that this took, and the length.
