@@ -6,7 +6,7 @@
 pub mod deadlines;
 pub mod locked;
 mod moves;
-mod strings;
+pub mod strings;
 pub mod sweep;
 
 use std::sync::OnceLock;

@@ -28,6 +28,12 @@ impl Keys<'_> {
         self.set_payload(key, kind, payload, deadline, event);
     }
 
+    /// Sets a key to a string that is kept as text even if it spells a number.
+    pub fn set_text(&mut self, key: &Key<'_>, value: &[u8], deadline: NewDeadline, event: &'static str) {
+        let (kind, payload) = string::encode_text(value);
+        self.set_payload(key, kind, payload, deadline, event);
+    }
+
     /// Sets a key to a string that counts as text even if it spells a number.
     pub fn set_raw_string(&mut self, key: &Key<'_>, value: &[u8], deadline: NewDeadline, event: &'static str) {
         let (kind, payload) = string::encode_raw(value);

@@ -84,6 +84,11 @@ pub fn encode(bytes: &[u8]) -> (Kind, NewPayload<'_>) {
     {
         return (Kind::StringInteger, NewPayload::Int(number));
     }
+    encode_text(bytes)
+}
+
+/// How a string that is set as a whole, but not to become a number, is kept.
+pub fn encode_text(bytes: &[u8]) -> (Kind, NewPayload<'_>) {
     if bytes.len() <= EMBEDDED_MAX {
         (Kind::StringEmbedded, NewPayload::Inline(bytes))
     } else {
