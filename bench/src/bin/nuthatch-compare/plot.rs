@@ -17,6 +17,16 @@ const TITLE_HEIGHT: u32 = 44;
 const NAME_WIDTH: i32 = 90;
 const FIGURE_WIDTH: i32 = 60;
 
+/// Colours that remain distinct to colour-blind readers (Okabe and Ito).
+const COLOURS: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(213, 94, 0),
+];
+
 /// One chart: a title and a value for each server.
 #[derive(Debug, Clone)]
 pub(crate) struct Panel {
@@ -49,7 +59,7 @@ fn draw_into(root: &Area<'_>, title: &str, rows: usize, panels: &[Panel]) -> Dra
 }
 
 fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
-    area.draw(&Text::new(&*panel.title, (16, 8), ("monospace", 15)))?;
+    area.draw(&Text::new(&*panel.title, (16, 8), ("sans-serif", 16)))?;
     let largest = panel.bars.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
     let full_width = PANEL_WIDTH as i32 - NAME_WIDTH - FIGURE_WIDTH;
     let label = ("sans-serif", 13).into_text_style(area);
@@ -58,7 +68,7 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> DrawResult {
         let bottom = top + BAR_HEIGHT as i32 - 8;
         let middle = i32::midpoint(top, bottom);
         let end = NAME_WIDTH + (f64::from(full_width) * value / largest) as i32;
-        let colour = Palette99::pick(number).to_rgba();
+        let colour = COLOURS[number % COLOURS.len()];
         area.draw(&Rectangle::new([(NAME_WIDTH, top), (end, bottom)], colour.filled()))?;
         let name_style = label.pos(Pos::new(HPos::Right, VPos::Center));
         area.draw(&Text::new(&**name, (NAME_WIDTH - 8, middle), name_style))?;

@@ -87,8 +87,11 @@ impl Server {
     }
 
     fn stop(&mut self) -> Result<()> {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM)?;
+        // A process that has ended and been waited for may have left its number to another one.
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let start = Instant::now();
         while self.child.try_wait()?.is_none() {
             if start.elapsed() > STOP_MAX {

@@ -28,7 +28,7 @@ const LISTENER: u64 = u64::MAX;
 #[derive(Parser, Debug)]
 #[command(version)]
 struct Options {
-    /// Port to listen on, at 127.0.0.1
+    /// Port to listen on, at 127.0.0.1; 0 takes a free one. The address is printed
     #[arg(short, long, default_value_t = 6379)]
     port: u16,
     /// Bytes of the value in replies to GET
@@ -68,6 +68,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
             .with_context(|| format!("listening on port {}", options.port))?;
         listener.set_nonblocking(true)?;
+        println!("listening on {}", listener.local_addr()?);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, epoll::EventData::new_u64(LISTENER), epoll::EventFlags::IN)?;
         let mut value = format!("${}\r\n", options.value_size).into_bytes();
