@@ -4,6 +4,7 @@
 //! [`locked::Guards`] is the only place that locks more than one shard, and it asserts the order.
 
 pub mod deadlines;
+mod inspect;
 pub mod locked;
 mod moves;
 pub mod strings;
@@ -27,7 +28,7 @@ use crate::effect::EffectLog;
 const SHARD_BIT: u32 = 24;
 
 /// The most shards, so that a shard's number fits into the low bits of a SCAN cursor.
-const SHARDS_MAX: usize = 1024;
+const SHARDS_MAX: usize = 1 << sweep::SHARD_BITS;
 
 /// The process's keyed hash of keys.
 ///
@@ -216,11 +217,7 @@ impl Keyspace {
         let mut figures = DatabaseFigures::default();
         for shard in 0..self.shards.len() {
             let state = self.lock(shard);
-            let database = &state.databases[self.place(database)];
-            figures.keys += database.table.len();
-            figures.with_deadline += database.with_deadline;
-            figures.table_bytes += database.table.memory_bytes();
-            figures.index_bytes += database.deadlines.memory_bytes();
+            figures.add(&state.databases[self.place(database)]);
         }
         figures
     }
@@ -237,4 +234,14 @@ pub struct DatabaseFigures {
     pub table_bytes: usize,
     /// Memory of the index by deadline, in bytes.
     pub index_bytes: usize,
+}
+
+impl DatabaseFigures {
+    /// Adds one shard's part of the database.
+    fn add(&mut self, part: &Database) {
+        self.keys += part.table.len();
+        self.with_deadline += part.with_deadline;
+        self.table_bytes += part.table.memory_bytes();
+        self.index_bytes += part.deadlines.memory_bytes();
+    }
 }

@@ -61,7 +61,7 @@ impl Keys<'_> {
         let mut keys = 0;
         for shard in self.all_shards() {
             let part = &mut shard.databases[place];
-            if part.table.len() == 0 {
+            if part.table.is_empty() {
                 continue;
             }
             keys += part.table.len();

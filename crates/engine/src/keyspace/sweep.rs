@@ -2,15 +2,39 @@
 //! for a few buckets at a time and hold no lock between them.
 
 use nuthatch_collections::entry::RecordRef;
+use parking_lot::MutexGuard;
 
 use super::Keyspace;
 use super::locked::is_live;
 
-/// The low bits of a cursor are the shard's number, the others the position in its hash space.
-const SHARD_MASK: u64 = 0xffff;
+/// The low bits of a cursor, which hold the shard's number.
+pub(super) const SHARD_BITS: u32 = 10;
 
-/// Empty buckets that one step passes for each key that it was asked for.
+/// A position in a shard's hash space is a multiple of this power of two.
+const POSITION_BITS: u32 = 32;
+
+/// Buckets that one call passes for each key that it was asked for.
 const BUCKETS_PER_KEY: usize = 10;
+
+/// Buckets of the smallest table that is not empty: one call passes as many for each shard, so that it gets
+/// to the end of a small database at once.
+const BUCKETS_PER_SHARD: usize = 64;
+
+/// Buckets visited under one hold of a lock: at most some tens of microseconds.
+const BUCKETS_PER_HOLD: usize = 64;
+
+/// Where a scan goes on: the shard's number in the low bits, the position in its hash space above them.
+///
+/// Cursors are below 2^53, because some clients take them for floating-point numbers.
+fn cursor_of(shard: usize, position: u64) -> u64 {
+    ((position >> POSITION_BITS) << SHARD_BITS) | shard as u64
+}
+
+/// The shard and position of any cursor, also of one that was never given out.
+fn place_of(cursor: u64) -> (usize, u64) {
+    let shard = cursor & ((1 << SHARD_BITS) - 1);
+    (shard as usize, (cursor >> SHARD_BITS) << POSITION_BITS)
+}
 
 impl Keyspace {
     /// Visits about `count` keys of a database from `cursor` on and returns the next cursor, 0 at the end.
@@ -25,31 +49,32 @@ impl Keyspace {
         now_ms: u64,
         visit: &mut dyn FnMut(RecordRef<'_>),
     ) -> u64 {
-        let mut shard = (cursor & SHARD_MASK) as usize;
-        let mut position = cursor & !SHARD_MASK;
+        let (mut shard, mut position) = place_of(cursor);
         let mut visited = 0;
-        let mut buckets = count.saturating_mul(BUCKETS_PER_KEY);
+        let mut buckets = 0;
+        let buckets_max = count.saturating_mul(BUCKETS_PER_KEY).max(self.shards() * BUCKETS_PER_SHARD);
         while shard < self.shards() {
-            let state = self.lock(shard);
-            let table = &state.databases[self.place(database)].table;
+            let mut state = self.lock(shard);
             loop {
-                let next = table.scan(position, &mut |record| {
+                let next = state.databases[self.place(database)].table.scan(position, &mut |record| {
                     if is_live(record, now_ms) {
                         visited += 1;
                         visit(record);
                     }
                 });
-                buckets = buckets.saturating_sub(1);
                 let Some(next) = next else { break };
                 position = next;
-                if visited >= count || buckets == 0 {
-                    return position | shard as u64;
+                buckets += 1;
+                if visited >= count || buckets >= buckets_max {
+                    return cursor_of(shard, position);
+                }
+                if buckets.is_multiple_of(BUCKETS_PER_HOLD) {
+                    MutexGuard::bump(&mut state);
                 }
             }
-            shard += 1;
-            position = 0;
-            if (visited >= count || buckets == 0) && shard < self.shards() {
-                return shard as u64;
+            (shard, position) = (shard + 1, 0);
+            if visited >= count && shard < self.shards() {
+                return cursor_of(shard, position);
             }
         }
         0
@@ -90,17 +115,32 @@ impl Keyspace {
             })?;
             let state = self.lock(shard);
             let table = &state.databases[self.place(database)].table;
-            if let Some(record) = table.sample(&mut || fastrand::u64(..)).filter(|record| is_live(*record, now_ms)) {
+            if let Some(record) =
+                table.sample(&mut || fastrand::u64(..)).filter(|record| is_live(*record, now_ms))
+            {
                 return Some(record.key().to_vec());
             }
         }
         let mut found = None;
         let mut cursor = 0;
         loop {
-            cursor = self.scan(database, cursor, 1, now_ms, &mut |record| found = Some(record.key().to_vec()));
+            cursor =
+                self.scan(database, cursor, 1, now_ms, &mut |record| found = Some(record.key().to_vec()));
             if cursor == 0 || found.is_some() {
                 return found;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_fit_a_floating_point_number() {
+        let last = cursor_of((1 << SHARD_BITS) - 1, u64::MAX << POSITION_BITS);
+        assert!(last < 1 << 53);
+        assert_eq!(place_of(last), ((1 << SHARD_BITS) - 1, u64::MAX << POSITION_BITS));
     }
 }

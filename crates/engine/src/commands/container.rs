@@ -1,0 +1,39 @@
+//! What all containers of subcommands answer alike: HELP and unknown subcommands.
+
+use nuthatch_protocol::Reply;
+
+use crate::call::Call;
+use crate::error::{CommandError, Outcome};
+
+/// A subcommand with its arguments, and the lines that explain it.
+pub(super) type Explained = (&'static str, &'static [&'static str]);
+
+/// Answers a container's HELP.
+pub(super) fn reply_help(reply: &mut Reply, container: &str, subcommands: &[Explained]) {
+    let lines: usize = subcommands.iter().map(|(_, explanation)| 1 + explanation.len()).sum();
+    reply.array(1 + lines + 2);
+    reply.simple(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for (usage, explanation) in subcommands {
+        reply.simple(usage);
+        for line in *explanation {
+            reply.simple(&format!("    {line}"));
+        }
+    }
+    reply.simple("HELP");
+    reply.simple("    Print this help.");
+}
+
+/// Answers a request for a subcommand that the container does not have.
+pub(super) fn unknown_subcommand(call: &mut Call<'_>) -> Outcome {
+    /// How much of the name the error repeats.
+    const SHOWN_BYTES_MAX: usize = 128;
+    let name = printed(call.arguments.get(1).unwrap_or_default());
+    let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]);
+    let container = call.command.row.name;
+    Err(CommandError::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP.")))
+}
+
+/// The part of an argument that error texts repeat: stock servers print it as a C string.
+pub(super) fn printed(argument: &[u8]) -> &[u8] {
+    argument.split(|byte| *byte == 0).next().unwrap_or_default()
+}
