@@ -56,7 +56,7 @@ impl KeySampler {
     /// How many keys are left, where each is drawn once.
     pub(crate) fn remaining(&self) -> Option<u64> {
         match self {
-            Self::Sequential { next, end } => Some(end - next),
+            Self::Sequential { next, end } => Some(end.saturating_sub(*next)),
             Self::Uniform { .. } | Self::Zipfian(_) => None,
         }
     }

@@ -8,6 +8,7 @@
 mod affinity;
 mod connection;
 mod keys;
+mod lane;
 mod load;
 mod pacing;
 mod replies;

@@ -13,12 +13,13 @@ use rand::rngs::SmallRng;
 use crate::affinity::pin_current_thread;
 use crate::connection::Connection;
 use crate::keys::{KeySampler, part_of};
+use crate::lane::Lane;
 use crate::pacing::Pacing;
 use crate::replies::ReplyScanner;
 use crate::request::{Request, RequestShape};
 use crate::tally::Tally;
 use crate::traffic::Traffic;
-use crate::worker::{LaneSetup, Worker};
+use crate::worker::Worker;
 
 /// Where to connect and who does it.
 #[derive(Debug, Clone)]
@@ -92,31 +93,10 @@ impl Load {
     /// Opens the connections of all `traffic` and shares them out among the threads.
     pub fn connect(target: &Target, traffic: &[Traffic]) -> Result<Self> {
         ensure!(target.threads > 0, "there must be at least one thread");
-        let mut setups: Vec<Vec<LaneSetup>> = (0..target.threads).map(|_| Vec::new()).collect();
-        for traffic in traffic {
-            ensure!(traffic.connections > 0, "there must be at least one connection");
-            ensure!(traffic.pipeline > 0, "the pipeline must be at least 1 deep");
-            ensure!(
-                traffic.connections >= target.threads,
-                "{} threads cannot share {} connections",
-                target.threads,
-                traffic.connections
-            );
-            for (number, setup) in setups.iter_mut().enumerate() {
-                let share = part_of(traffic.connections as u64, number as u64, target.threads as u64);
-                let share = (share.end - share.start) as usize;
-                setup.push(LaneSetup {
-                    mix: traffic.mix.clone(),
-                    sampler: KeySampler::new(traffic.keys, number as u64, target.threads as u64)?,
-                    pacing: pacing_of_part(traffic.pacing, share, traffic.connections)?,
-                    pipeline: traffic.pipeline,
-                    connections: (0..share).map(|_| connect(target)).collect::<Result<_>>()?,
-                });
-            }
-        }
-        let workers = setups.into_iter().enumerate().map(|(number, setup)| {
+        let workers = (0..target.threads).map(|number| {
+            let lanes = traffic.iter().map(|traffic| lane(target, traffic, number as u64));
             // Runs shall differ from each other only by the server: the seeds are fixed.
-            Worker::new(setup, SmallRng::seed_from_u64(number as u64))
+            Worker::new(lanes.collect::<Result<_>>()?, SmallRng::seed_from_u64(number as u64))
         });
         Ok(Self { workers: workers.collect::<Result<_>>()?, processors: target.processors.clone() })
     }
@@ -159,10 +139,26 @@ impl Load {
     }
 }
 
-fn pacing_of_part(pacing: Pacing, connections: usize, connections_total: usize) -> Result<Pacing> {
-    let Pacing::Rate { per_second } = pacing else { return Ok(pacing) };
-    ensure!(per_second.is_finite() && per_second > 0.0, "the rate must be positive");
-    Ok(Pacing::Rate { per_second: per_second * connections as f64 / connections_total as f64 })
+/// The share of thread `number` in one kind of traffic.
+fn lane(target: &Target, traffic: &Traffic, number: u64) -> Result<(Lane, Vec<Connection>)> {
+    let threads = target.threads as u64;
+    ensure!(traffic.pipeline > 0, "the pipeline must be at least 1 deep");
+    ensure!(
+        traffic.connections >= target.threads,
+        "{threads} threads cannot share {} connections",
+        traffic.connections
+    );
+    let share = part_of(traffic.connections as u64, number, threads);
+    let connections = share.map(|_| connect(target)).collect::<Result<Vec<_>>>()?;
+    let pacing = match traffic.pacing {
+        Pacing::Rate { per_second } => {
+            ensure!(per_second.is_finite() && per_second > 0.0, "the rate must be positive");
+            Pacing::Rate { per_second: per_second * connections.len() as f64 / traffic.connections as f64 }
+        }
+        closed => closed,
+    };
+    let sampler = KeySampler::new(traffic.keys, number, threads)?;
+    Ok((Lane::new(traffic.mix.clone(), sampler, pacing, traffic.pipeline)?, connections))
 }
 
 fn connect(target: &Target) -> Result<Connection> {

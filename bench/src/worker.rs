@@ -4,56 +4,23 @@ use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use hdrhistogram::Histogram;
 use rand::rngs::SmallRng;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::connection::Connection;
-use crate::keys::KeySampler;
+use crate::lane::{Lane, SILENCE_MAX};
 use crate::load::{Outcome, Stop};
-use crate::pacing::{Pacing, Schedule};
-use crate::tally::Tally;
-use crate::traffic::Mix;
 
 /// Bytes that one receive takes at most.
 const RECEIVE_BYTES: usize = 256 * 1024;
 /// Events that one wait returns at most.
 const EVENTS: usize = 512;
-/// Longest silence of the server while requests are outstanding.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Longest wait for events in a closed loop, so that the end of the run is noticed.
 const TICK: Duration = Duration::from_millis(50);
 /// An open loop stops sleeping this long before a request is due, since timers fire late.
 const TIMER_SLACK: Duration = Duration::from_micros(200);
-
-/// One kind of traffic on this thread.
-pub(crate) struct Lane {
-    mix: Mix,
-    sampler: KeySampler,
-    pacing: Pacing,
-    schedule: Option<Schedule>,
-    pipeline: u64,
-    /// Where this lane's connections lie in the worker's.
-    connections: std::ops::Range<usize>,
-    /// Requests that may still be sent in this run.
-    budget: u64,
-    /// In an open loop: the next request of the schedule to look at.
-    cursor: u64,
-    tally: Tally,
-    latency_ns: Histogram<u64>,
-    last_reply_ns: u64,
-}
-
-/// What a lane is made from.
-pub(crate) struct LaneSetup {
-    pub(crate) mix: Mix,
-    pub(crate) sampler: KeySampler,
-    pub(crate) pacing: Pacing,
-    pub(crate) pipeline: usize,
-    pub(crate) connections: Vec<Connection>,
-}
 
 /// One thread's connections and lanes.
 pub(crate) struct Worker {
@@ -68,26 +35,22 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(setups: Vec<LaneSetup>, random: SmallRng) -> Result<Self> {
+    /// A worker for lanes with their connections.
+    pub(crate) fn new(traffic: Vec<(Lane, Vec<Connection>)>, random: SmallRng) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut lanes = Vec::new();
         let mut connections = Vec::new();
         let mut lane_of = Vec::new();
-        for setup in setups {
+        for (mut lane, lane_connections) in traffic {
             let first = connections.len();
-            for connection in setup.connections {
+            for connection in lane_connections {
                 let data = epoll::EventData::new_u64(connections.len() as u64);
                 epoll::add(&epoll, connection.stream(), data, epoll::EventFlags::IN)?;
                 connections.push(connection);
                 lane_of.push(lanes.len());
             }
-            lanes.push(Lane::new(
-                setup.mix,
-                setup.sampler,
-                setup.pacing,
-                setup.pipeline,
-                first..connections.len(),
-            )?);
+            lane.connections = first..connections.len();
+            lanes.push(lane);
         }
         Ok(Self {
             epoll,
@@ -151,10 +114,7 @@ impl Worker {
             Stop::Requests(requests) => (u64::MAX, requests),
         };
         for (number, lane) in self.lanes.iter_mut().enumerate() {
-            let requests = if number == 0 { requests } else { u64::MAX };
-            lane.budget = requests.min(lane.sampler.remaining().unwrap_or(u64::MAX));
-            lane.cursor = 0;
-            lane.last_reply_ns = 0;
+            lane.begin(if number == 0 { requests } else { u64::MAX });
             for (position, index) in lane.connections.clone().enumerate() {
                 self.connections[index].next_index = position as u64;
             }
@@ -180,14 +140,10 @@ impl Worker {
         let lane = &mut self.lanes[self.lane_of[index]];
         let before = lane.tally.replies;
         connection.receive(&mut self.receive_buffer, &mut lane.tally)?;
-        let now = now_ns();
         let replies = lane.tally.replies - before;
+        let now = now_ns();
         if replies > 0 {
-            lane.last_reply_ns = now;
-            let latency = &mut lane.latency_ns;
-            connection.settle(replies, |at, count| {
-                latency.saturating_record_n(now.saturating_sub(at).max(1), count);
-            })?;
+            connection.settle(replies, |sent_ns, count| lane.record(now, sent_ns, count))?;
             self.top_up(index, now, stop_ns)?;
         }
         Ok(())
@@ -239,7 +195,10 @@ impl Worker {
 
     fn is_finished(&self, now: u64, stop_ns: u64) -> bool {
         now >= stop_ns
-            && self.lanes.iter().all(|lane| !lane.is_late(&self.connections, stop_ns))
+            && self
+                .lanes
+                .iter()
+                .all(|lane| !lane.is_late(&self.connections[lane.connections.clone()], stop_ns))
             && self.outstanding() == 0
     }
 
@@ -252,85 +211,6 @@ impl Worker {
         };
         Timespec { tv_sec: 0, tv_nsec: wait.as_nanos() as _ }
     }
-}
-
-impl Lane {
-    fn new(
-        mix: Mix,
-        sampler: KeySampler,
-        pacing: Pacing,
-        pipeline: usize,
-        connections: std::ops::Range<usize>,
-    ) -> Result<Self> {
-        let schedule = match pacing {
-            Pacing::Rate { per_second } => Some(Schedule::new(per_second)),
-            Pacing::Batches | Pacing::Sliding => None,
-        };
-        Ok(Self {
-            mix,
-            sampler,
-            pacing,
-            schedule,
-            pipeline: pipeline as u64,
-            connections,
-            budget: 0,
-            cursor: 0,
-            tally: Tally::default(),
-            latency_ns: empty_histogram()?,
-            last_reply_ns: 0,
-        })
-    }
-
-    /// Decides how many requests the connection may send now, and notes them as sent.
-    fn admit(&mut self, connection: &mut Connection, now: u64, stop_ns: u64) -> u64 {
-        let room = self.budget.min(self.pipeline.saturating_sub(connection.outstanding()));
-        let admitted = match (self.pacing, self.schedule) {
-            (_, Some(schedule)) => {
-                let mut admitted = 0;
-                let due = schedule.due_before(now.min(stop_ns));
-                while admitted < room && connection.next_index < due {
-                    connection.note_sent(schedule.due_ns(connection.next_index), 1);
-                    connection.next_index += self.connections.len() as u64;
-                    admitted += 1;
-                }
-                admitted
-            }
-            _ if now >= stop_ns => 0,
-            (Pacing::Batches, _) if connection.outstanding() > 0 => 0,
-            _ => {
-                if room > 0 {
-                    connection.note_sent(now, room);
-                }
-                room
-            }
-        };
-        self.budget -= admitted;
-        admitted
-    }
-
-    /// In an open loop: requests were due before the end that have not been sent.
-    fn is_late(&self, connections: &[Connection], stop_ns: u64) -> bool {
-        let Some(schedule) = self.schedule else { return false };
-        let due = schedule.due_before(stop_ns);
-        self.budget > 0
-            && connections[self.connections.clone()].iter().any(|connection| connection.next_index < due)
-    }
-
-    fn take_outcome(&mut self, generator_time: Duration) -> Outcome {
-        let latency_ns = self.latency_ns.clone();
-        self.latency_ns.reset();
-        Outcome {
-            tally: std::mem::take(&mut self.tally),
-            latency_ns,
-            elapsed: Duration::from_nanos(self.last_reply_ns),
-            generator_time,
-        }
-    }
-}
-
-/// A histogram of nanoseconds with three significant digits.
-fn empty_histogram() -> Result<Histogram<u64>> {
-    Ok(Histogram::new_with_bounds(1, SILENCE_MAX.as_nanos() as u64, 3)?)
 }
 
 fn thread_time() -> Duration {

@@ -39,8 +39,8 @@ struct Options {
     /// Replace every answered request at once, instead of sending whole pipelines
     #[arg(long, conflicts_with = "rate")]
     sliding: bool,
-    /// Open loop: send this many requests a second and measure from when each was due. The generator
-    /// does not sleep then; give it a processor of its own
+    /// Open loop: send this many requests a second and measure from when each was due, until all
+    /// that was due is answered. The generator does not sleep; give it a processor of its own
     #[arg(long, value_name = "PER_SECOND")]
     rate: Option<f64>,
     /// Threads of the generator
