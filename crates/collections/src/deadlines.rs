@@ -80,11 +80,13 @@ impl Slot {
         self.number.saturating_sub(1) << Slot::bits(self.level)
     }
 
-    /// The deadlines that it covers, in milliseconds.
-    fn deadlines(self) -> Range<u64> {
+    /// The deadlines that it covers, in milliseconds, at the tick `current`, whose slot also takes what was
+    /// inserted too late.
+    fn deadlines(self, current: u64) -> Range<u64> {
         let bits = Slot::bits(self.level) + TICK_BITS;
         let start = self.number << bits;
-        start..start.saturating_add(1 << bits)
+        let is_current = self.level == 0 && self.number == current;
+        (if is_current { 0 } else { start })..start.saturating_add(1 << bits)
     }
 }
 
@@ -159,7 +161,7 @@ impl Deadlines {
         }
         let mut visited = 0;
         while let Some(source) = self.next_source(now) {
-            let deadlines = source.map_or(0..u64::MAX, Slot::deadlines);
+            let deadlines = source.map_or(0..u64::MAX, |slot| slot.deadlines(self.current));
             loop {
                 if visited >= budget {
                     return Progress { visited, more_due: true };
@@ -199,7 +201,7 @@ impl Deadlines {
             let Some(fragment) = self.sweep.rest.pop() else { continue };
             self.count_pop(self.sweep.rest.len());
             let index = filter_index(fragment, self.sweep.kept.len());
-            if self.sweep.kept[index] != fragment && keep(fragment, slot.deadlines()) {
+            if self.sweep.kept[index] != fragment && keep(fragment, slot.deadlines(self.current)) {
                 self.sweep.kept[index] = fragment;
                 self.push(slot, fragment);
             }

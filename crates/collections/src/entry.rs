@@ -15,6 +15,8 @@
 
 mod header;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;

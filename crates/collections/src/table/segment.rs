@@ -120,7 +120,7 @@ impl Bucket {
 
     /// The overflow map.
     #[inline]
-    fn overflow(&self) -> u8 {
+    pub(super) fn overflow(&self) -> u8 {
         (self.tags.load(Relaxed) >> OVERFLOW_SHIFT) as u8
     }
 
@@ -142,7 +142,7 @@ impl Bucket {
 
     /// How far the entry in a slot lives from its home bucket.
     #[inline]
-    fn distance(&self, slot: usize) -> usize {
+    pub(super) fn distance(&self, slot: usize) -> usize {
         self.slots[slot].load(Relaxed).addr() & DISTANCE_MASK
     }
 

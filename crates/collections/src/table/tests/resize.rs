@@ -1,0 +1,88 @@
+//! Growing, shrinking, overflowing and giving memory back.
+
+use super::*;
+
+const MANY: u32 = if cfg!(miri) { 1_500 } else { 40_000 };
+
+#[test]
+fn an_unused_table_allocates_nothing() {
+    let table = Table::new(TestHash::Mixed);
+    assert_eq!(table.memory_bytes(), 0);
+    assert!(!contains(&table, 1));
+}
+
+#[test]
+fn every_entry_is_found_while_segments_split() {
+    let mut table = Table::new(TestHash::Mixed);
+    for number in 0..MANY {
+        insert(&mut table, number);
+        assert!(contains(&table, number));
+        assert!(!contains(&table, number + MANY));
+    }
+    table.check();
+    assert!(table.segments > 2, "nothing was split");
+    assert!(table.displaced() > 0, "no bucket overflowed");
+    assert!(table.stash.is_empty(), "a good hash must not need the stash");
+    assert!((0..MANY).all(|number| contains(&table, number)));
+}
+
+#[test]
+fn memory_returns_when_entries_are_removed() {
+    let mut table = Table::new(TestHash::Mixed);
+    (0..MANY).for_each(|number| insert(&mut table, number));
+    let (full, depth) = (table.memory_bytes(), table.directory.depth());
+    for number in 0..MANY {
+        assert!(remove(&mut table, number).is_some());
+        if number % 1_000 == 0 {
+            table.check();
+        }
+    }
+    table.check();
+    assert_eq!((table.len(), table.segments, table.directory.depth()), (0, 1, 0));
+    assert!(depth > 1 && table.memory_bytes() < full / 2);
+}
+
+#[test]
+fn a_table_at_its_size_limit_does_not_split_and_merge_by_turns() {
+    let mut table = Table::new(TestHash::Mixed);
+    let mut number = 0;
+    while table.segments < 3 {
+        insert(&mut table, number);
+        number += 1;
+    }
+    for _ in 0..100 {
+        remove(&mut table, number - 1);
+        assert_eq!(table.segments, 3, "one removal undid a split");
+        insert(&mut table, number - 1);
+    }
+}
+
+#[test]
+fn skewed_hashes_end_in_the_stash_and_stay_correct() {
+    const FEW: u32 = if cfg!(miri) { 200 } else { 1_500 };
+    for hash in [TestHash::Constant, TestHash::EqualPrefixes] {
+        let mut table = Table::new(hash);
+        (0..FEW).for_each(|number| insert(&mut table, number));
+        table.check();
+        assert!(!table.stash.is_empty(), "{hash:?} did not reach the stash");
+        assert!(table.directory.len() < 1_000, "{hash:?} made the directory grow without use");
+        assert!((0..FEW).all(|number| contains(&table, number)));
+        assert!((0..FEW).all(|number| remove(&mut table, number).is_some()));
+        table.check();
+        assert_eq!(table.len(), 0);
+    }
+}
+
+#[test]
+fn a_taken_table_keeps_its_content_and_leaves_an_empty_one() {
+    let mut table = Table::new(TestHash::Mixed);
+    (0..MANY).for_each(|number| insert(&mut table, number));
+    let mut content = table.take();
+    assert_eq!((table.len(), table.memory_bytes()), (0, 0));
+    insert(&mut table, 5);
+    assert!(!contains(&table, 6));
+    assert_eq!(content.len(), MANY as usize);
+    assert!((0..MANY).all(|number| remove(&mut content, number).is_some()));
+    table.check();
+    content.check();
+}
