@@ -5,10 +5,12 @@ mod container;
 mod counters;
 mod databases;
 mod deadlines;
+mod debug;
 mod expiration;
 mod iteration;
 mod keys;
 mod lolwut;
+mod memory;
 mod multiple;
 mod object;
 mod set;
@@ -22,9 +24,11 @@ pub const FAMILIES: &[&[Command]] = &[
     counters::COMMANDS,
     databases::COMMANDS,
     deadlines::COMMANDS,
+    debug::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
     lolwut::COMMANDS,
+    memory::COMMANDS,
     multiple::COMMANDS,
     object::COMMANDS,
     set::COMMANDS,
