@@ -1,5 +1,8 @@
 //! The commands: one file a family, each command one row beside its handler.
 
+mod bitfield;
+mod bitmaps;
+mod bitop;
 mod conditions;
 mod container;
 mod counters;
@@ -9,10 +12,12 @@ mod debug;
 mod expiration;
 mod iteration;
 mod keys;
+mod lcs;
 mod lolwut;
 mod memory;
 mod multiple;
 mod object;
+mod ranges;
 mod set;
 mod strings;
 
@@ -20,6 +25,9 @@ use crate::command::Command;
 
 /// Every family's rows.
 pub const FAMILIES: &[&[Command]] = &[
+    bitfield::COMMANDS,
+    bitmaps::COMMANDS,
+    bitop::COMMANDS,
     conditions::COMMANDS,
     counters::COMMANDS,
     databases::COMMANDS,
@@ -27,10 +35,12 @@ pub const FAMILIES: &[&[Command]] = &[
     debug::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
+    lcs::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     multiple::COMMANDS,
     object::COMMANDS,
+    ranges::COMMANDS,
     set::COMMANDS,
     strings::COMMANDS,
 ];

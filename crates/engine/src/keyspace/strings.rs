@@ -34,10 +34,16 @@ impl Keys<'_> {
         self.set_payload(key, kind, payload, deadline, event);
     }
 
-    /// Sets a key to a string that counts as text even if it spells a number.
-    pub fn set_raw_string(&mut self, key: &Key<'_>, value: &[u8], deadline: NewDeadline, event: &'static str) {
-        let (kind, payload) = string::encode_raw(value);
-        self.set_payload(key, kind, payload, deadline, event);
+    /// Sets a key to a string that was computed: it counts as text that was changed in part.
+    pub fn set_raw_string(
+        &mut self,
+        key: &Key<'_>,
+        mut value: Vec<u8>,
+        deadline: NewDeadline,
+        event: &'static str,
+    ) {
+        let payload = raw_payload(&mut value);
+        self.set_payload(key, Kind::StringRaw, payload, deadline, event);
     }
 
     /// Sets a key to a number.
@@ -118,6 +124,16 @@ impl Keys<'_> {
         }
     }
 
+    /// Keeps a string as text that counts as changed in part. Its value stays, so this is no effect.
+    pub fn make_raw(&mut self, key: &Key<'_>) {
+        if let Some(mut slot) = self.database(key).table.find_mut(key.hash, key.bytes)
+            && splice_in_place(&mut slot.get_mut(), 0, &[]).is_none()
+        {
+            let mut text = spliced(slot.get().payload(), 0, &[]);
+            slot.with_payload(Kind::StringRaw as u8, raw_payload(&mut text));
+        }
+    }
+
     /// Writes `bytes` into the string at `offset`, filling a gap with zeros and making the key if there is
     /// none; the deadline stays. Returns the string's length. The caller has checked the length's limit.
     pub fn splice(&mut self, key: &Key<'_>, offset: usize, bytes: &[u8], event: &'static str) -> usize {
@@ -126,22 +142,22 @@ impl Keys<'_> {
         let database = self.database(key);
         let (length, replaced) = match database.table.find_mut(key.hash, key.bytes) {
             None => {
-                let mut text = vec![0; offset];
-                text.extend_from_slice(bytes);
-                let payload = payload_of(text.as_slice());
+                let mut text = spliced(Payload::Inline(&[]), offset, bytes);
+                let length = text.len();
+                let payload = raw_payload(&mut text);
                 let mut entry = Entry::new(key.bytes, Kind::StringRaw as u8, None, payload);
                 note_creation(&mut entry.as_mut(), access);
                 database.table.insert(key.hash, entry);
-                (text.len(), None)
+                (length, None)
             }
             Some(mut slot) => {
                 access.touch(&mut slot.get_mut());
                 match splice_in_place(&mut slot.get_mut(), offset, bytes) {
                     Some(length) => (length, None),
                     None => {
-                        let text = spliced(slot.get().payload(), offset, bytes);
+                        let mut text = spliced(slot.get().payload(), offset, bytes);
                         let length = text.len();
-                        (length, slot.with_payload(Kind::StringRaw as u8, payload_of(&text)))
+                        (length, slot.with_payload(Kind::StringRaw as u8, raw_payload(&mut text)))
                     }
                 }
             }
@@ -154,12 +170,12 @@ impl Keys<'_> {
     }
 }
 
-/// Texts that fit stay in the record.
-fn payload_of(text: &[u8]) -> NewPayload<'_> {
+/// A text that fits stays in the record; another one is taken over.
+fn raw_payload(text: &mut Vec<u8>) -> NewPayload<'_> {
     if text.len() <= INLINE_MAX {
         NewPayload::Inline(text)
     } else {
-        NewPayload::Shared(Arc::new(text.to_vec()))
+        NewPayload::Shared(Arc::new(std::mem::take(text)))
     }
 }
 
@@ -182,16 +198,21 @@ fn splice_in_place(record: &mut RecordMut<'_>, offset: usize, bytes: &[u8]) -> O
     Some(length)
 }
 
+/// The text with `bytes` written at `offset`.
 fn spliced(payload: Payload<'_>, offset: usize, bytes: &[u8]) -> Vec<u8> {
-    let mut text = match payload {
-        Payload::Int(number) => number.to_string().into_bytes(),
-        Payload::Inline(text) => text.to_vec(),
-        Payload::Shared(text) => text.to_vec(),
+    let digits;
+    let text: &[u8] = match payload {
+        Payload::Int(number) => {
+            digits = number.to_string();
+            digits.as_bytes()
+        }
+        Payload::Inline(text) => text,
+        Payload::Shared(text) => text,
     };
     let end = offset + bytes.len();
-    if text.len() < end {
-        text.resize(end, 0);
-    }
-    text[offset..end].copy_from_slice(bytes);
-    text
+    // Memory that is allocated as zeros is not touched until it is used: a far offset costs little.
+    let mut spliced = vec![0; text.len().max(end)];
+    spliced[..text.len()].copy_from_slice(text);
+    spliced[offset..end].copy_from_slice(bytes);
+    spliced
 }
