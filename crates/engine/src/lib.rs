@@ -18,6 +18,8 @@ pub mod statistics;
 pub mod table;
 pub mod value;
 
+use std::sync::Arc;
+
 use clients::Clients;
 use host::Host;
 use keyspace::Keyspace;
@@ -41,12 +43,12 @@ pub struct Engine {
     /// What was counted.
     pub statistics: Statistics,
     /// The process around it.
-    pub host: Box<dyn Host>,
+    pub host: Arc<dyn Host>,
 }
 
 impl Engine {
     /// A server with this keyspace in this process.
-    pub fn new(keyspace: Keyspace, host: Box<dyn Host>) -> Self {
+    pub fn new(keyspace: Keyspace, host: Arc<dyn Host>) -> Self {
         let commands = CommandTable::new();
         let statistics = Statistics::new(commands.all().len());
         Self { keyspace, commands, clients: Clients::default(), settings: Settings::default(), statistics, host }

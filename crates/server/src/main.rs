@@ -1,10 +1,60 @@
-//! The nuthatch binary.
+//! The nuthatch binary: an in-memory data store that takes Redis's place.
 
-#[allow(dead_code, unused_imports, unused_macros)]
+#![forbid(unsafe_code)]
+
 mod config;
-#[allow(dead_code, unused_imports, unused_macros)]
+mod host;
 mod log;
-#[allow(dead_code, unused_imports, unused_macros)]
+mod memory;
+mod network;
+mod process;
+mod server;
 mod version;
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+
+use config::Config;
+use process::Start;
+use server::{Ending, Server};
+
+fn main() -> ExitCode {
+    match process::start() {
+        Start::Exit(status) => status,
+        Start::Serve(config) => serve(&config),
+    }
+}
+
+/// Serves clients until somebody asks for the end.
+fn serve(config: &Arc<Config>) -> ExitCode {
+    let listeners = match server::listen(&config.settings()) {
+        Ok(listeners) => listeners,
+        Err(problem) => {
+            log::warning!("{problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    process::initialized();
+    let kinds: Vec<&str> = server::kinds(&config.settings());
+    let (ending, ended) = mpsc::channel();
+    let on_signal = ending.clone();
+    let started = process::signals::watch(move |_| {
+        // The receiver lives until the process ends.
+        let _ = on_signal.send(Ending::Signal);
+    })
+    .and_then(|()| Server::start(config, listeners, ending));
+    let server = match started {
+        Ok(server) => server,
+        Err(problem) => {
+            log::warning!("Can't start: {problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    process::ready(config, &kinds);
+    // An error would mean that nobody is left to ask for the end.
+    let _ = ended.recv();
+    process::stopping(config);
+    server.stop();
+    process::finish(config);
+    ExitCode::SUCCESS
+}

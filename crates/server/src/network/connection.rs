@@ -123,6 +123,6 @@ impl Connection {
             return false;
         }
         let since = *self.over_soft_limit_since.get_or_insert(now_ms);
-        now_ms.saturating_sub(since) >= limit.soft_seconds.saturating_mul(1000)
+        now_ms.saturating_sub(since) >= u64::from(limit.soft_seconds) * 1000
     }
 }

@@ -4,16 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use parking_lot::RwLock;
 
-/// How much output may wait for a client that does not read it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct OutputLimit {
-    /// Bytes at which the client is closed at once; 0: none.
-    pub(crate) hard_bytes: u64,
-    /// Bytes at which it is closed if they stay exceeded; 0: none.
-    pub(crate) soft_bytes: u64,
-    /// For how long, in seconds.
-    pub(crate) soft_seconds: u64,
-}
+use crate::config::OutputBufferLimit;
 
 /// The limits in force.
 #[derive(Debug, Default)]
@@ -29,7 +20,7 @@ pub(crate) struct Limits {
     /// `proto-max-bulk-len` in bytes.
     pub(crate) bulk_bytes_max: AtomicU64,
     /// `client-output-buffer-limit normal`.
-    pub(crate) output: RwLock<OutputLimit>,
+    pub(crate) output: RwLock<OutputBufferLimit>,
     /// `protected-mode`.
     pub(crate) protected: AtomicBool,
 }

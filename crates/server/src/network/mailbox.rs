@@ -40,6 +40,11 @@ impl ThreadMailbox {
         let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
     }
 
+    /// Tells the loop to end.
+    pub(crate) fn stop(&self) {
+        self.leave(Message::Stop);
+    }
+
     /// Takes all messages.
     pub(crate) fn take(&self) -> Vec<Message> {
         let mut count = [0; 8];

@@ -8,6 +8,6 @@ mod mailbox;
 mod turn;
 
 pub(crate) use event_loop::{EventLoop, Shared};
-pub(crate) use limits::{Limits, OutputLimit};
+pub(crate) use limits::Limits;
 pub(crate) use listen::{Listener, listen_tcp, listen_unix};
 pub(crate) use mailbox::ThreadMailbox;

@@ -133,7 +133,7 @@ impl Turn {
     pub(super) fn read(&mut self, token: usize, connection: &mut Connection) {
         let (source, outcome) = if connection.input.is_empty() {
             let room = &mut self.arena[self.used..self.used + READ_BYTES_MAX];
-            let outcome = recv(&connection.socket, room, RecvFlags::empty()).map(|(_, bytes)| bytes);
+            let outcome = recv(&connection.socket, room, RecvFlags::empty()).map(|(bytes, _)| bytes);
             let bytes = outcome.unwrap_or(0);
             let source = Source::Arena(self.used, self.used + bytes);
             self.used += bytes;
@@ -141,7 +141,7 @@ impl Turn {
         } else {
             connection.input.reserve(connection.parser.missing().max(READ_BYTES_MAX));
             let room = spare_capacity(&mut connection.input);
-            (Source::Own, recv(&connection.socket, room, RecvFlags::empty()))
+            (Source::Own, recv(&connection.socket, room, RecvFlags::empty()).map(|(bytes, _)| bytes))
         };
         let (received, ended) = match outcome {
             Ok(0) => (0, true),
@@ -350,9 +350,9 @@ impl Turn {
                 aftermath.sending_changed.push(token);
             }
             if connection.reply.is_empty() {
-                self.take_back_reply_buffer(token, connections);
+                take_back_reply_buffer(&mut self.spare_replies, &mut connection.reply);
             }
-            connections[token].shrink();
+            connection.shrink();
         }
         self.used = 0;
         let mut counters = worker.counters();
@@ -361,16 +361,16 @@ impl Turn {
         counters.reads += reads;
         counters.writes += writes;
     }
+}
 
-    fn take_back_reply_buffer(&mut self, token: usize, connections: &mut Slab<Connection>) {
-        /// A buffer that grew beyond this is given back to the allocator, in bytes.
-        const KEPT_BYTES_MAX: usize = 64 * 1024;
-        const KEPT_BUFFERS_MAX: usize = 64;
-        let reply = &mut connections[token].reply;
-        if self.spare_replies.len() < KEPT_BUFFERS_MAX && (1..=KEPT_BYTES_MAX).contains(&reply.memory()) {
-            let mut empty = Reply::new();
-            empty.set_resp3(reply.resp3());
-            self.spare_replies.push(std::mem::replace(reply, empty));
-        }
+/// Keeps a reply buffer's memory for the next connection that needs one.
+fn take_back_reply_buffer(spare_replies: &mut Vec<Reply>, reply: &mut Reply) {
+    /// A buffer that grew beyond this is given back to the allocator, in bytes.
+    const KEPT_BYTES_MAX: usize = 64 * 1024;
+    const KEPT_BUFFERS_MAX: usize = 64;
+    if spare_replies.len() < KEPT_BUFFERS_MAX && (1..=KEPT_BYTES_MAX).contains(&reply.memory()) {
+        let mut empty = Reply::new();
+        empty.set_resp3(reply.resp3());
+        spare_replies.push(std::mem::replace(reply, empty));
     }
 }

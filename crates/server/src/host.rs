@@ -1,0 +1,133 @@
+//! The process, as the engine sees it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nuthatch_engine::host::{Host, MemoryFacts, ProcessFacts, ShutdownOptions};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeVal;
+
+use crate::config::{Config, Origin};
+use crate::memory;
+use crate::network::Shared;
+use crate::server::{Ending, apply};
+
+/// The process around the engine.
+pub(crate) struct Process {
+    config: Arc<Config>,
+    /// Set once the engine stands.
+    shared: OnceLock<Weak<Shared>>,
+    ending: Sender<Ending>,
+    run_id: String,
+    started_ms: u64,
+    allocated_at_start: u64,
+    allocated_peak: AtomicU64,
+}
+
+impl Process {
+    /// The process with its configuration; requests to end it go to `ending`.
+    pub(crate) fn new(config: Arc<Config>, ending: Sender<Ending>) -> Self {
+        Self {
+            config,
+            shared: OnceLock::new(),
+            ending,
+            run_id: (0..40).map(|_| fastrand::digit(16)).collect(),
+            started_ms: now_us() / 1000,
+            allocated_at_start: memory::figures().allocated,
+            allocated_peak: AtomicU64::new(0),
+        }
+    }
+
+    /// Tells the process which server changes of the configuration are applied to.
+    pub(crate) fn attach(&self, shared: &Arc<Shared>) {
+        // Called once, while the server starts.
+        let _ = self.shared.set(Arc::downgrade(shared));
+    }
+
+    fn memory(&self) -> MemoryFacts {
+        let figures = memory::figures();
+        let peak = self.allocated_peak.fetch_max(figures.allocated, Ordering::Relaxed).max(figures.allocated);
+        MemoryFacts {
+            allocated_peak: peak,
+            allocated_at_start: self.allocated_at_start,
+            limit: self.config.settings().maxmemory,
+            ..figures
+        }
+    }
+}
+
+impl Host for Process {
+    fn now_us(&self) -> u64 {
+        now_us()
+    }
+
+    fn config_get(&self, patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.config.get_matching(patterns)
+    }
+
+    fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), String> {
+        let origin = if local { Origin::Local } else { Origin::Remote };
+        self.config.set(pairs, origin, &mut |directive, settings| {
+            match self.shared.get().and_then(Weak::upgrade) {
+                Some(shared) => apply(directive, settings, &shared),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn config_rewrite(&self) -> Result<(), String> {
+        Err("The server is running without a config file".to_owned())
+    }
+
+    fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
+        self.ending.send(Ending::Command(options)).map_err(|_| "Errors trying to SHUTDOWN. Check logs.".to_owned())
+    }
+
+    fn facts(&self) -> ProcessFacts {
+        let settings = self.config.settings();
+        let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
+        let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        let system = rustix::system::uname();
+        let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+        ProcessFacts {
+            process_id: std::process::id(),
+            executable: std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default(),
+            config_file: self.config.file().map(|path| path.display().to_string()).unwrap_or_default(),
+            tcp_port: settings.port,
+            supervised: String::new(),
+            operating_system: format!(
+                "{} {} {}",
+                text(system.sysname()),
+                text(system.release()),
+                text(system.machine())
+            ),
+            run_id: self.run_id.clone(),
+            io_threads: settings.io_threads,
+            clients_max: u64::from(settings.maxclients),
+            hz: u64::from(settings.hz),
+            started_ms: self.started_ms,
+            memory: self.memory(),
+            cpu_user: usage.map_or(0.0, |usage| seconds(usage.user_time())),
+            cpu_system: usage.map_or(0.0, |usage| seconds(usage.system_time())),
+        }
+    }
+
+    fn sleep(&self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
+    fn purge_memory(&self) {
+        memory::purge();
+    }
+
+    fn allocator_report(&self) -> String {
+        memory::report()
+    }
+}
+
+fn now_us() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX)
+}

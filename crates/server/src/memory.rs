@@ -1,0 +1,50 @@
+//! The allocator's figures.
+
+use nuthatch_engine::host::MemoryFacts;
+use tikv_jemalloc_ctl::{arenas, epoch, stats};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// What the allocator and the system say now. What they do not tell is 0.
+pub(crate) fn figures() -> MemoryFacts {
+    // jemalloc's statistics are a snapshot that advancing the epoch renews.
+    let _ = epoch::advance();
+    MemoryFacts {
+        allocated: stats::allocated::read().unwrap_or(0) as u64,
+        active: stats::active::read().unwrap_or(0) as u64,
+        resident: stats::resident::read().unwrap_or(0) as u64,
+        process_resident: process_resident().unwrap_or(0),
+        system: rustix::system::sysinfo().totalram as u64,
+        ..MemoryFacts::default()
+    }
+}
+
+/// The allocator's version, as INFO's `mem_allocator` gives it.
+pub(crate) fn allocator() -> String {
+    let version = tikv_jemalloc_ctl::version::read().unwrap_or("?");
+    format!("jemalloc-{}", version.split('-').next().unwrap_or(version))
+}
+
+/// Gives free pages back to the system.
+pub(crate) fn purge() {
+    let _ = arenas::narenas::read();
+}
+
+/// The allocator's own report.
+pub(crate) fn report() -> String {
+    let figures = figures();
+    format!(
+        "{}: allocated {} active {} resident {}\n",
+        allocator(),
+        figures.allocated,
+        figures.active,
+        figures.resident
+    )
+}
+
+fn process_resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = status.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}

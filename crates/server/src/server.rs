@@ -1,0 +1,193 @@
+//! The server's life: threads started, configuration applied, everything ended in order.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::host::ShutdownOptions;
+use nuthatch_engine::keyspace::{Garbage, Keyspace};
+use nuthatch_engine::settings::LocalOnly;
+
+use crate::config::{Config, EvictionPolicy, Settings, system_text};
+use crate::host::Process;
+use crate::log;
+use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
+use crate::process;
+
+/// Why the server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// SHUTDOWN.
+    Command(ShutdownOptions),
+    /// A signal that asks for it.
+    Signal,
+}
+
+/// A running server.
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts the threads of a server that listens on `listeners`.
+    ///
+    /// # Errors
+    /// The system refuses threads or descriptors.
+    pub(crate) fn start(
+        config: &Arc<Config>,
+        listeners: Vec<Listener>,
+        ending: mpsc::Sender<Ending>,
+    ) -> io::Result<Self> {
+        let settings = config.settings();
+        let process = Arc::new(Process::new(config.clone(), ending));
+        let seed = getrandom::u64().map_err(io::Error::other)?;
+        let keyspace =
+            Keyspace::new(settings.databases, settings.io_threads, seed, None, start_reclaiming()?);
+        let engine = Engine::new(keyspace, process.clone());
+        let mailboxes = (0..settings.io_threads.max(1))
+            .map(|_| ThreadMailbox::new().map(Arc::new))
+            .collect::<io::Result<Vec<_>>>()?;
+        let shared = Arc::new(Shared {
+            engine: Arc::new(engine),
+            limits: Limits::default(),
+            mailboxes,
+            accepted: AtomicUsize::new(0),
+        });
+        apply_all(&settings, &shared);
+        *shared.engine.settings.debug_commands.write() = match config.get("enable-debug-command").as_deref() {
+            Some(b"yes") => LocalOnly::Yes,
+            Some(b"local") => LocalOnly::Local,
+            _ => LocalOnly::No,
+        };
+        process.attach(&shared);
+        let mut listeners = Some(listeners);
+        let mut threads = Vec::new();
+        for number in 0..shared.mailboxes.len() {
+            let event_loop = EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default())?;
+            let thread = thread::Builder::new().name(format!("io-{number}"));
+            threads.push(thread.spawn(move || event_loop.run())?);
+        }
+        Ok(Self { shared, threads })
+    }
+
+    /// Ends the threads, closing all connections.
+    pub(crate) fn stop(self) {
+        for mailbox in &self.shared.mailboxes {
+            mailbox.stop();
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                log::warning!("A thread ended with a panic");
+            }
+        }
+    }
+}
+
+/// Starts the thread that releases big values and flushed databases.
+fn start_reclaiming() -> io::Result<Box<dyn Fn(Garbage) + Send + Sync>> {
+    let (sender, receiver) = mpsc::channel::<Garbage>();
+    thread::Builder::new().name("reclaim".into()).spawn(move || receiver.into_iter().for_each(drop))?;
+    // Should the thread be gone, the send fails and gives the garbage back, which is released here.
+    Ok(Box::new(move |garbage| drop(sender.send(garbage))))
+}
+
+/// Listens on all addresses of the configuration.
+///
+/// # Errors
+/// The text of the log line that says which address cannot be listened on, and why.
+pub(crate) fn listen(settings: &Settings) -> Result<Vec<Listener>, String> {
+    let backlog = i32::try_from(settings.tcp_backlog).unwrap_or(i32::MAX);
+    let mut listeners = Vec::new();
+    if settings.port != 0 {
+        for entry in &settings.bind {
+            let optional = entry.starts_with('-');
+            let name = entry.trim_start_matches('-');
+            match resolve(name).and_then(|address| listen_tcp(address, settings.port, backlog)) {
+                Ok(listener) => listeners.push(listener),
+                Err(error) => {
+                    let port = settings.port;
+                    let reason = system_text(&error);
+                    log::warning!("Warning: Could not create server TCP listening socket {name}:{port}: {reason}");
+                    if !(optional && is_absent(&error)) {
+                        return Err(format!("Failed listening on port {port} (tcp), aborting."));
+                    }
+                }
+            }
+        }
+        if listeners.is_empty() && !settings.bind.is_empty() {
+            return Err(format!("Failed listening on port {} (tcp), aborting.", settings.port));
+        }
+    }
+    if let Some(path) = &settings.unix_socket {
+        match listen_unix(path, settings.unix_socket_permissions, backlog) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => return Err(format!("Failed opening Unix socket: bind: {}", system_text(&error))),
+        }
+    }
+    Ok(listeners)
+}
+
+/// The kinds of socket that the configuration asks for, as the log names them.
+pub(crate) fn kinds(settings: &Settings) -> Vec<&'static str> {
+    let tcp = (settings.port != 0).then_some("tcp");
+    let unix = settings.unix_socket.as_ref().map(|_| "unix");
+    tcp.into_iter().chain(unix).collect()
+}
+
+fn resolve(name: &str) -> io::Result<IpAddr> {
+    use std::net::ToSocketAddrs;
+    match name {
+        "*" => Ok(IpAddr::from([0; 4])),
+        "::*" => Ok(IpAddr::from([0; 16])),
+        name => match name.parse() {
+            Ok(address) => Ok(address),
+            Err(_) => (name, 0)
+                .to_socket_addrs()?
+                .next()
+                .map(|address| address.ip())
+                .ok_or_else(|| io::Error::other("Name or service not known")),
+        },
+    }
+}
+
+/// Whether the machine lacks the address or its whole protocol.
+fn is_absent(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let absent = [Errno::ADDRNOTAVAIL, Errno::AFNOSUPPORT, Errno::PROTONOSUPPORT, Errno::PFNOSUPPORT];
+    error.raw_os_error().is_some_and(|code| absent.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Applies one directive that CONFIG SET has changed.
+///
+/// # Errors
+/// The system does not allow it.
+pub(crate) fn apply(directive: &str, settings: &Settings, shared: &Shared) -> Result<(), String> {
+    process::apply(directive, settings)?;
+    apply_all(settings, shared);
+    Ok(())
+}
+
+fn apply_all(settings: &Settings, shared: &Shared) {
+    let limits = &shared.limits;
+    let seconds = |time: Option<std::time::Duration>| time.map_or(0, |time| time.as_secs());
+    limits.clients_max.store(u64::from(settings.maxclients), Ordering::Relaxed);
+    limits.idle_seconds_max.store(seconds(settings.timeout), Ordering::Relaxed);
+    limits.keepalive_seconds.store(seconds(settings.tcp_keepalive), Ordering::Relaxed);
+    limits.query_bytes_max.store(settings.client_query_buffer_limit, Ordering::Relaxed);
+    limits.bulk_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
+    limits.protected.store(settings.protected_mode, Ordering::Relaxed);
+    *limits.output.write() = settings.client_output_buffer_limits.normal;
+    let engine = &shared.engine.settings;
+    engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
+    let frequency =
+        matches!(settings.maxmemory_policy, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu);
+    engine.frequency.store(frequency, Ordering::Relaxed);
+    engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
+    engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
+    engine.password.write().clone_from(&settings.requirepass);
+    engine.latency_percentiles.write().clone_from(&settings.latency_tracking_info_percentiles);
+}
