@@ -211,13 +211,13 @@ impl Reply {
         self.len() == 0
     }
 
-    /// The present end, to come back to with [`Reply::truncate`].
+    /// The present end, to come back to with [`Reply::truncate`] before anything is sent.
     #[inline]
     pub fn mark(&self) -> Mark {
         self.output.mark()
     }
 
-    /// Takes back what was written since `mark`, except what has been sent.
+    /// Takes back what was written since `mark`; what has been sent since is not taken back.
     pub fn truncate(&mut self, mark: Mark) {
         self.output.truncate(mark);
     }

@@ -65,6 +65,17 @@ fn floating_point_numbers_look_as_in_the_stock_server() {
     assert_eq!(shown(f64::NAN), "nan");
 }
 
+#[test]
+fn every_digit_is_that_of_the_stock_server() {
+    let recorded = include_str!("recorded.txt").lines().filter(|line| !line.starts_with('#'));
+    let cases: Vec<(&str, &str)> = recorded.filter_map(|line| line.split_once(' ')).collect();
+    assert!(cases.len() > 500);
+    for (bits, expected) in cases {
+        let bits = u64::from_str_radix(bits, 16).expect("the first word is a number's bits");
+        assert_eq!(shown(f64::from_bits(bits)), expected, "{bits:#x}");
+    }
+}
+
 /// Recorded from Redis 8.0.6.
 #[test]
 fn what_the_stock_server_refuses_is_no_floating_point_number() {
