@@ -1,1 +1,17 @@
-//! Development only: starts servers, speaks RESP, generates commands.
+//! Development only: starts servers, speaks RESP, generates commands, and compares two servers'
+//! answers to the same bytes.
+
+pub mod argument;
+pub mod client;
+pub mod differences;
+pub mod differential;
+pub mod families;
+pub mod generator;
+pub mod normalise;
+pub mod program;
+pub mod reply;
+pub mod request;
+pub mod server;
+pub mod shrink;
+pub mod state;
+mod syntax;

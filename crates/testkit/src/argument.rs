@@ -1,0 +1,450 @@
+//! The kinds of arguments that commands take, and values for them: usual ones that make keys
+//! collide and have state, and hostile ones that a careless server gets wrong.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+/// The state from which requests are generated.
+#[derive(Debug)]
+pub struct World {
+    /// All random choices come from here.
+    pub random: Pcg64,
+    /// Values are not longer than this.
+    pub value_bytes_max: usize,
+    /// When the run began: absolute deadlines are relative to it.
+    began: i64,
+    deadlines: i64,
+}
+
+impl World {
+    /// A world whose choices follow from `seed` alone, but for absolute deadlines, which follow the clock.
+    pub fn new(seed: u64) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            random: Pcg64::seed_from_u64(seed),
+            value_bytes_max: 300,
+            began: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
+            deadlines: 0,
+        }
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        *choices.choose(&mut self.random).expect("there are choices")
+    }
+
+    /// Seconds until a deadline, another at each call and a thousand seconds apart: two deadlines
+    /// must not be so close that which one is later depends on the moment of execution.
+    fn seconds_to_deadline(&mut self) -> i64 {
+        self.deadlines = (self.deadlines + 7919) % 1_000_003;
+        1000 * (self.deadlines + 1)
+    }
+
+    /// A moment that never comes within minutes of a relative deadline.
+    fn deadline(&mut self) -> i64 {
+        // Few, so that a key is often given the very deadline that it has.
+        let later = self.random.random_range(1..=20);
+        self.began + 1000 * later + 500
+    }
+
+    /// Whether a command with this deadline would expire its key while the run goes on, so that
+    /// two servers could rightly disagree.
+    pub(crate) fn is_near(&self, deadline: i64) -> bool {
+        deadline.abs_diff(self.began) < 450
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident $name:literal $meaning:literal),* $(,)?) => {
+        /// What an argument of a command means.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Kind { $(#[doc = $meaning] $kind),* }
+
+        impl Kind {
+            /// The kind that a line of syntax calls `name`.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$kind),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    Key "key" "The name of a key, one of a few.",
+    Value "value" "Any string.",
+    Integer "integer" "A signed number of 64 bits.",
+    Float "float" "A number with a fraction.",
+    Index "index" "A position in a string, from the end when negative.",
+    Offset "offset" "An offset in bytes or bits that a write may extend a string to.",
+    Bit "bit" "0 or 1.",
+    BitfieldType "bitfield-type" "Such as `i16` or `u63`.",
+    BitfieldOffset "bitfield-offset" "Bits, or with `#` a multiple of the type's width.",
+    Count "count" "A small positive number.",
+    Seconds "seconds" "From now to a deadline.",
+    Milliseconds "milliseconds" "From now to a deadline.",
+    UnixSeconds "unix-seconds" "A deadline.",
+    UnixMilliseconds "unix-milliseconds" "A deadline.",
+    Database "database" "The number of a database.",
+    Pattern "pattern" "A glob pattern.",
+    Type "type" "The name of a type of values.",
+    Word "word" "A short name without blanks.",
+    Command "command" "The name of a command.",
+}
+
+const KEYS: &[&[u8]] = &[
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"e",
+    b"f",
+    b"g",
+    b"key:1",
+    b"key:2",
+    b"key:10",
+    b"user:{1}:name",
+    b"user:{1}:age",
+    b"",
+    b"\x00\xff\r\n bin",
+    b"1",
+    b"Key:1",
+    b"[x]",
+    b"a*",
+];
+
+const NUMBERS: &[&str] = &[
+    "0",
+    "1",
+    "2",
+    "-1",
+    "7",
+    "10",
+    "99",
+    "100",
+    "-5",
+    "9999",
+    "10000",
+    "12345",
+    "2147483647",
+    "2147483648",
+    "4294967295",
+    "-2147483649",
+    "9223372036854775806",
+    "9223372036854775807",
+    "-9223372036854775808",
+];
+
+/// What a careless parser of numbers takes for one, or mistakes the size of.
+const HOSTILE_NUMBERS: &[&str] = &[
+    "",
+    " ",
+    "-",
+    "+",
+    "-0",
+    "+1",
+    " 1",
+    "1 ",
+    "01",
+    "-01",
+    "1.0",
+    "1.5",
+    "1e3",
+    "0x10",
+    "1_000",
+    "abc",
+    "1a",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999",
+    "4294967296",
+    "-1",
+    "0",
+    "nan",
+    "inf",
+    "-inf",
+    "1\0",
+    "\u{661}",
+    "--1",
+    "9223372036854775",
+    "9223372036854776",
+    "-9223372036854776",
+];
+
+const FLOATS: &[&str] = &[
+    "0",
+    "1",
+    "1.5",
+    "-1.5",
+    "0.1",
+    "-0.1",
+    "0.30000000000000004",
+    "3.14159265358979",
+    "1e2",
+    "5.0e3",
+    "-1e-5",
+    "1e17",
+    "123456789012345678",
+    "1E3",
+    ".5",
+    "5.",
+    "-.5e1",
+    "10.10",
+    "1e-10",
+    "200000000000000000000",
+];
+
+const HOSTILE_FLOATS: &[&str] = &[
+    "",
+    " ",
+    "nan",
+    "NaN",
+    "-nan",
+    "inf",
+    "+inf",
+    "-inf",
+    "Infinity",
+    "1e400",
+    "-1e400",
+    "1e5000",
+    "0x1p3",
+    "0x10",
+    "+1.5",
+    " 1.5",
+    "1.5 ",
+    "1.5abc",
+    "1..5",
+    "1e",
+    "1e+",
+    "e5",
+    ".",
+    "-",
+    "1,5",
+    "1.5\0",
+    "1e-5000",
+    "99999999999999999999999999999999999999999999999999",
+];
+
+const WORDS: &[&str] = &["default", "nobody", "name", "x", "web-1", "secret", "on", "off", "yes", "no"];
+
+const PATTERNS: &[&str] = &[
+    "*",
+    "a",
+    "key:*",
+    "*:1*",
+    "?",
+    "[a-c]",
+    "[^a-c]",
+    "user:{1}:*",
+    "\\*",
+    "*\\*",
+    "[x",
+    "[",
+    "a[",
+    "**",
+    "",
+    "k??:*",
+    "[\\]]",
+    "[]a]",
+    "*[0-9]",
+    "[z-a]",
+    "\\",
+    "*a*b*c*d*",
+    "[^]",
+    "key:[0-9]",
+    "K*",
+    "a\\",
+    "[a-]",
+];
+
+const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream", "String", "nosuchtype", ""];
+
+const COMMANDS: &[&str] = &[
+    "GET",
+    "set",
+    "mget",
+    "MSET",
+    "del",
+    "Rename",
+    "bitop",
+    "object",
+    "eval",
+    "sort",
+    "xread",
+    "zunionstore",
+    "nosuchcommand",
+    "config",
+    "copy",
+    "lcs",
+    "bitfield",
+    "client",
+    "ping",
+    "expire",
+    "migrate",
+    "",
+];
+
+/// Where an encoding, an allocation or a code path changes.
+const LENGTHS: &[usize] = &[
+    1, 2, 3, 7, 8, 15, 16, 19, 20, 21, 31, 32, 43, 44, 45, 63, 64, 65, 127, 128, 255, 256, 1023, 4096,
+    16_384, 20_000,
+];
+
+impl Kind {
+    /// A value that the command accepts, or refuses for its state only.
+    pub(crate) fn valid(self, world: &mut World) -> Vec<u8> {
+        let number = |value: i64| value.to_string().into_bytes();
+        match self {
+            Self::Key => {
+                // Half of all choices fall on the first few keys.
+                let some = if world.random.random_bool(0.5) { &KEYS[..4] } else { KEYS };
+                world.pick(some).to_vec()
+            }
+            Self::Value => value(world),
+            Self::Integer => world.pick(NUMBERS).into(),
+            Self::Float => world.pick(FLOATS).into(),
+            Self::Index => number(world.random.random_range(-30..=30)),
+            Self::Offset => {
+                let max = world.pick(&[8, 64, 64, 512, 5000]);
+                number(world.random.random_range(0..max))
+            }
+            Self::Bit => world.pick(&["0", "1"]).into(),
+            Self::BitfieldType => {
+                let width = world.pick(&[1, 2, 4, 5, 8, 12, 16, 31, 32, 33, 62, 63, 64]);
+                let sign = if world.random.random_bool(0.5) && width < 64 { 'u' } else { 'i' };
+                format!("{sign}{width}").into_bytes()
+            }
+            Self::BitfieldOffset => {
+                let multiple = if world.random.random_bool(0.5) { "#" } else { "" };
+                format!("{multiple}{}", world.random.random_range(0..=40)).into_bytes()
+            }
+            Self::Count => number(world.random.random_range(1..=12)),
+            Self::Seconds if world.random.random_ratio(1, 10) => world.pick(&["0", "-1", "-1000"]).into(),
+            Self::Seconds => number(world.seconds_to_deadline()),
+            Self::Milliseconds if world.random.random_ratio(1, 10) => {
+                world.pick(&["0", "-1", "-1000"]).into()
+            }
+            Self::Milliseconds => number(1000 * world.seconds_to_deadline()),
+            Self::UnixSeconds if world.random.random_ratio(1, 6) => {
+                world.pick(&["1", "0", "-1", "1700000000"]).into()
+            }
+            Self::UnixSeconds => number(world.deadline()),
+            Self::UnixMilliseconds if world.random.random_ratio(1, 6) => {
+                world.pick(&["1", "0", "-1", "1700000000000"]).into()
+            }
+            Self::UnixMilliseconds => {
+                let deadline = 1000 * world.deadline();
+                number(deadline + world.pick(&[0, 1, 250, 499, 500, 501, 999]))
+            }
+            Self::Database => world.pick(&["0", "1", "2", "3"]).into(),
+            Self::Pattern => world.pick(PATTERNS).into(),
+            Self::Type => world.pick(TYPES).into(),
+            Self::Word => world.pick(WORDS).into(),
+            Self::Command => world.pick(COMMANDS).into(),
+        }
+    }
+
+    /// A value that the command should refuse, or that is at the edge of what it accepts.
+    pub(crate) fn hostile(self, world: &mut World) -> Vec<u8> {
+        match self {
+            Self::Float => world.pick(HOSTILE_FLOATS).into(),
+            Self::BitfieldType => world
+                .pick(&[
+                    "",
+                    "i0",
+                    "u0",
+                    "i65",
+                    "u64",
+                    "u65",
+                    "i",
+                    "u",
+                    "8",
+                    "I8",
+                    "U8",
+                    "i-1",
+                    "i08",
+                    "i8 ",
+                    "x8",
+                    "i99999999999999999999",
+                ])
+                .into(),
+            Self::BitfieldOffset | Self::Offset => {
+                // Nothing between what is small and what every server refuses: that would be stored.
+                world
+                    .pick(&[
+                        "",
+                        "-1",
+                        "#-1",
+                        "#",
+                        "##1",
+                        "abc",
+                        "1.5",
+                        " 1",
+                        "4294967296",
+                        "#4294967296",
+                        "536870912000",
+                        "9223372036854775807",
+                        "#9223372036854775807",
+                        "9223372036854775808",
+                        "18446744073709551615",
+                    ])
+                    .into()
+            }
+            Self::Database => {
+                world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
+            }
+            Self::Key | Self::Value | Self::Word | Self::Pattern | Self::Type | Self::Command => world
+                .pick(&[
+                    &b""[..],
+                    b"\0",
+                    b"\xff\xfe",
+                    b"\r\n",
+                    b"a b",
+                    b"%s%n",
+                    b"\"'",
+                    b"EX",
+                    b"GET",
+                    b"nosuch",
+                ])
+                .to_vec(),
+            Self::Seconds | Self::Milliseconds => {
+                // Two equal deadlines in relative time are equal or not by chance.
+                let overflows = |number: &i64| *number > i64::MAX / 900;
+                let harmless: Vec<&str> = HOSTILE_NUMBERS
+                    .iter()
+                    .copied()
+                    .filter(|text| {
+                        text.parse().is_ok_and(|number: i64| number <= 0 || overflows(&number))
+                            || text.parse::<i64>().is_err()
+                    })
+                    .collect();
+                world.pick(&harmless).into()
+            }
+            _ => world.pick(HOSTILE_NUMBERS).into(),
+        }
+    }
+}
+
+fn value(world: &mut World) -> Vec<u8> {
+    match world.random.random_range(0..10) {
+        0..3 => world.pick(NUMBERS).into(),
+        3 => world.pick(HOSTILE_NUMBERS).into(),
+        4 => world.pick(FLOATS).into(),
+        5 => Vec::new(),
+        6 => world
+            .pick(&[&b"foobar"[..], b"hello world", b"\0\x01\xff", b"\xff\xff\xff", b"\r\n", b"ohmytext"])
+            .to_vec(),
+        _ => {
+            let fitting = LENGTHS.partition_point(|length| *length <= world.value_bytes_max);
+            let length = world.pick(&LENGTHS[..fitting]);
+            // Few different letters, so that values have much in common.
+            let alphabet: &[u8] = if world.random.random_bool(0.8) { b"abcd" } else { b"\0\xff\x80\x01 \n" };
+            (0..length).map(|_| world.pick(alphabet)).collect()
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The families of commands that the differential suites generate, by the syntax of each command.
+
+mod bitmaps;
+mod connection;
+mod keys;
+mod strings;
+mod transactions;
+
+pub use bitmaps::BITMAPS;
+pub use connection::CONNECTION;
+pub use keys::KEYS;
+pub use strings::{LARGE_STRINGS, STRINGS};
+pub use transactions::TRANSACTIONS;

@@ -1,0 +1,213 @@
+//! Where two servers may rightly answer differently, and how far.
+//!
+//! Replies are compared byte by byte. Only for the commands below a difference is looked at again,
+//! with a rule that forgives no more than its reason says.
+
+use crate::reply::Reply;
+use crate::request::Request;
+
+/// What may differ between two replies to the same command.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// Numbers that are not negative, by at most so much. Negative ones have a meaning of their own.
+    Number(i64),
+    /// The order of elements, at any depth.
+    Order,
+    /// As `Order` when both have scanned everything from the beginning; else all elements.
+    Scan,
+    /// The content of strings and numbers, but not whether there is one.
+    Content,
+    /// The values of these fields of a map, or of these `name=value` words of a text.
+    Fields(&'static [&'static str]),
+}
+
+/// The commands with a rule: their first words, the rule, and its reason.
+const RULES: &[(&[&str], Rule, &str)] = &[
+    (&["TTL"], Rule::Number(1), "the clock moves between the two servers' executions"),
+    (&["PTTL"], Rule::Number(2000), "the clock moves between the two servers' executions"),
+    (&["EXPIRETIME"], Rule::Number(2), "relative deadlines start at slightly different moments"),
+    (&["PEXPIRETIME"], Rule::Number(2000), "relative deadlines start at slightly different moments"),
+    (&["OBJECT", "IDLETIME"], Rule::Number(10), "counted by a coarse clock"),
+    (&["KEYS"], Rule::Order, "the order of a hash table is no promise"),
+    (&["SCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
+    (&["CONFIG", "GET"], Rule::Order, "the order of a hash table is no promise"),
+    (&["COMMAND", "INFO"], Rule::Order, "flags and categories are sets"),
+    (&["COMMAND", "GETKEYSANDFLAGS"], Rule::Order, "flags are a set"),
+    (&["RANDOMKEY"], Rule::Content, "random"),
+    (&["DUMP"], Rule::Content, "the payload carries the version of the format"),
+    (&["TIME"], Rule::Content, "the clock"),
+    (&["LASTSAVE"], Rule::Content, "the clock"),
+    (&["MEMORY", "USAGE"], Rule::Content, "another memory layout, on purpose"),
+    (&["COMMAND", "COUNT"], Rule::Content, "each server has commands of its own"),
+    (&["LOLWUT"], Rule::Content, "each server has art of its own"),
+    (&["CLIENT", "ID"], Rule::Content, "counts connections"),
+    (&["HELLO"], Rule::Fields(&["server", "version", "id", "modules"]), "names the server"),
+    (
+        &["CLIENT", "INFO"],
+        Rule::Fields(&[
+            "id",
+            "addr",
+            "laddr",
+            "fd",
+            "age",
+            "idle",
+            "qbuf",
+            "qbuf-free",
+            "argv-mem",
+            "multi-mem",
+            "rbs",
+            "rbp",
+            "obl",
+            "oll",
+            "omem",
+            "tot-mem",
+            "events",
+            "tot-net-in",
+            "tot-net-out",
+            "tot-cmds",
+            "io-thread",
+        ]),
+        "addresses, memory and time",
+    ),
+];
+
+/// Whether the two replies to `request` agree as far as they must.
+pub fn agree(request: &Request, candidate: &[u8], reference: &[u8]) -> bool {
+    if candidate == reference {
+        return true;
+    }
+    let rule =
+        RULES.iter().find(|(words, ..)| (0..words.len()).all(|index| request.upper(index) == words[index]));
+    let Some((_, rule, _)) = rule else { return false };
+    let (Ok(candidate), Ok(reference)) = (Reply::decode(candidate), Reply::decode(reference)) else {
+        return false;
+    };
+    rule.forgives(request, candidate, reference)
+}
+
+impl Rule {
+    fn forgives(self, request: &Request, candidate: Reply, reference: Reply) -> bool {
+        match self {
+            Self::Number(tolerance) => match (candidate, reference) {
+                (Reply::Integer(candidate), Reply::Integer(reference)) => {
+                    candidate >= 0
+                        && reference >= 0
+                        && candidate.abs_diff(reference) <= tolerance.unsigned_abs()
+                }
+                _ => false,
+            },
+            Self::Order => sorted(candidate) == sorted(reference),
+            Self::Scan => {
+                let from_start = request.upper(1) == "0";
+                let [candidate, reference] = [candidate, reference].map(Reply::into_elements);
+                match (&candidate[..], &reference[..]) {
+                    ([end, keys], [other_end, other_keys])
+                        if from_start && end.text() == "0" && other_end.text() == "0" =>
+                    {
+                        sorted(keys.clone()) == sorted(other_keys.clone())
+                    }
+                    ([_, Reply::Array(_)], [_, Reply::Array(_)]) => true,
+                    _ => false,
+                }
+            }
+            Self::Content => same_shape(&candidate, &reference),
+            Self::Fields(names) => match (candidate, reference) {
+                (Reply::Map(candidate), Reply::Map(reference)) => same_fields(&candidate, &reference, names),
+                (Reply::Array(candidate), Reply::Array(reference)) => {
+                    same_fields(&pairs(&candidate), &pairs(&reference), names)
+                }
+                (candidate, reference) if candidate.bytes().is_some() && !candidate.is_error() => {
+                    without_fields(&candidate.text(), names) == without_fields(&reference.text(), names)
+                }
+                _ => false,
+            },
+        }
+    }
+}
+
+fn sorted(reply: Reply) -> Reply {
+    let sort = |elements: Vec<Reply>| {
+        let mut elements: Vec<Reply> = elements.into_iter().map(sorted).collect();
+        elements.sort();
+        elements
+    };
+    match reply {
+        Reply::Array(elements) => Reply::Array(sort(elements)),
+        Reply::Set(elements) => Reply::Set(sort(elements)),
+        Reply::Map(mut pairs) => {
+            pairs.sort();
+            Reply::Map(pairs)
+        }
+        other => other,
+    }
+}
+
+fn same_shape(candidate: &Reply, reference: &Reply) -> bool {
+    match (candidate, reference) {
+        (Reply::Array(candidate), Reply::Array(reference)) => {
+            candidate.len() == reference.len()
+                && candidate
+                    .iter()
+                    .zip(reference)
+                    .all(|(candidate, reference)| same_shape(candidate, reference))
+        }
+        // What an error says is never left open.
+        (Reply::Error(candidate), Reply::Error(reference)) => candidate == reference,
+        _ => std::mem::discriminant(candidate) == std::mem::discriminant(reference),
+    }
+}
+
+fn pairs(elements: &[Reply]) -> Vec<(Reply, Reply)> {
+    elements.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
+fn same_fields(candidate: &[(Reply, Reply)], reference: &[(Reply, Reply)], open: &[&str]) -> bool {
+    candidate.len() == reference.len()
+        && candidate.iter().zip(reference).all(|((name, candidate), (expected, reference))| {
+            name == expected
+                && (candidate == reference
+                    || open.contains(&name.text().as_str())
+                        && std::mem::discriminant(candidate) == std::mem::discriminant(reference))
+        })
+}
+
+fn without_fields(text: &str, open: &[&str]) -> Vec<String> {
+    text.split_whitespace()
+        .map(|word| match word.split_once('=') {
+            Some((name, _)) if open.contains(&name) => format!("{name}="),
+            _ => word.to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, candidate: &str, reference: &str) -> bool {
+        agree(&Request::from_line(line), candidate.as_bytes(), reference.as_bytes())
+    }
+
+    #[test]
+    fn rules_forgive_what_their_reason_says() {
+        assert!(check("ttl k", ":100\r\n", ":99\r\n"));
+        assert!(check("KEYS *", "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$1\r\nb\r\n$1\r\na\r\n"));
+        assert!(check("scan 5", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$1\r\n3\r\n*1\r\n$1\r\na\r\n"));
+        assert!(check("randomkey", "$1\r\na\r\n", "$1\r\nb\r\n"));
+        assert!(check("HELLO", "*2\r\n$6\r\nserver\r\n$1\r\na\r\n", "*2\r\n$6\r\nserver\r\n$1\r\nb\r\n"));
+        assert!(check("client info", "$13\r\nid=1 name=bob\r\n", "$13\r\nid=2 name=bob\r\n"));
+    }
+
+    #[test]
+    fn rules_forgive_nothing_else() {
+        assert!(!check("GET k", "$1\r\n1\r\n", ":1\r\n"));
+        assert!(!check("ttl k", ":-1\r\n", ":0\r\n"));
+        assert!(!check("ttl k", ":100\r\n", ":97\r\n"));
+        assert!(!check("KEYS *", "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$1\r\nc\r\n$1\r\na\r\n"));
+        assert!(!check("scan 0", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"));
+        assert!(!check("randomkey", "$1\r\na\r\n", "$-1\r\n"));
+        assert!(!check("randomkey", "-ERR a\r\n", "-ERR b\r\n"));
+        assert!(!check("HELLO", "*2\r\n$4\r\nrole\r\n$1\r\na\r\n", "*2\r\n$4\r\nrole\r\n$1\r\nb\r\n"));
+        assert!(!check("client info", "$13\r\nid=1 name=bob\r\n", "$13\r\nid=1 name=eve\r\n"));
+    }
+}

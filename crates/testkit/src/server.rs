@@ -1,0 +1,213 @@
+//! Starts a server for a test and stops it afterwards.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::program::Program;
+use crate::reply::Reply;
+
+/// Below the range from which the system takes the ports of outgoing connections, so that a test
+/// with ten thousand of them cannot take the port of a server that is about to start.
+const PORTS: std::ops::Range<u16> = 7400..7500;
+
+/// How long a server may take to start, to stop, or to do what a test waits for.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A running server. Dropping it ends the process; if the test failed, its log is printed.
+#[derive(Debug)]
+pub struct Server {
+    name: &'static str,
+    process: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+/// Waits until `condition` holds; `false` when it still does not after [`PATIENCE`].
+pub fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if condition() {
+            return true;
+        }
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// A port that nothing listens on at this moment, another one at each call.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Two test processes at the same time start from different ports.
+    let first = (std::process::id() % u32::from(count)) as u16;
+    for _ in 0..count {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) % count;
+        let port = PORTS.start + (first + step) % count;
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port of {PORTS:?} is free");
+}
+
+impl Server {
+    /// Starts `program` with a free port, no persistence and `arguments`, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with its log.
+    #[track_caller]
+    pub fn start(program: &Program, arguments: &[&str]) -> Self {
+        let server = Self::spawn(program, arguments);
+        server.wait_until_answering()
+    }
+
+    /// Starts `program` listening on its Unix socket alone, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with its log.
+    #[track_caller]
+    pub fn start_on_unix_socket(program: &Program, arguments: &[&str]) -> Self {
+        let mut all = vec!["--unixsocket", "./socket", "--port", "0"];
+        all.extend(arguments);
+        let mut server = Self::spawn(program, &all);
+        server.port = 0;
+        server.wait_until_answering()
+    }
+
+    fn spawn(program: &Program, arguments: &[&str]) -> Self {
+        let directory = TempDir::with_prefix("nuthatch-test-").expect("a temporary directory can be made");
+        let log = File::create(directory.path().join("log")).expect("a log file can be made");
+        let port = free_port();
+        let process = Command::new(&program.path)
+            .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
+            .args(arguments)
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .stderr(log.try_clone().expect("a file can be duplicated"))
+            .stdout(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.path.display()));
+        Self { name: program.name, process, port, directory }
+    }
+
+    #[track_caller]
+    fn wait_until_answering(mut self) -> Self {
+        let mut exited = None;
+        let answers = wait_until(|| {
+            exited = self.process.try_wait().expect("a child process can be waited for");
+            exited.is_some() || self.try_connect().and_then(|mut client| client.try_call(["PING"])).is_ok()
+        });
+        if let Some(status) = exited {
+            panic!("{} ended with {status} instead of starting", self.name);
+        }
+        assert!(answers, "{} does not answer", self.name);
+        self
+    }
+
+    /// The program's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The TCP port; 0 for a server on a Unix socket alone.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process number.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The working directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The path of the Unix socket of a server started with one.
+    pub fn socket_path(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
+    /// What the server has printed so far.
+    pub fn log(&self) -> String {
+        let bytes = fs::read(self.directory.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Opens a connection.
+    pub fn try_connect(&self) -> std::io::Result<Client> {
+        if self.port == 0 {
+            Client::connect_unix(self.socket_path())
+        } else {
+            Client::connect((Ipv4Addr::LOCALHOST, self.port))
+        }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not accept it.
+    #[track_caller]
+    pub fn connect(&self) -> Client {
+        self.try_connect().unwrap_or_else(|error| panic!("cannot connect to {}: {error}", self.name))
+    }
+
+    /// The value of one field of `INFO`, empty when there is none.
+    #[track_caller]
+    pub fn info(&self, field: &str) -> String {
+        let reply = self.connect().call(["INFO", "everything"]);
+        info_field(&reply, field)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a child has a process number"), signal).expect("a child can be signalled");
+    }
+
+    /// Asks the server to end with SIGTERM and waits until it has; `None` when it does not.
+    pub fn terminate(&mut self) -> Option<ExitStatus> {
+        self.signal(Signal::TERM);
+        let mut status = None;
+        wait_until(|| {
+            status = self.process.try_wait().expect("a child process can be waited for");
+            status.is_some()
+        });
+        status
+    }
+}
+
+/// The value of one field in the text of an `INFO` reply, empty when there is none.
+pub fn info_field(reply: &Reply, field: &str) -> String {
+    let text = reply.text();
+    let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap_or_default().to_owned()
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already: then there is nothing left to end.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("--- log of {} (process {})\n{}---", self.name, self.process.id(), self.log());
+        }
+    }
+}
