@@ -39,7 +39,8 @@ impl Span {
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The longest argument, in bytes (`proto-max-bulk-len`).
+    /// The longest argument, in bytes (`proto-max-bulk-len`). Arguments of up to 9,999 bytes are accepted
+    /// whatever it is; Redis's own minimum is 1 MiB.
     pub bulk_bytes_max: usize,
     /// Whether the client has proven who it is; before that, only small requests are accepted.
     pub authenticated: bool,

@@ -35,13 +35,12 @@ impl Scaled {
     }
 }
 
-/// `0.d₁d₂d₃… * 10^exponent`, with the point moved behind the last digit: the digits as one integer that is
-/// multiplied by a power of ten.
+/// Decimal digits which, read as one integer and multiplied by a power of ten, are a number.
 #[derive(Debug)]
 pub(super) struct Digits {
     bytes: [u8; DIGITS_MAX],
     count: usize,
-    /// The power of ten that the digits, read as an integer, are multiplied by.
+    /// The exponent of that power of ten.
     pub(super) exponent: i32,
 }
 

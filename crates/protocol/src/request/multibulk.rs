@@ -103,8 +103,8 @@ fn take_arguments(
 ) -> Result<Progress, ProtocolError> {
     while *remaining > 0 {
         let (start, length) = match input.get(*position..).and_then(bulk_header) {
-            Some((header, length)) if limits.bulk_bytes_max > 9_999 => (*position + header, length),
-            _ => match read_bulk_header(input, *position, limits)? {
+            Some((header, length)) => (*position + header, length),
+            None => match read_bulk_header(input, *position, limits)? {
                 Some(header) => header,
                 None => return Ok(Progress::Missing(0)),
             },

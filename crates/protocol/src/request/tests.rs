@@ -234,9 +234,9 @@ fn clients_that_have_not_authenticated_are_held_to_small_requests() {
 
 #[test]
 fn the_longest_argument_is_the_configured_one() {
-    let limits = Limits { bulk_bytes_max: 100, ..Limits::default() };
-    assert_eq!(parse_whole(b"*1\r\n$101\r\n", &limits).1, Some(ProtocolError::InvalidBulkLength));
-    assert_eq!(parse_whole(b"*1\r\n$100\r\n", &limits).1, None);
+    let limits = Limits { bulk_bytes_max: 20_000, ..Limits::default() };
+    assert_eq!(parse_whole(b"*1\r\n$20001\r\n", &limits).1, Some(ProtocolError::InvalidBulkLength));
+    assert_eq!(parse_whole(b"*1\r\n$20000\r\n", &limits).1, None);
 }
 
 /// Recorded from Redis 8.0.6.
