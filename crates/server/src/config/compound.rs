@@ -146,17 +146,22 @@ pub(super) fn parse_save_points(words: &[&[u8]]) -> Result<Vec<SavePoint>, Refus
 /// The letters of the classes that `A` stands for, in the order in which they are listed.
 const EVENT_CLASSES: &str = "g$lshzxetd";
 
+/// Reads the letters of `notify-keyspace-events`, and puts them into their usual order.
 pub(super) fn parse_keyspace_events(word: &[u8]) -> Result<String, Refusal> {
     const LETTERS: &str = "Ag$lshzxeKEtmdn";
-    let has = |letter: char| word.contains(&(letter as u8));
+    let has = |letter: &char| word.contains(&(*letter as u8));
     if !word.iter().all(|byte| LETTERS.as_bytes().contains(byte)) {
         return Err(format!("Invalid event class character. Use '{LETTERS}'.").into());
     }
-    let all = has('A') || EVENT_CLASSES.chars().all(has);
-    let mut letters: String =
-        if all { "A".to_owned() } else { EVENT_CLASSES.chars().filter(|letter| has(*letter)).collect() };
-    letters.extend("KEmn".chars().filter(|letter| has(*letter)));
+    let all = has(&'A') || EVENT_CLASSES.chars().all(|letter| has(&letter));
+    let mut letters: String = if all { "A".to_owned() } else { EVENT_CLASSES.chars().filter(has).collect() };
+    letters.extend("nKEm".chars().filter(has));
     Ok(letters)
+}
+
+/// The letters that `CONFIG GET` shows: like the stock server, it keeps silent about `n` beside `A`.
+pub(super) fn shown_keyspace_events(letters: &str) -> String {
+    if letters.starts_with('A') { letters.replace('n', "") } else { letters.to_owned() }
 }
 
 pub(super) fn parse_percentiles(words: &[&[u8]]) -> Result<Vec<f64>, Refusal> {

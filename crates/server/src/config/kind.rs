@@ -163,7 +163,7 @@ impl Value {
             Self::Addresses(addresses) => addresses.join(&b' '),
             Self::SavePoints(points) => join(points.iter().map(ToString::to_string)),
             Self::OutputBufferLimits(limits) => limits.to_string().into_bytes(),
-            Self::KeyspaceEvents(letters) => letters.clone().into_bytes(),
+            Self::KeyspaceEvents(letters) => compound::shown_keyspace_events(letters).into_bytes(),
             Self::Percentiles(numbers) => join(numbers.iter().copied().map(compound::percentile_text)),
             Self::OutOfMemoryScores(scores) => join(scores.iter().map(ToString::to_string)),
             Self::Primary(None) => Vec::new(),

@@ -6,6 +6,7 @@ mod directives;
 mod documentation;
 mod kind;
 mod load;
+mod rewrite;
 mod settings;
 mod syntax;
 mod text;
@@ -179,6 +180,21 @@ impl Config {
         }
         *values = changed;
         Ok(())
+    }
+
+    /// Writes the values as they are now into the configuration file.
+    ///
+    /// # Errors
+    ///
+    /// The text of the error reply, without its leading `ERR`.
+    pub(crate) fn rewrite(&self) -> Result<(), String> {
+        let Some(file) = &self.file else {
+            return Err("The server is running without a config file".to_owned());
+        };
+        // Held to the end, so that two rewrites at once do not leave the values of the earlier one.
+        let values = self.lock();
+        rewrite::rewrite_file(file, &values)
+            .map_err(|problem| format!("Rewriting config file: {}", system_text(&problem)))
     }
 
     /// Lowers the number of clients to what the system allows. For the start only.
