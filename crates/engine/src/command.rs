@@ -218,6 +218,10 @@ pub struct Command {
     pub complexity: &'static str,
     /// Its arguments in the notation of the documentation: `key [NX|XX] [EX seconds]`.
     pub syntax: &'static str,
+    /// What cluster clients and proxies have to know about it: COMMAND INFO's tips.
+    pub tips: &'static [&'static str],
+    /// The Redis version from which on it should not be used, and what to use instead.
+    pub deprecated: Option<(&'static str, &'static str)>,
 }
 
 impl Command {
@@ -234,6 +238,8 @@ impl Command {
             summary: "",
             complexity: "O(1)",
             syntax: "",
+            tips: &[],
+            deprecated: None,
         }
     }
 
@@ -294,6 +300,18 @@ impl Command {
         self.complexity = complexity;
         self.syntax = syntax;
         self.summary = summary;
+        self
+    }
+
+    /// What cluster clients and proxies have to know about it.
+    pub const fn tips(mut self, tips: &'static [&'static str]) -> Self {
+        self.tips = tips;
+        self
+    }
+
+    /// Not to be used since this Redis version; `replacement` is to be used instead.
+    pub const fn deprecated(mut self, since: &'static str, replacement: &'static str) -> Self {
+        self.deprecated = Some((since, replacement));
         self
     }
 

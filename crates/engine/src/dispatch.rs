@@ -12,6 +12,7 @@ use crate::access::AccessPolicy;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::Flags;
+use crate::commands::container::{printed, unknown_subcommand};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
 use crate::session::{ReplyMode, Session};
@@ -131,7 +132,7 @@ impl Batch<'_> {
                 }
                 self.execute(engine, session, arguments, command, prepared.hash, reply)
             }
-            command => match admit(session, &arguments, command) {
+            command => match admit(engine, session, &arguments, command) {
                 Ok(command) => self.execute(engine, session, arguments, command, prepared.hash, reply),
                 Err(error) => {
                     self.count_rejected(command, &error);
@@ -234,11 +235,12 @@ impl Drop for Batch<'_> {
 /// The command that a request may run, or why it may not.
 #[cold]
 fn admit(
+    engine: &Engine,
     session: &Session,
     arguments: &Arguments<'_>,
     command: Option<&'static Registered>,
 ) -> Result<&'static Registered, CommandError> {
-    let command = command.ok_or_else(|| unknown_command(arguments))?;
+    let command = command.ok_or_else(|| unknown_command(engine, arguments))?;
     if !command.row.accepts(arguments.len()) {
         return Err(CommandError::wrong_arity(&command.full_name));
     }
@@ -248,10 +250,15 @@ fn admit(
     Ok(command)
 }
 
-fn unknown_command(arguments: &Arguments<'_>) -> CommandError {
+fn unknown_command(engine: &Engine, arguments: &Arguments<'_>) -> CommandError {
     /// How much of the request the error repeats.
     const SHOWN_BYTES_MAX: usize = 128;
+    let name = arguments.get(0).unwrap_or_default();
+    if let (Some(container), Some(subcommand)) = (engine.commands.find(name), arguments.get(1)) {
+        return unknown_subcommand(container.row.name, subcommand);
+    }
     let shown = |argument: &[u8], room: usize| {
+        let argument = printed(argument);
         String::from_utf8_lossy(&argument[..argument.len().min(room)]).into_owned()
     };
     let mut list = String::new();
@@ -262,13 +269,6 @@ fn unknown_command(arguments: &Arguments<'_>) -> CommandError {
         let room = SHOWN_BYTES_MAX - list.len();
         list.push_str(&format!("'{}' ", shown(argument, room)));
     }
-    let name = shown(arguments.get(0).unwrap_or_default(), SHOWN_BYTES_MAX);
+    let name = shown(name, SHOWN_BYTES_MAX);
     CommandError::new(format!("ERR unknown command '{name}', with args beginning with: {list}"))
-}
-
-/// The error for a container's subcommand that does not exist.
-pub(crate) fn unknown_subcommand(call: &mut Call<'_>) -> Outcome {
-    let name = String::from_utf8_lossy(call.arguments.get(1).unwrap_or_default()).into_owned();
-    let container = call.command.row.name;
-    Err(CommandError::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP.")))
 }

@@ -81,13 +81,12 @@ impl CommandTable {
         self.by_name.get(&name_of(name)?).copied()
     }
 
-    /// The command, or the subcommand, that a request asks for. A container stands for itself when the
-    /// subcommand is unknown.
+    /// The command, or the subcommand, that a request asks for.
     #[inline]
     pub fn resolve(&self, arguments: &Arguments<'_>) -> Option<&'static Registered> {
         let command = self.find(arguments.get(0)?)?;
         match arguments.get(1) {
-            Some(name) if !command.subcommands.is_empty() => Some(command.subcommand(name).unwrap_or(command)),
+            Some(name) if !command.subcommands.is_empty() => command.subcommand(name),
             _ => Some(command),
         }
     }

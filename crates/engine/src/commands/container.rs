@@ -23,17 +23,21 @@ pub(super) fn reply_help(reply: &mut Reply, container: &str, subcommands: &[Expl
     reply.simple("    Print this help.");
 }
 
-/// Answers a request for a subcommand that the container does not have.
-pub(super) fn unknown_subcommand(call: &mut Call<'_>) -> Outcome {
+/// Answers a request for a container without a subcommand, which the container's arity does not let through.
+pub(super) fn subcommand_required(call: &mut Call<'_>) -> Outcome {
+    Err(CommandError::wrong_arity(&call.command.full_name))
+}
+
+/// The error for a subcommand that the container does not have.
+pub(crate) fn unknown_subcommand(container: &str, subcommand: &[u8]) -> CommandError {
     /// How much of the name the error repeats.
     const SHOWN_BYTES_MAX: usize = 128;
-    let name = printed(call.arguments.get(1).unwrap_or_default());
+    let name = printed(subcommand);
     let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]);
-    let container = call.command.row.name;
-    Err(CommandError::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP.")))
+    CommandError::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
 }
 
 /// The part of an argument that error texts repeat: stock servers print it as a C string.
-pub(super) fn printed(argument: &[u8]) -> &[u8] {
+pub(crate) fn printed(argument: &[u8]) -> &[u8] {
     argument.split(|byte| *byte == 0).next().unwrap_or_default()
 }

@@ -11,10 +11,10 @@ use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeyFlags, KeySpec};
 use crate::error::{CommandError, Outcome};
 
-use super::container::{Explained, reply_help, unknown_subcommand};
+use super::container::{Explained, reply_help, subcommand_required};
 
 /// The family's rows.
-pub(super) const COMMANDS: &[Command] = &[Command::other("MEMORY", -2, unknown_subcommand)
+pub(super) const COMMANDS: &[Command] = &[Command::other("MEMORY", -2, subcommand_required)
     .without(Flags::LOADING.union(Flags::STALE))
     .subcommands(SUBCOMMANDS)
     .docs(Group::Server, "4.0.0", "Depends on subcommand.", "", "Tells what the memory is used for.")];

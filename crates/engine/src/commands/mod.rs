@@ -3,8 +3,11 @@
 mod bitfield;
 mod bitmaps;
 mod bitop;
+mod client;
 mod conditions;
-mod container;
+mod config;
+mod connection;
+pub(crate) mod container;
 mod counters;
 mod databases;
 mod deadlines;
@@ -19,6 +22,7 @@ mod multiple;
 mod object;
 mod ranges;
 mod set;
+mod server;
 mod strings;
 
 use crate::command::Command;
@@ -28,7 +32,10 @@ pub const FAMILIES: &[&[Command]] = &[
     bitfield::COMMANDS,
     bitmaps::COMMANDS,
     bitop::COMMANDS,
+    client::COMMANDS,
     conditions::COMMANDS,
+    config::COMMANDS,
+    connection::COMMANDS,
     counters::COMMANDS,
     databases::COMMANDS,
     deadlines::COMMANDS,
@@ -41,6 +48,7 @@ pub const FAMILIES: &[&[Command]] = &[
     multiple::COMMANDS,
     object::COMMANDS,
     ranges::COMMANDS,
+    server::COMMANDS,
     set::COMMANDS,
     strings::COMMANDS,
 ];

@@ -7,12 +7,12 @@ use crate::command::{Command, Flags, Group, KeyFlags, KeySpec};
 use crate::error::{CommandError, Outcome};
 use crate::value::Kind;
 
-use super::container::{Explained, reply_help, unknown_subcommand};
+use super::container::{Explained, reply_help, subcommand_required};
 
 const KEY: &[KeySpec] = &[KeySpec::one(2, KeyFlags::RO)];
 
 /// The family's rows.
-pub(super) const COMMANDS: &[Command] = &[Command::other("OBJECT", -2, unknown_subcommand)
+pub(super) const COMMANDS: &[Command] = &[Command::other("OBJECT", -2, subcommand_required)
     .without(Flags::LOADING.union(Flags::STALE))
     .subcommands(SUBCOMMANDS)
     .docs(Group::Generic, "2.2.3", "Depends on subcommand.", "", "Looks behind the values of keys.")];
