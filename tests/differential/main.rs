@@ -11,22 +11,31 @@ mod families;
 use std::path::Path;
 
 use nuthatch_testkit::differences::{KnownDifferences, read_table};
+use nuthatch_testkit::differential::{Pair, Report};
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::Server;
 
 /// Makes values that no server stores small enough to send: the limit of a string is 512 MB by default.
 const ARGUMENTS: &[&str] = &["--proto-max-bulk-len", "1mb"];
 
-/// Runs `check` with Nuthatch and each stock server in turn.
-fn with_each_reference(check: impl Fn(&nuthatch_testkit::differential::Pair<'_>)) {
+/// Compares Nuthatch with each stock server in turn.
+///
+/// # Panics
+///
+/// When it differs from one.
+#[track_caller]
+fn compare_with_each(compare: impl Fn(&Pair<'_>) -> Report) {
     let table = read_table(&Path::new(env!("CARGO_MANIFEST_DIR")).join("differences.toml"));
+    let mut failures = String::new();
     for program in Program::references() {
         let candidate = Server::start(&Program::nuthatch(), ARGUMENTS);
         let reference = Server::start(&program, ARGUMENTS);
-        check(&nuthatch_testkit::differential::Pair {
-            candidate: &candidate,
-            reference: &reference,
-            known: KnownDifferences::from(&table, program.name),
-        });
+        let known = KnownDifferences::from(&table, program.name);
+        let report = compare(&Pair { candidate: &candidate, reference: &reference, known });
+        println!("{}", report.heading);
+        if !report.findings.is_empty() {
+            failures += &report.text();
+        }
     }
+    assert!(failures.is_empty(), "{failures}");
 }

@@ -10,7 +10,8 @@ use crate::syntax::{Syntax, Word};
 /// A family of commands, by the syntax of each with its weight among them.
 ///
 /// Before the syntax may stand `=`: the command is only sent as it is, because what a change would
-/// make of it could end the server or lose the count of replies.
+/// make of it could end the server or lose the count of replies. Before that may stand `!`: the
+/// command is sent although the servers lack it.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
     /// What the family is called in reports.
@@ -35,7 +36,7 @@ pub struct Generator {
 
 /// The command of a line of syntax, as `COMMAND LIST` writes it, and its container, if it has one.
 fn command_of(line: &str) -> (String, Option<String>) {
-    let mut words = line.trim_start_matches('=').split_whitespace();
+    let mut words = line.trim_start_matches(['!', '=']).split_whitespace();
     let name = words.next().unwrap_or_default().to_lowercase();
     let second = words.next().unwrap_or_default();
     let is_literal =
@@ -47,13 +48,16 @@ fn command_of(line: &str) -> (String, Option<String>) {
 impl Generator {
     /// A generator whose requests follow from `seed`, of those commands for which `has_command`,
     /// asked with a name such as `get` or `client|list`, is true.
-    pub fn new(family: &Family, seed: u64, has_command: impl Fn(&str) -> bool) -> Self {
+    pub fn new(family: &Family, seed: u64, mut has_command: impl FnMut(&str) -> bool) -> Self {
         let mut world = World::new(seed);
         world.value_bytes_max = family.value_bytes_max;
         let rows = family
             .rows
             .iter()
             .filter(|(_, line)| {
+                if line.starts_with('!') {
+                    return true;
+                }
                 let (name, subcommand) = command_of(line);
                 let is_container = subcommand.as_deref().is_some_and(|_| CONTAINERS.contains(&name.as_str()));
                 if is_container {
@@ -64,8 +68,8 @@ impl Generator {
             })
             .map(|(weight, line)| Row {
                 weight: *weight,
-                exact: line.starts_with('='),
-                syntax: Syntax::parse(line.trim_start_matches('=')),
+                exact: line.trim_start_matches('!').starts_with('='),
+                syntax: Syntax::parse(line.trim_start_matches(['!', '='])),
             })
             .collect();
         Self { rows, world }
@@ -81,7 +85,7 @@ impl Generator {
             let row = self
                 .rows
                 .choose_weighted(&mut self.world.random, |row| row.weight)
-                .expect("a family has commands that the reference has");
+                .expect("a family has commands that both servers have");
             let mut words = row.syntax.expand(&mut self.world);
             if !row.exact {
                 distort(&mut words, &mut self.world);
@@ -100,8 +104,7 @@ impl Generator {
 }
 
 /// Commands whose second word names a subcommand.
-const CONTAINERS: &[&str] =
-    &["object", "client", "config", "command", "memory", "xinfo", "xgroup", "acl", "script"];
+const CONTAINERS: &[&str] = &["object", "client", "config", "command", "memory"];
 
 /// Makes some requests odd or hostile.
 fn distort(words: &mut Vec<Word>, world: &mut World) {

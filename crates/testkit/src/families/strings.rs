@@ -39,7 +39,7 @@ pub const STRINGS: Family = Family {
         (2, "LPUSH key value"),
         (1, "HSET key value value"),
         (1, "SADD key value"),
-        (1, "ZADD key count value"),
+        (1, "=ZADD key count value"),
     ],
 };
 

@@ -25,7 +25,8 @@ pub const TRANSACTIONS: Family = Family {
         (1, "SWAPDB database database"),
         (3, "BITOP (AND|OR) key key..."),
         (2, "PING"),
-        (1, "NOSUCHCOMMAND word"),
+        (3, "DBSIZE"),
+        (1, "!NOSUCHCOMMAND word"),
         (2, "OBJECT ENCODING key"),
     ],
 };
