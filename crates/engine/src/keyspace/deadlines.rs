@@ -79,11 +79,12 @@ impl Keys<'_> {
     }
 }
 
-/// Whether a record depends on an item that covers these deadlines.
+/// Whether a record may depend on an item that covers these deadlines.
+///
+/// An earlier deadline counts too: a command that began before the index moved on files its item in the
+/// slot that is current, not in the past one.
 fn needs_item(record: RecordRef<'_>, covered: &Range<u64>) -> bool {
-    record
-        .stamp()
-        .is_some_and(|deadline| covered.contains(&deadline) || (record.mark() && deadline >= covered.end))
+    record.stamp().is_some_and(|deadline| deadline < covered.end || record.mark())
 }
 
 /// When an item's entries are due, if they still are to come.
@@ -116,7 +117,7 @@ impl Keyspace {
         let mut state = self.lock(shard);
         for number in 0..self.databases() {
             let place = self.place(number);
-            if state.databases[place].deadlines.len() > 0 {
+            if !state.databases[place].deadlines.is_empty() {
                 self.expire_in(&mut state, number, place, now_ms, &mut progress);
             }
         }

@@ -1,0 +1,7 @@
+//! The engine driven directly, with a clock that the tests move.
+
+#![allow(missing_docs, reason = "a test binary has no users of its items")]
+
+mod deadlines;
+mod replay;
+mod support;

@@ -1,0 +1,202 @@
+//! An engine in a test: its clock stands still until it is moved, and its effects are kept.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use nuthatch_collections::entry::{Payload, RecordRef};
+use nuthatch_engine::Engine;
+use nuthatch_engine::arguments::Arguments;
+use nuthatch_engine::clients::{ClientRecord, Mailbox, Signal};
+use nuthatch_engine::dispatch::{Next, Worker};
+use nuthatch_engine::effect::EffectLog;
+use nuthatch_engine::host::{Host, ProcessFacts, ShutdownOptions};
+use nuthatch_engine::keyspace::Keyspace;
+use nuthatch_engine::session::Session;
+use nuthatch_protocol::{Reply, Span};
+
+/// How many databases the engine has.
+pub(crate) const DATABASES: u32 = 3;
+
+/// The seed of the keys' hash: the same for all tests, so that keys which collide can be looked for.
+const SEED: u64 = 0x5eed;
+
+/// When the clock starts, in milliseconds since 1970.
+const START_MS: u64 = 1_700_000_000_000;
+
+/// What a key holds: the record's kind, its text and its deadline.
+pub(crate) type Content = (u8, Vec<u8>, Option<u64>);
+
+/// An engine with a client.
+pub(crate) struct Server {
+    pub(crate) engine: Engine,
+    clock: Arc<Clock>,
+    worker: Worker,
+    session: Session,
+}
+
+impl Server {
+    /// An empty engine that tells `log` about its effects.
+    pub(crate) fn new(log: Option<Box<dyn EffectLog>>) -> Self {
+        let clock = Arc::new(Clock(AtomicU64::new(START_MS)));
+        let keyspace = Keyspace::new(DATABASES, 1, SEED, log, Box::new(drop));
+        let engine = Engine::new(keyspace, clock.clone());
+        let worker = engine.worker();
+        Self { engine, clock, worker, session: Session::new(Arc::new(client()), true) }
+    }
+
+    /// The time in milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.0.load(Ordering::Relaxed)
+    }
+
+    /// Moves the clock.
+    pub(crate) fn set_clock(&self, now_ms: u64) {
+        self.clock.0.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Runs a command, given as words, and returns the reply's bytes as text.
+    pub(crate) fn run(&mut self, command: &str) -> String {
+        let mut input = Vec::new();
+        let mut spans = Vec::new();
+        for word in command.split_ascii_whitespace() {
+            let start = input.len() as u32;
+            input.extend_from_slice(word.as_bytes());
+            spans.push(Span { start, end: input.len() as u32 });
+        }
+        let mut reply = Reply::new();
+        let arguments = Arguments::new(&input, &spans);
+        let mut batch = self.engine.batch(&mut self.worker);
+        let prepared = batch.prepare(&self.engine, &self.session, &arguments);
+        let next = batch.run(&self.engine, &mut self.session, arguments, prepared, &mut reply);
+        assert_eq!(next, Next::Continue);
+        let bytes: Vec<u8> = reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Lets the index remove what is due.
+    pub(crate) fn expire(&self) {
+        for shard in 0..self.engine.keyspace.shards() {
+            while self.engine.keyspace.expire_step(shard, self.now_ms()).more_due {}
+        }
+    }
+
+    /// Everything that is kept, expired or not, by database and key.
+    pub(crate) fn content(&self) -> BTreeMap<(u32, Vec<u8>), Content> {
+        let mut content = BTreeMap::new();
+        for database in 0..DATABASES {
+            self.engine.keyspace.for_each(database, 0, &mut |record| {
+                content.insert((database, record.key().to_vec()), content_of(record));
+            });
+        }
+        content
+    }
+}
+
+/// What a record holds.
+pub(crate) fn content_of(record: RecordRef<'_>) -> Content {
+    let text = match record.payload() {
+        Payload::Int(number) => number.to_string().into_bytes(),
+        Payload::Inline(bytes) => bytes.to_vec(),
+        Payload::Shared(bytes) => bytes.to_vec(),
+    };
+    (record.kind(), text, record.stamp())
+}
+
+fn client() -> ClientRecord {
+    ClientRecord {
+        id: 1,
+        address: String::new(),
+        local_address: String::new(),
+        descriptor: 0,
+        unix_socket: false,
+        local: true,
+        connected_ms: START_MS,
+        thread: 0,
+        mailbox: Arc::new(NoMailbox),
+        names: Default::default(),
+        active_ms: Default::default(),
+        database: Default::default(),
+        protocol: Default::default(),
+        last_command: Default::default(),
+        no_evict: Default::default(),
+        no_touch: Default::default(),
+        closing: Default::default(),
+        query_buffer: Default::default(),
+        output_buffer: Default::default(),
+        received: Default::default(),
+        sent: Default::default(),
+        commands: Default::default(),
+    }
+}
+
+#[derive(Debug)]
+struct NoMailbox;
+
+impl Mailbox for NoMailbox {
+    fn post(&self, _client: u64, _signal: Signal) {}
+}
+
+/// A process of which only the clock is asked for.
+struct Clock(AtomicU64);
+
+impl Host for Clock {
+    fn now_us(&self) -> u64 {
+        self.0.load(Ordering::Relaxed) * 1000
+    }
+
+    fn config_get(&self, _patterns: &[&[u8]]) -> Vec<(Vec<u8>, Vec<u8>)> {
+        Vec::new()
+    }
+
+    fn config_set(&self, _pairs: &[(&[u8], &[u8])], _local: bool) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn config_rewrite(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn shut_down(&self, _options: ShutdownOptions) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn facts(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+
+    fn sleep(&self, _duration: Duration) {}
+
+    fn purge_memory(&self) {}
+
+    fn allocator_report(&self) -> String {
+        String::new()
+    }
+}
+
+/// Pairs of keys whose hashes agree in their upper halves and in their shard, so that they share the items of
+/// the index by deadline.
+pub(crate) fn colliding_keys() -> &'static [String] {
+    static KEYS: OnceLock<Vec<String>> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        /// Enough for some pairs: hashes have to agree in 32 + 6 bits.
+        const CANDIDATES: u32 = 2_000_000;
+        const PAIRS: usize = 3;
+        /// Clear of what lies below the shard's number among at least 64.
+        const MASK: u64 = 0xffff_ffff_3f00_0000;
+        let keyspace = Keyspace::new(1, 1, SEED, None, Box::new(drop));
+        let mut hashes: Vec<(u64, u32)> = (0..CANDIDATES)
+            .map(|number| (keyspace.hash(number.to_string().as_bytes()) & MASK, number))
+            .collect();
+        hashes.sort_unstable();
+        let keys: Vec<String> = hashes
+            .windows(2)
+            .filter(|pair| pair[0].0 == pair[1].0)
+            .take(PAIRS)
+            .flat_map(|pair| [pair[0].1.to_string(), pair[1].1.to_string()])
+            .collect();
+        assert!(!keys.is_empty(), "no two keys collide: look at more of them");
+        keys
+    })
+}
