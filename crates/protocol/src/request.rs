@@ -2,7 +2,7 @@
 //!
 //! A parser is asked for one request at a time and answers with the places of its arguments in the bytes
 //! that it was given, so that nothing is copied. Almost every request arrives whole, is small and is well
-//! formed; [`complete`] takes those in one pass. Everything else goes to [`multibulk`] or [`inline`], which
+//! formed; `complete` takes those in one pass. Everything else goes to `multibulk` or `inline`, which
 //! know every limit and error, and which the server's answers to malformed requests come from.
 //!
 //! The format is the one that <https://redis.io/docs/latest/develop/reference/protocol-spec/> describes; what it
@@ -120,6 +120,12 @@ impl RequestParser {
     /// announces a long argument has to send half of the memory that it makes the server reserve.
     pub fn missing(&self) -> usize {
         self.missing as usize
+    }
+
+    /// Bytes of memory that the parser holds: none between requests, but while a request of many short
+    /// arguments arrives it may be more than has arrived of it.
+    pub fn memory(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| partial.memory())
     }
 }
 

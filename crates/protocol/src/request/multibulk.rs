@@ -24,6 +24,12 @@ pub(super) struct Partial {
     position: usize,
 }
 
+impl Partial {
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Partial>() + self.arguments.capacity() * size_of::<Span>()
+    }
+}
+
 /// What a line that announces a number says, and where the bytes after it begin.
 struct Line {
     number: Option<i64>,
