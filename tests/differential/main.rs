@@ -7,6 +7,7 @@
 
 mod canary;
 mod families;
+mod protocol;
 
 use std::path::Path;
 
