@@ -11,8 +11,7 @@ use crate::value::string::StringRef;
 
 const READ: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 const REMOVE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RM.union(KeyFlags::DELETE))];
-const REMOVE_OR_COMPARE: &[KeySpec] =
-    &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE).union(KeyFlags::VARIABLE_FLAGS))];
+const REMOVE_OR_COMPARE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE))];
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
