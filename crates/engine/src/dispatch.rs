@@ -259,16 +259,15 @@ fn unknown_command(engine: &Engine, arguments: &Arguments<'_>) -> CommandError {
     }
     let shown = |argument: &[u8], room: usize| {
         let argument = printed(argument);
-        String::from_utf8_lossy(&argument[..argument.len().min(room)]).into_owned()
+        argument[..argument.len().min(room)].to_vec()
     };
-    let mut list = String::new();
+    let mut list = Vec::new();
     for argument in arguments.from(1) {
         if list.len() >= SHOWN_BYTES_MAX {
             break;
         }
-        let room = SHOWN_BYTES_MAX - list.len();
-        list.push_str(&format!("'{}' ", shown(argument, room)));
+        list.extend([b"'", shown(argument, SHOWN_BYTES_MAX - list.len()).as_slice(), b"' "].concat());
     }
     let name = shown(name, SHOWN_BYTES_MAX);
-    CommandError::new(format!("ERR unknown command '{name}', with args beginning with: {list}"))
+    CommandError::new([b"ERR unknown command '", &name[..], b"', with args beginning with: ", &list].concat())
 }

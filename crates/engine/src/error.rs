@@ -6,7 +6,7 @@ use std::borrow::Cow;
 ///
 /// The first word is the code that clients switch on; INFO errorstats counts by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandError(Cow<'static, str>);
+pub struct CommandError(Cow<'static, [u8]>);
 
 /// What a handler returns: the reply was written, or an error replaces it.
 pub type Outcome = Result<(), CommandError>;
@@ -33,12 +33,12 @@ impl CommandError {
 
     /// An error whose text is known when compiling.
     pub const fn fixed(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// An error whose text depends on the request.
-    pub fn new(text: String) -> Self {
-        Self(Cow::Owned(text))
+    /// An error whose text depends on the request, and may repeat bytes of it.
+    pub fn new(text: impl Into<Vec<u8>>) -> Self {
+        Self(Cow::Owned(text.into()))
     }
 
     /// `ERR wrong number of arguments`, naming the command as the reply does.
@@ -52,12 +52,13 @@ impl CommandError {
     }
 
     /// The whole text.
-    pub fn text(&self) -> &str {
+    pub fn text(&self) -> &[u8] {
         &self.0
     }
 
     /// The first word: `ERR`, `WRONGTYPE`, …
     pub fn code(&self) -> &str {
-        self.0.split(' ').next().unwrap_or("ERR")
+        let end = self.0.iter().position(|byte| *byte == b' ').unwrap_or(self.0.len());
+        std::str::from_utf8(&self.0[..end]).unwrap_or("ERR")
     }
 }

@@ -40,25 +40,75 @@ pub struct Registered {
 /// All commands.
 #[derive(Debug)]
 pub struct CommandTable {
-    by_name: HashMap<Name, &'static Registered, foldhash::fast::RandomState>,
+    short_names: ShortNames,
+    by_name: HashMap<String, &'static Registered>,
     all: Vec<&'static Registered>,
 }
 
-/// A name in lower case, padded with zeros.
-type Name = [u8; NAME_BYTES_MAX];
+/// The commands whose names are one to eight letters, which are those that are sent most: found by the name
+/// as a number.
+#[derive(Debug)]
+struct ShortNames {
+    slots: Box<[(u64, Option<&'static Registered>)]>,
+}
 
-fn name_of(bytes: &[u8]) -> Option<Name> {
-    let mut name = [0; NAME_BYTES_MAX];
-    name.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    name.make_ascii_lowercase();
-    Some(name)
+impl ShortNames {
+    /// A power of two, and several times the number of commands, so that almost all are found at once.
+    const SLOTS: usize = 1024;
+
+    fn new(commands: &[&'static Registered]) -> Self {
+        let mut slots: Box<[_]> = vec![(0, None); Self::SLOTS].into();
+        for command in commands {
+            let name = command.row.name.as_bytes();
+            if name.iter().all(u8::is_ascii_alphabetic)
+                && let Some(number) = Self::number_of(name)
+            {
+                let free = Self::probe(number).find(|slot| slots[*slot].1.is_none());
+                slots[free.unwrap_or_default()] = (number, Some(*command));
+            }
+        }
+        Self { slots }
+    }
+
+    /// The name in lower case as a number. Other names than the commands' may have the same number only if
+    /// they differ in nothing but case, as every letter is made from two bytes, itself in either case.
+    #[inline]
+    fn number_of(name: &[u8]) -> Option<u64> {
+        const LOWER_CASE: u64 = 0x2020_2020_2020_2020;
+        let mut number = 0;
+        match name.len() {
+            1..=8 => name.iter().rev().for_each(|byte| number = number << 8 | u64::from(*byte)),
+            _ => return None,
+        }
+        Some(number | LOWER_CASE >> (64 - 8 * name.len()))
+    }
+
+    #[inline]
+    fn probe(number: u64) -> impl Iterator<Item = usize> {
+        // Fibonacci hashing: the top bits of the product depend on all bits of the number.
+        let home = (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - Self::SLOTS.ilog2())) as usize;
+        (0..Self::SLOTS).map(move |step| (home + step) % Self::SLOTS)
+    }
+
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<&'static Registered> {
+        let number = Self::number_of(name)?;
+        for slot in Self::probe(number) {
+            let (found, command) = self.slots[slot];
+            if found == number {
+                return command;
+            }
+            command?;
+        }
+        None
+    }
 }
 
 impl CommandTable {
     /// Builds the table from the rows. It lives as long as the process.
     pub fn new() -> Self {
         let mut all: Vec<&'static Registered> = Vec::new();
-        let mut by_name = HashMap::default();
+        let mut by_name: HashMap<String, &'static Registered> = HashMap::new();
         for row in commands::FAMILIES.iter().flat_map(|family| family.iter()) {
             let mut subcommands = Vec::new();
             for subcommand in row.subcommands {
@@ -68,17 +118,30 @@ impl CommandTable {
             }
             let registered = register(row, None, subcommands, all.len());
             all.push(registered);
-            if let Some(name) = name_of(row.name.as_bytes()) {
-                by_name.insert(name, registered);
-            }
+            by_name.insert(registered.full_name.clone(), registered);
         }
-        Self { by_name, all }
+        let commands: Vec<_> = by_name.values().copied().collect();
+        Self { short_names: ShortNames::new(&commands), by_name, all }
     }
 
     /// The command of this name, in any case.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<&'static Registered> {
-        self.by_name.get(&name_of(name)?).copied()
+        if let Some(command) = self.short_names.find(name) {
+            return Some(command);
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return None;
+        }
+        self.by_name.get(std::str::from_utf8(name).ok()?.to_ascii_lowercase().as_str()).copied()
+    }
+
+    /// The command of this full name, or the subcommand (`client|id`), in any case.
+    pub fn find_full(&self, name: &[u8]) -> Option<&'static Registered> {
+        match name.iter().position(|byte| *byte == b'|') {
+            None => self.find(name),
+            Some(bar) => self.find(&name[..bar])?.subcommand(&name[bar + 1..]),
+        }
     }
 
     /// The command, or the subcommand, that a request asks for.

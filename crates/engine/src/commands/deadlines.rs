@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn contradicting_conditions_are_refused_after_unknown_ones() {
-        let text = |options: &[&str]| parse(options).map_err(|error| error.text().to_owned());
+        let text = |options: &[&str]| parse(options).map_err(|error| error.text().to_vec());
         assert!(text(&["NX", "XX", "bogus"]).is_err_and(|text| text == "ERR Unsupported option bogus"));
         assert!(text(&["NX", "GT", "LT"]).is_err_and(|text| text.starts_with("ERR NX and XX")));
         assert!(text(&["GT", "LT"]).is_err_and(|text| text.starts_with("ERR GT and LT")));

@@ -8,6 +8,7 @@
 //! sweep when they become more than the living.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use nuthatch_collections::entry::RecordRef;
 
@@ -111,9 +112,17 @@ pub struct ExpiryProgress {
 }
 
 impl Keyspace {
+    /// Lets [`expire_step`](Self::expire_step) remove keys, or not: DEBUG SET-ACTIVE-EXPIRE.
+    pub fn set_active_expiry(&self, active: bool) {
+        self.active_expiry.store(active, Ordering::Relaxed);
+    }
+
     /// Removes a bounded number of keys of one shard whose deadlines have passed at `now_ms`.
     pub fn expire_step(&self, shard: usize, now_ms: u64) -> ExpiryProgress {
         let mut progress = ExpiryProgress::default();
+        if !self.active_expiry.load(Ordering::Relaxed) {
+            return progress;
+        }
         let mut state = self.lock(shard);
         for number in 0..self.databases() {
             let place = self.place(number);

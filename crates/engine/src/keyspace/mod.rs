@@ -11,7 +11,7 @@ pub mod strings;
 pub mod sweep;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
@@ -23,9 +23,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::effect::EffectLog;
 
-/// Bits of the hash from here up choose the shard: below them the table takes its tags, above them its
-/// directory.
-const SHARD_BIT: u32 = 24;
+/// Bits of the hash from here up choose the shard: the table takes its directory and its tags from those
+/// above.
+const SHARD_BIT: u32 = 20;
 
 /// The most shards, so that a shard's number fits into the low bits of a SCAN cursor.
 const SHARDS_MAX: usize = 1 << sweep::SHARD_BITS;
@@ -115,6 +115,8 @@ pub struct Keyspace {
     places: Box<[AtomicU32]>,
     log: Option<Box<dyn EffectLog>>,
     reclaim: Reclaim,
+    /// Whether keys whose deadlines have passed are removed at once: DEBUG SET-ACTIVE-EXPIRE.
+    active_expiry: AtomicBool,
 }
 
 impl Keyspace {
@@ -148,6 +150,7 @@ impl Keyspace {
             hash,
             log,
             reclaim,
+            active_expiry: AtomicBool::new(true),
         }
     }
 
@@ -185,8 +188,9 @@ impl Keyspace {
         }
     }
 
+    /// The number of the shard that a key with this hash belongs to.
     #[inline]
-    fn shard_of(&self, hash: u64) -> usize {
+    pub fn shard_of(&self, hash: u64) -> usize {
         (hash >> SHARD_BIT) as usize & (self.shards.len() - 1)
     }
 
