@@ -87,9 +87,7 @@ impl Reply {
 
     /// A floating-point number as a string.
     pub fn bulk_f64(&mut self, number: f64) {
-        let mut text = Vec::with_capacity(32);
-        crate::number::format_f64(number, &mut text);
-        self.bulk(&text);
+        self.output.bulk_f64(number);
     }
 
     /// No value.
@@ -157,9 +155,9 @@ impl Reply {
         if !self.resp3 {
             return self.bulk_f64(number);
         }
-        let mut text = Vec::with_capacity(32);
-        crate::number::format_f64(number, &mut text);
-        self.output.line(b',', &text);
+        self.raw(b",");
+        self.output.f64(number);
+        self.raw(b"\r\n");
     }
 
     /// An integer of any size, given by its digits; in RESP2 a string.

@@ -1,5 +1,6 @@
 //! The bytes of replies in the order in which they are sent: a buffer, and long values between its bytes.
 
+use crate::number::format_f64;
 use std::{collections::VecDeque, io::IoSlice, ops::Deref, sync::Arc};
 
 /// Slices of one [`Slices`]: as many as a reply with several long values has, and far below the system's limit.
@@ -118,6 +119,20 @@ impl Output {
         self.buffer.reserve(value.len() + 2);
         self.buffer.extend_from_slice(value);
         self.buffer.extend_from_slice(b"\r\n");
+    }
+
+    /// Writes a floating-point number as it is shown.
+    pub(super) fn f64(&mut self, number: f64) {
+        format_f64(number, &mut self.buffer);
+    }
+
+    /// Writes a floating-point number as a string with its length.
+    pub(super) fn bulk_f64(&mut self, number: f64) {
+        let header = self.later();
+        let start = self.buffer.len();
+        self.f64(number);
+        self.header_at(header, b'$', (self.buffer.len() - start) as i64);
+        self.extend(b"\r\n");
     }
 
     pub(super) fn share(&mut self, value: Arc<Vec<u8>>) {
