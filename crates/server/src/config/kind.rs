@@ -245,15 +245,18 @@ fn parse_size_between(word: &[u8], min: u64, max: u64) -> Result<u64, Refusal> {
 }
 
 fn parse_size_or_percent(word: &[u8]) -> Result<Value, Refusal> {
-    const REFUSAL: &str = "argument must be a memory or percent value";
+    let refusal = || Refusal::from("argument must be a memory or percent value");
+    let too_large = || Refusal::from("percentage argument must be less or equal to 100");
     let Some(percent) = word.strip_suffix(b"%") else {
-        return parse_size(word).map(Value::Size).ok_or_else(|| REFUSAL.into());
+        let bytes = parse_size(word).ok_or_else(refusal)?;
+        // The stock server keeps percentages as negative numbers, and takes a size this large for one.
+        return if bytes <= i64::MAX as u64 { Ok(Value::Size(bytes)) } else { Err(too_large()) };
     };
     match parse_decimal(percent) {
         Some(0) => Ok(Value::Size(0)),
         Some(percent @ 1..=100) => Ok(Value::Percent(percent as u8)),
-        Some(101..) => Err("percentage argument must be less or equal to 100".into()),
-        _ => Err(REFUSAL.into()),
+        Some(101..) => Err(too_large()),
+        _ => Err(refusal()),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::version;
 const INCLUDE_DEPTH_MAX: usize = 32;
 
 /// All files together: as many bytes as fit memory easily, and far more than anyone configures.
-const BYTES_MAX: u64 = 64 << 20;
+const BYTES_MAX: u64 = 16 << 20;
 
 /// Directives that once had a meaning. They are accepted, and neither shown nor checked.
 const RETIRED: &[&str] =

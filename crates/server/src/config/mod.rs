@@ -280,3 +280,6 @@ fn parse(index: Index, text: &[u8], current: &Value) -> Result<Value, Cow<'stati
 fn failure(name: &str, reason: &str) -> String {
     format!("CONFIG SET failed (possibly related to argument '{name}') - {reason}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use super::kind::Refusal;
 /// As many threads as `io-threads` may ask for.
 const IO_THREADS_MAX: usize = 128;
 
-/// A longer host or node name would not fit the messages of the cluster bus.
-const CLUSTER_NAME_LEN_MAX: usize = 255;
+/// A longer host name would not fit the messages of the cluster bus.
+const HOST_NAME_LEN_MAX: usize = 255;
 
 /// Accepts every text.
 pub(super) fn any(_: &[u8]) -> Result<(), Refusal> {
@@ -42,7 +42,7 @@ fn is_path(text: &[u8]) -> bool {
 
 pub(super) fn host_name(text: &[u8]) -> Result<(), Refusal> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    if text.len() > CLUSTER_NAME_LEN_MAX {
+    if text.len() > HOST_NAME_LEN_MAX {
         Err("Hostnames must be less than 256 characters".into())
     } else if text.iter().all(allowed) {
         Ok(())
@@ -52,9 +52,7 @@ pub(super) fn host_name(text: &[u8]) -> Result<(), Refusal> {
 }
 
 pub(super) fn node_name(text: &[u8]) -> Result<(), Refusal> {
-    let refused =
-        |byte: &u8| !byte.is_ascii_graphic() || br##"!#$%&()*+:;<>?@[]^{|}~"'=,/\`"##.contains(byte);
-    if text.len() > CLUSTER_NAME_LEN_MAX || text.iter().any(refused) {
+    if text.iter().any(|byte| b"!#$%&()*+:;<>?@[]^{|}~".contains(byte)) {
         Err("Announced human node name contained invalid character".into())
     } else {
         Ok(())
@@ -78,16 +76,28 @@ const TITLE_VARIABLES: &[&str] =
     &["title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"];
 
 pub(super) fn process_title(template: &[u8]) -> Result<(), Refusal> {
-    let known = || {
-        let mut parts = std::str::from_utf8(template).ok()?.split('{');
-        parts.next()?;
-        for part in parts {
-            let (variable, _) = part.split_once('}')?;
-            TITLE_VARIABLES.contains(&variable).then_some(())?;
+    if !template.is_empty() && has_known_variables(template) {
+        Ok(())
+    } else {
+        Err("template format is invalid or contains unknown variables".into())
+    }
+}
+
+/// Whether every opening brace starts a variable that is known, or is one of two that stand for a brace.
+fn has_known_variables(mut template: &[u8]) -> bool {
+    while let Some(brace) = template.iter().position(|&byte| byte == b'{') {
+        let rest = &template[brace + 1..];
+        if let Some(after) = rest.strip_prefix(b"{") {
+            template = after;
+            continue;
         }
-        Some(())
-    };
-    known().ok_or_else(|| "template format is invalid or contains unknown variables".into())
+        let Some(end) = rest.iter().position(|&byte| byte == b'}') else { return false };
+        if !TITLE_VARIABLES.iter().any(|variable| variable.as_bytes() == &rest[..end]) {
+            return false;
+        }
+        template = &rest[end + 1..];
+    }
+    true
 }
 
 pub(super) fn computed_io_threads() -> Vec<u8> {
