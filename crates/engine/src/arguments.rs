@@ -34,6 +34,11 @@ impl<'a> Arguments<'a> {
         self.input.get(span.start as usize..span.end as usize)
     }
 
+    /// The arguments from `index` on as a request of their own.
+    pub fn skip(&self, index: usize) -> Self {
+        Self { spans: self.spans.get(index..).unwrap_or_default(), ..*self }
+    }
+
     /// The argument at an index that the command's arity guarantees.
     #[inline]
     pub fn at(&self, index: usize) -> &'a [u8] {

@@ -5,6 +5,7 @@
 use bitflags::bitflags;
 
 use crate::call::Call;
+use crate::categories::Categories;
 use crate::error::Outcome;
 
 /// Runs a command whose arity was checked and whose keys are locked.
@@ -220,6 +221,8 @@ pub struct Command {
     pub syntax: &'static str,
     /// What cluster clients and proxies have to know about it: COMMAND INFO's tips.
     pub tips: &'static [&'static str],
+    /// ACL categories that neither the flags nor the group tell.
+    pub also_in: Categories,
     /// The Redis version from which on it should not be used, and what to use instead.
     pub deprecated: Option<(&'static str, &'static str)>,
 }
@@ -239,6 +242,7 @@ impl Command {
             complexity: "O(1)",
             syntax: "",
             tips: &[],
+            also_in: Categories::empty(),
             deprecated: None,
         }
     }
@@ -306,6 +310,12 @@ impl Command {
     /// What cluster clients and proxies have to know about it.
     pub const fn tips(mut self, tips: &'static [&'static str]) -> Self {
         self.tips = tips;
+        self
+    }
+
+    /// In these ACL categories besides those that the flags and the group tell.
+    pub const fn also_in(mut self, categories: Categories) -> Self {
+        self.also_in = categories;
         self
     }
 

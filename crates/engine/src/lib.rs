@@ -4,6 +4,7 @@
 pub mod access;
 pub mod arguments;
 pub mod call;
+pub mod categories;
 pub mod clients;
 pub mod command;
 pub mod commands;

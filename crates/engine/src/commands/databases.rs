@@ -6,26 +6,27 @@ use nuthatch_protocol::number::parse_i64;
 
 use crate::arguments::is_word;
 use crate::call::Call;
+use crate::categories::Categories;
 use crate::command::{Command, Flags, Group};
 use crate::error::{CommandError, Outcome};
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::read("DBSIZE", 1, &[], size).fast().docs(
+    Command::read("DBSIZE", 1, &[], size).also_in(Categories::KEYSPACE).fast().docs(
         Group::Server,
         "1.0.0",
         "O(1)",
         "",
         "Counts the keys of the database.",
     ),
-    Command::write("FLUSHALL", -1, &[], flush_all).with(Flags::ALL_KEYS).docs(
+    Command::write("FLUSHALL", -1, &[], flush_all).also_in(DANGEROUS).with(Flags::ALL_KEYS).docs(
         Group::Server,
         "1.0.0",
         "O(N) where N is the total number of keys in all databases",
         "[ASYNC | SYNC]",
         "Removes all keys of all databases.",
     ),
-    Command::write("FLUSHDB", -1, &[], flush_database).with(Flags::ALL_KEYS).docs(
+    Command::write("FLUSHDB", -1, &[], flush_database).also_in(DANGEROUS).with(Flags::ALL_KEYS).docs(
         Group::Server,
         "1.0.0",
         "O(N) where N is the number of keys in the selected database",
@@ -39,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "index",
         "Selects the database that the connection works on.",
     ),
-    Command::write("SWAPDB", 3, &[], swap).fast().with(Flags::ALL_KEYS).docs(
+    Command::write("SWAPDB", 3, &[], swap).also_in(DANGEROUS).fast().with(Flags::ALL_KEYS).docs(
         Group::Server,
         "4.0.0",
         "O(N) where N is the count of clients watching or blocking on keys from both databases.",
@@ -47,6 +48,9 @@ pub(super) const COMMANDS: &[Command] = &[
         "Exchanges the contents of two databases.",
     ),
 ];
+
+/// The ACL categories of commands that empty or exchange databases.
+const DANGEROUS: Categories = Categories::KEYSPACE.union(Categories::DANGEROUS);
 
 /// Reads an argument as the number of a database.
 ///

@@ -5,13 +5,14 @@ use nuthatch_protocol::number::parse_i64;
 
 use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
+use crate::categories::Categories;
 use crate::command::{Command, Group};
 use crate::error::{CommandError, Outcome};
 use crate::value::Kind;
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::read("KEYS", 2, &[], keys).docs(
+    Command::read("KEYS", 2, &[], keys).also_in(Categories::DANGEROUS).docs(
         Group::Generic,
         "1.0.0",
         "O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.",

@@ -4,6 +4,7 @@ mod bitfield;
 mod bitmaps;
 mod bitop;
 mod client;
+mod command;
 mod conditions;
 mod config;
 mod connection;
@@ -33,6 +34,7 @@ pub const FAMILIES: &[&[Command]] = &[
     bitmaps::COMMANDS,
     bitop::COMMANDS,
     client::COMMANDS,
+    command::COMMANDS,
     conditions::COMMANDS,
     config::COMMANDS,
     connection::COMMANDS,

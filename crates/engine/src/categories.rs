@@ -1,0 +1,75 @@
+//! The categories by which ACL rules speak of commands: almost all of them follow from a row's flags and
+//! group.
+
+use bitflags::bitflags;
+
+use crate::command::{Command, Flags, Group};
+
+bitflags! {
+    /// ACL categories, in the order in which COMMAND INFO lists them.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Categories: u32 {
+        /// About keys of any type.
+        const KEYSPACE = 1 << 0;
+        /// Reads keys.
+        const READ = 1 << 1;
+        /// Changes keys.
+        const WRITE = 1 << 2;
+        /// About strings.
+        const STRING = 1 << 3;
+        /// About bits in strings.
+        const BITMAP = 1 << 4;
+        /// About messages.
+        const PUBSUB = 1 << 5;
+        /// For operators.
+        const ADMIN = 1 << 6;
+        /// Takes constant or logarithmic time.
+        const FAST = 1 << 7;
+        /// Not [`Categories::FAST`].
+        const SLOW = 1 << 8;
+        /// May wait.
+        const BLOCKING = 1 << 9;
+        /// Should not be in everybody's hands.
+        const DANGEROUS = 1 << 10;
+        /// About connections.
+        const CONNECTION = 1 << 11;
+    }
+}
+
+impl Categories {
+    /// The categories of a command.
+    pub fn of(command: &Command) -> Self {
+        let mut categories = command.also_in | Self::of_group(command);
+        for (flag, category) in [
+            (Flags::READONLY, Self::READ),
+            (Flags::WRITE, Self::WRITE),
+            (Flags::PUBSUB, Self::PUBSUB),
+            (Flags::ADMIN, Self::ADMIN | Self::DANGEROUS),
+            (Flags::BLOCKING, Self::BLOCKING),
+        ] {
+            if command.flags.contains(flag) {
+                categories |= category;
+            }
+        }
+        categories | if command.flags.contains(Flags::FAST) { Self::FAST } else { Self::SLOW }
+    }
+
+    fn of_group(command: &Command) -> Self {
+        if !command.subcommands.is_empty() {
+            // The group's category is that of the subcommands only.
+            return Self::empty();
+        }
+        match command.group {
+            Group::String => Self::STRING,
+            Group::Bitmap => Self::BITMAP,
+            Group::Generic => Self::KEYSPACE,
+            Group::Connection => Self::CONNECTION,
+            Group::Server => Self::empty(),
+        }
+    }
+
+    /// The categories' names in ACL rules, without the leading `@`.
+    pub fn names(self) -> impl Iterator<Item = String> {
+        self.iter_names().map(|(name, _)| name.to_ascii_lowercase())
+    }
+}
