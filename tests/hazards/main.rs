@@ -1,1 +1,23 @@
-//! x
+//! What could bring the server down, or make it lose its place, its memory or its word.
+
+#![allow(missing_docs, reason = "a test binary has no users of its items")]
+
+mod access;
+mod buffers;
+mod concurrency;
+mod configuration;
+mod connections;
+mod expiry;
+mod garbage;
+mod iteration;
+mod shutdown;
+mod sizes;
+
+use nuthatch_testkit::program::Program;
+use nuthatch_testkit::server::Server;
+
+/// Starts Nuthatch with `arguments`.
+#[track_caller]
+fn start(arguments: &[&str]) -> Server {
+    Server::start(&Program::nuthatch(), arguments)
+}

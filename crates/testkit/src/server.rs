@@ -13,7 +13,6 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::program::Program;
-use crate::reply::Reply;
 
 /// Below the range from which the system takes the ports of outgoing connections, so that a test
 /// with ten thousand of them cannot take the port of a server that is about to start.
@@ -169,22 +168,24 @@ impl Server {
         self.try_connect().unwrap_or_else(|error| panic!("cannot connect to {}: {error}", self.name))
     }
 
-    /// The value of one field of `INFO`, empty when there is none.
-    #[track_caller]
-    pub fn info(&self, field: &str) -> String {
-        let reply = self.connect().call(["INFO", "everything"]);
-        info_field(&reply, field)
+    /// The memory that the process occupies.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not say.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        1024 * kilobytes
+            .and_then(|number| number.parse::<u64>().ok())
+            .expect("Linux tells a process's memory")
     }
 
-    /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
+    /// Sends a signal that should end the server and waits until it has ended; `None` when it does not.
+    pub fn end_with(&mut self, signal: Signal) -> Option<ExitStatus> {
         let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a child has a process number"), signal).expect("a child can be signalled");
-    }
-
-    /// Asks the server to end with SIGTERM and waits until it has; `None` when it does not.
-    pub fn terminate(&mut self) -> Option<ExitStatus> {
-        self.signal(Signal::TERM);
         let mut status = None;
         wait_until(|| {
             status = self.process.try_wait().expect("a child process can be waited for");
@@ -192,13 +193,6 @@ impl Server {
         });
         status
     }
-}
-
-/// The value of one field in the text of an `INFO` reply, empty when there is none.
-pub fn info_field(reply: &Reply, field: &str) -> String {
-    let text = reply.text();
-    let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    value.unwrap_or_default().to_owned()
 }
 
 impl Drop for Server {

@@ -1,0 +1,64 @@
+//! Cursors over keys that change meanwhile.
+
+use std::collections::HashSet;
+
+use nuthatch_testkit::client::Client;
+use nuthatch_testkit::request::Request;
+
+use crate::start;
+
+/// All keys that a whole iteration returns, with `between` done after each step.
+fn iterate(client: &mut Client, mut between: impl FnMut(&mut Client, usize)) -> HashSet<Vec<u8>> {
+    const STEPS_MAX: usize = 1_000_000;
+    let mut keys = HashSet::new();
+    let mut cursor = "0".to_owned();
+    for step in 0..STEPS_MAX {
+        let elements = client.command(&format!("SCAN {cursor} COUNT 7")).into_elements();
+        cursor = elements[0].text();
+        keys.extend(elements[1].clone().into_elements().iter().filter_map(|key| Some(key.bytes()?.to_vec())));
+        if cursor == "0" {
+            return keys;
+        }
+        between(client, step);
+    }
+    panic!("the iteration does not end");
+}
+
+fn set(client: &mut Client, prefix: &str, count: usize) {
+    let requests: Vec<Request> =
+        (0..count).map(|key| Request::from_line(&format!("SET {prefix}:{key} x"))).collect();
+    client.pipeline(&requests).expect("replies");
+}
+
+#[test]
+fn a_key_that_stays_is_returned_however_much_is_added_and_removed() {
+    const STAYING: usize = 2000;
+    let server = start(&[]);
+    let mut client = server.connect();
+    set(&mut client, "stays", STAYING);
+    set(&mut client, "goes", 20_000);
+    let keys = iterate(&mut client, |client, step| {
+        // Grows and shrinks the table several times over, then lets the iteration catch up.
+        if step >= 400 {
+            return;
+        }
+        if step % 2 == 0 {
+            set(client, &format!("added:{step}"), 100);
+        } else {
+            let goes: Vec<Request> = (0..100)
+                .map(|key| Request::from_line(&format!("DEL goes:{}", step / 2 * 100 + key)))
+                .collect();
+            client.pipeline(&goes).expect("replies");
+        }
+    });
+    let missing = (0..STAYING).filter(|key| !keys.contains(format!("stays:{key}").as_bytes())).count();
+    assert_eq!(missing, 0, "keys that were there all the time are missing");
+}
+
+#[test]
+fn a_key_that_was_never_there_is_not_returned() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    set(&mut client, "key", 1000);
+    assert_eq!(iterate(&mut client, |_, _| {}).len(), 1000);
+}
