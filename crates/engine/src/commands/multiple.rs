@@ -18,28 +18,38 @@ const SET_COUNTED: &[KeySpec] = &[KeySpec::counted(1, 2, KeyFlags::OW.union(KeyF
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::read("MGET", -2, READ_ALL, mget).fast().docs(
-        Group::String,
-        "1.0.0",
-        "O(N) where N is the number of keys to retrieve.",
-        "key [key ...]",
-        "Returns the string values of several keys, all as of the same moment.",
-    ),
-    Command::write("MSET", -3, SET_ALL, mset).deny_oom().docs(
-        Group::String,
-        "1.0.1",
-        "O(N) where N is the number of keys to set.",
-        "key value [key value ...]",
-        "Sets several keys to strings at once.",
-    ),
-    Command::write("MSETEX", -4, SET_COUNTED, msetex).deny_oom().with(Flags::MOVABLE_KEYS).docs(
-        Group::String,
-        "8.4.0",
-        "O(N) where N is the number of keys to set.",
-        "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | \
+    Command::read("MGET", -2, READ_ALL, mget)
+        .fast()
+        .docs(
+            Group::String,
+            "1.0.0",
+            "O(N) where N is the number of keys to retrieve.",
+            "key [key ...]",
+            "Returns the string values of several keys, all as of the same moment.",
+        )
+        .tips(&["request_policy:multi_shard"]),
+    Command::write("MSET", -3, SET_ALL, mset)
+        .deny_oom()
+        .docs(
+            Group::String,
+            "1.0.1",
+            "O(N) where N is the number of keys to set.",
+            "key value [key value ...]",
+            "Sets several keys to strings at once.",
+        )
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
+    Command::write("MSETEX", -4, SET_COUNTED, msetex)
+        .deny_oom()
+        .with(Flags::MOVABLE_KEYS)
+        .docs(
+            Group::String,
+            "8.4.0",
+            "O(N) where N is the number of keys to set.",
+            "numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds | \
          EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
-        "Sets several keys to strings at once, with one deadline for all.",
-    ),
+            "Sets several keys to strings at once, with one deadline for all.",
+        )
+        .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
     Command::write("MSETNX", -3, INSERT_ALL, msetnx).deny_oom().docs(
         Group::String,
         "1.0.1",

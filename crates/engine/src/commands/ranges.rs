@@ -37,13 +37,15 @@ pub(super) const COMMANDS: &[Command] = &[
         "key offset value",
         "Overwrites a part of the string value of a key, empty if it does not exist.",
     ),
-    Command::read("SUBSTR", 4, READ, getrange).docs(
-        Group::String,
-        "1.0.0",
-        "O(N) where N is the length of the returned string.",
-        "key start end",
-        "Returns a part of the string value of a key.",
-    ),
+    Command::read("SUBSTR", 4, READ, getrange)
+        .docs(
+            Group::String,
+            "1.0.0",
+            "O(N) where N is the length of the returned string.",
+            "key start end",
+            "Returns a part of the string value of a key.",
+        )
+        .deprecated("2.0.0", "`GETRANGE`"),
 ];
 
 fn append(call: &mut Call<'_>) -> Outcome {

@@ -25,14 +25,14 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1)",
         "key value",
         "Sets a key to a string and returns what it held before.",
-    ),
+    ).deprecated("6.2.0", "`SET` with the `!GET` argument"),
     Command::write("PSETEX", 4, OVERWRITE, psetex).deny_oom().docs(
         Group::String,
         "2.6.0",
         "O(1)",
         "key milliseconds value",
         "Sets a key to a string that expires after some milliseconds.",
-    ),
+    ).deprecated("2.6.12", "`SET` with the `PX` argument"),
     Command::write("SET", -3, SET, set).deny_oom().docs(
         Group::String,
         "1.0.0",
@@ -47,14 +47,14 @@ pub(super) const COMMANDS: &[Command] = &[
         "O(1)",
         "key seconds value",
         "Sets a key to a string that expires after some seconds.",
-    ),
+    ).deprecated("2.6.12", "`SET` with the `EX` argument"),
     Command::write("SETNX", 3, INSERT, setnx).fast().deny_oom().docs(
         Group::String,
         "1.0.0",
         "O(1)",
         "key value",
         "Sets a key to a string if the key does not exist.",
-    ),
+    ).deprecated("2.6.12", "`SET` with the `NX` argument"),
 ];
 
 /// The options of SET.
