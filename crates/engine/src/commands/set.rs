@@ -19,42 +19,57 @@ const EXCHANGE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCE
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::write("GETSET", 3, EXCHANGE, getset).fast().deny_oom().docs(
-        Group::String,
-        "1.0.0",
-        "O(1)",
-        "key value",
-        "Sets a key to a string and returns what it held before.",
-    ).deprecated("6.2.0", "`SET` with the `!GET` argument"),
-    Command::write("PSETEX", 4, OVERWRITE, psetex).deny_oom().docs(
-        Group::String,
-        "2.6.0",
-        "O(1)",
-        "key milliseconds value",
-        "Sets a key to a string that expires after some milliseconds.",
-    ).deprecated("2.6.12", "`SET` with the `PX` argument"),
+    Command::write("GETSET", 3, EXCHANGE, getset)
+        .fast()
+        .deny_oom()
+        .docs(
+            Group::String,
+            "1.0.0",
+            "O(1)",
+            "key value",
+            "Sets a key to a string and returns what it held before.",
+        )
+        .deprecated("6.2.0", "`SET` with the `!GET` argument"),
+    Command::write("PSETEX", 4, OVERWRITE, psetex)
+        .deny_oom()
+        .docs(
+            Group::String,
+            "2.6.0",
+            "O(1)",
+            "key milliseconds value",
+            "Sets a key to a string that expires after some milliseconds.",
+        )
+        .deprecated("2.6.12", "`SET` with the `PX` argument"),
     Command::write("SET", -3, SET, set).deny_oom().docs(
         Group::String,
         "1.0.0",
         "O(1)",
-        "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | IFDNE ifdne-digest] \
-         [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+        "key value [NX | XX | IFEQ ifeq-value | IFNE ifne-value | IFDEQ ifdeq-digest | \
+         IFDNE ifdne-digest] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+         PXAT unix-time-milliseconds | KEEPTTL]",
         "Sets a key to a string, whatever it held before.",
     ),
-    Command::write("SETEX", 4, OVERWRITE, setex).deny_oom().docs(
-        Group::String,
-        "2.0.0",
-        "O(1)",
-        "key seconds value",
-        "Sets a key to a string that expires after some seconds.",
-    ).deprecated("2.6.12", "`SET` with the `EX` argument"),
-    Command::write("SETNX", 3, INSERT, setnx).fast().deny_oom().docs(
-        Group::String,
-        "1.0.0",
-        "O(1)",
-        "key value",
-        "Sets a key to a string if the key does not exist.",
-    ).deprecated("2.6.12", "`SET` with the `NX` argument"),
+    Command::write("SETEX", 4, OVERWRITE, setex)
+        .deny_oom()
+        .docs(
+            Group::String,
+            "2.0.0",
+            "O(1)",
+            "key seconds value",
+            "Sets a key to a string that expires after some seconds.",
+        )
+        .deprecated("2.6.12", "`SET` with the `EX` argument"),
+    Command::write("SETNX", 3, INSERT, setnx)
+        .fast()
+        .deny_oom()
+        .docs(
+            Group::String,
+            "1.0.0",
+            "O(1)",
+            "key value",
+            "Sets a key to a string if the key does not exist.",
+        )
+        .deprecated("2.6.12", "`SET` with the `NX` argument"),
 ];
 
 /// The options of SET.
