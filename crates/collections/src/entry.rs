@@ -9,8 +9,8 @@
 //! payload           only when the payload is inline
 //! ```
 //!
-//! The allocation is aligned to 16 bytes, which leaves four bits of its address to the table, and its size is
-//! rounded up to a size class of jemalloc, which costs nothing there and lets a value be overwritten in place
+//! The allocation is aligned to 16 bytes and within the first 2^48, which leaves four and sixteen bits of its address
+//! to the table, and its size is rounded up to a size class of jemalloc, which costs nothing there and lets a value be overwritten in place
 //! by one of about the same size. The size is never stored: the header tells it.
 
 mod header;
@@ -31,6 +31,10 @@ pub const INLINE_MAX: usize = 16_383;
 
 /// The alignment of every entry in bytes.
 pub(crate) const ALIGN: usize = 16;
+
+/// How many bits of an entry's address may be set: what user space gets on 64-bit processors unless it asks for
+/// more. The table uses the others.
+pub(crate) const ADDRESS_BITS: u32 = 48;
 
 const _: () = assert!(size_of::<Arc<Vec<u8>>>() == 8 && align_of::<Arc<Vec<u8>>>() <= 8);
 const _: () = assert!(size_of::<usize>() == 8, "table and entries rely on 64-bit pointers");
@@ -126,6 +130,7 @@ impl Entry {
         // the words that the flags announce, the key behind them and the inline payload behind that.
         let head = unsafe {
             let Some(head) = NonNull::new(alloc(layout).cast::<u64>()) else { handle_alloc_error(layout) };
+            assert!(head.addr().get() >> ADDRESS_BITS == 0, "the allocator uses uncommonly high addresses");
             head.write(header.0);
             if let Some(stamp) = stamp {
                 head.add(1).write(stamp);

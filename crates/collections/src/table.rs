@@ -5,7 +5,8 @@
 //! entry's home bucket; when that is full, the entry goes to one of the eight buckets behind it, and the home
 //! bucket notes how far. When all nine are full the segment is split in two, which moves half of at most 448
 //! entries and takes some microseconds, instead of moving the whole table. Two halves that have become sparse are
-//! merged again.
+//! merged again. A slot keeps sixteen bits of the hash beside the pointer, so that neither has to look at the
+//! entries, until a table has some ten million of them.
 //!
 //! A lookup touches the directory, one cache line of the bucket and the entry. Eight tag bits for each entry in
 //! the bucket's line make it rare that a wrong entry is looked at.
@@ -147,7 +148,7 @@ impl<H: KeyHasher> Table<H> {
             let located = unsafe { self.directory.locate(hash) };
             // SAFETY: as above.
             let segment = unsafe { located.segment() };
-            if segment.insert(located.home(hash), tag(hash), head) {
+            if segment.insert(located.home(hash), hash, head) {
                 return;
             }
             if !self.split(hash, located) {

@@ -1,12 +1,12 @@
 //! Splitting segments that are full and merging those that have become sparse.
 
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null_mut};
 
 use crate::entry::{Entry, RecordRef};
 
 use super::directory::{DEPTH_MAX, Directory, Located};
 use super::prefetch::{pin, prefetch};
-use super::segment::{CAPACITY, Segment, tag};
+use super::segment::{CAPACITY, KNOWN_DEPTHS, Segment};
 use super::{KeyHasher, Stashed, Table};
 
 /// Two segments are merged when they hold no more than this together: 40 % of one. A split leaves about twice as
@@ -16,31 +16,36 @@ const MERGED_MAX: usize = CAPACITY * 2 / 5;
 /// How much deeper than the number of entries calls for a segment may become before it is not split any more.
 const EXTRA_DEPTH_MAX: u32 = 4;
 
-/// Entries on their way between segments, with their hashes.
+/// Entries on their way between segments, with what has to be known of their hashes.
 struct Moving {
     entries: [(u64, *mut u64); CAPACITY],
     len: usize,
 }
 
 impl Moving {
-    /// Takes all entries out of the segments, which together hold no more than one can.
-    fn from<H: KeyHasher>(segments: &[&Segment], hasher: &H) -> Moving {
-        let mut moving = Moving { entries: [(0, std::ptr::null_mut()); CAPACITY], len: 0 };
-        for segment in segments {
-            for slot in segment.occupied() {
-                let head = segment.entry(slot).as_ptr();
-                prefetch(head.cast_const().cast());
-                moving.entries[moving.len].1 = head;
-                moving.len += 1;
-            }
-            segment.clear();
+    fn new() -> Moving {
+        Moving { entries: [(0, null_mut()); CAPACITY], len: 0 }
+    }
+
+    /// Takes all entries out of a segment, which is that of `hash`.
+    fn take_from(&mut self, segment: &Segment, depth: u32, hash: u64) {
+        let prefix = hash & !(u64::MAX >> depth);
+        for slot in segment.occupied() {
+            self.entries[self.len] = (prefix | segment.known_hash(slot, depth), segment.entry(slot).as_ptr());
+            self.len += 1;
         }
-        for (hash, head) in &mut moving.entries[..moving.len] {
+        segment.clear();
+    }
+
+    /// Completes the hashes.
+    fn rehash(&mut self, hasher: &impl KeyHasher) {
+        let entries = &mut self.entries[..self.len];
+        entries.iter().for_each(|(_, head)| prefetch(head.cast_const().cast()));
+        for (hash, head) in entries {
             // SAFETY: the pointers come from slots of the table, which is borrowed exclusively.
             let record = unsafe { RecordRef::new(NonNull::new_unchecked(*head)) };
             *hash = hasher.hash(record.key());
         }
-        moving
     }
 
     /// The entries with their hashes.
@@ -70,7 +75,12 @@ impl<H: KeyHasher> Table<H> {
         // SAFETY: the table keeps its segments.
         let (low_segment, high_segment) = unsafe { (low.segment(), high.segment()) };
         let top = 1 << (u64::BITS - depth);
-        for (hash, head) in Moving::from(&[low_segment], &self.hasher).iter() {
+        let mut moving = Moving::new();
+        moving.take_from(low_segment, located.depth, hash);
+        if located.depth >= KNOWN_DEPTHS {
+            moving.rehash(&self.hasher);
+        }
+        for (hash, head) in moving.iter() {
             let segment = if hash & top == 0 { low_segment } else { high_segment };
             self.place(segment, low.home(hash), hash, head);
         }
@@ -108,7 +118,10 @@ impl<H: KeyHasher> Table<H> {
                 return;
             }
             let merged = kept.with_depth(kept.depth - 1);
-            for (hash, head) in Moving::from(&[segment, other_segment], &self.hasher).iter() {
+            let mut moving = Moving::new();
+            moving.take_from(segment, kept.depth, hash);
+            moving.take_from(other_segment, other.depth, hash ^ top);
+            for (hash, head) in moving.iter() {
                 self.place(segment, merged.home(hash), hash, head);
             }
             // SAFETY: the directory is deeper than the merged segment, and holds the other one no more afterwards.
@@ -145,9 +158,10 @@ impl<H: KeyHasher> Table<H> {
 
     /// Stores an entry that is on its way, in the stash if the segment has no room near its home.
     fn place(&mut self, segment: &Segment, home: usize, hash: u64, head: NonNull<u64>) {
-        if !segment.insert(home, tag(hash), head) {
+        if !segment.insert(home, hash, head) {
             // SAFETY: the slot that owned the entry has been cleared.
-            self.stash.push(Stashed { hash, entry: unsafe { Entry::from_raw(head) } });
+            let entry = unsafe { Entry::from_raw(head) };
+            self.stash.push(Stashed { hash: self.hasher.hash(entry.as_ref().key()), entry });
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
-use crate::entry::{ALIGN, Entry};
+use crate::entry::{ADDRESS_BITS, ALIGN, Entry};
 
 /// The buckets of a segment, as a power of two.
 pub(super) const BUCKET_BITS: u32 = 6;
@@ -18,12 +18,21 @@ pub(super) const DISTANCE_MAX: usize = 8;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+/// Where a hash has the bits of the tag.
+const TAG_SHIFT: u32 = 32;
 /// The top bit of each tag's byte.
 const TAG_TOPS: u64 = 0x0080_8080_8080_8080;
 /// The bit at which the overflow map begins.
 const OVERFLOW_SHIFT: u32 = 56;
-/// Where an entry's pointer holds its distance, which its alignment leaves free.
+/// Where a slot holds the entry's distance: in the bits that the pointer's alignment leaves free.
 const DISTANCE_MASK: usize = ALIGN - 1;
+/// Where a slot holds the bits of the entry's hash that follow the first six: in the bits that addresses of user
+/// space leave free.
+const HASH_MASK: usize = !0 << ADDRESS_BITS;
+const POINTER_MASK: usize = !(DISTANCE_MASK | HASH_MASK);
+/// With a depth below this, a segment can be split without looking at its entries, because the slots hold all
+/// bits of the hashes that the halves need. Few in tests, which take both ways so.
+pub(super) const KNOWN_DEPTHS: u32 = if cfg!(test) { 3 } else { u64::BITS - ADDRESS_BITS };
 
 const _: () = assert!(DISTANCE_MAX < ALIGN && size_of::<Segment>() == 4096);
 
@@ -36,7 +45,8 @@ pub(super) struct Bucket {
     /// In bytes 0 to 6 the tags of the slots, zero when free. In byte 7 the overflow map: bit `d - 1` is set
     /// when, and only when, an entry whose home is this bucket lives `d` buckets behind it.
     tags: AtomicU64,
-    /// Pointers to entries, with the distance from the home bucket in the low bits; null when free.
+    /// Pointers to entries, with the distance from the home bucket in the lowest bits and part of the hash in the
+    /// highest; null when free.
     slots: [AtomicPtr<u64>; SLOTS],
 }
 
@@ -57,7 +67,7 @@ pub(super) struct Slot {
 /// entries can be told apart by their fragment alone.
 #[inline]
 pub(super) fn tag(hash: u64) -> u8 {
-    let tag = (hash >> 32) as u8;
+    let tag = (hash >> TAG_SHIFT) as u8;
     tag + u8::from(tag == 0)
 }
 
@@ -103,9 +113,8 @@ impl Bucket {
         Slots(matches(self.tags.load(Relaxed), 0)).next()
     }
 
-    /// Whether the tag of a slot is `tag`.
-    fn has_tag(&self, slot: usize, tag: u8) -> bool {
-        (self.tags.load(Relaxed) >> (8 * slot)) as u8 == tag
+    fn tag(&self, slot: usize) -> u8 {
+        (self.tags.load(Relaxed) >> (8 * slot)) as u8
     }
 
     /// How many slots are in use.
@@ -127,13 +136,18 @@ impl Bucket {
     /// The address in a slot, for a prefetch only: it may be stale or null.
     #[inline]
     pub(super) fn address(&self, slot: usize) -> *const u8 {
-        self.slots[slot].load(Relaxed).cast_const().cast()
+        self.pointer(slot).cast_const().cast()
+    }
+
+    #[inline]
+    fn pointer(&self, slot: usize) -> *mut u64 {
+        self.slots[slot].load(Relaxed).map_addr(|address| address & POINTER_MASK)
     }
 
     /// The entry in a slot that is in use.
     #[inline]
     pub(super) fn entry(&self, slot: usize) -> NonNull<u64> {
-        let pointer = self.slots[slot].load(Relaxed).map_addr(|address| address & !DISTANCE_MASK);
+        let pointer = self.pointer(slot);
         debug_assert!(!pointer.is_null());
         // SAFETY: tags and slots are changed together by the table's owner, and only the owner calls this, for
         // slots whose tag says that they are in use.
@@ -147,11 +161,12 @@ impl Bucket {
     }
 
     #[inline]
-    fn set(&self, slot: usize, tag: u8, entry: NonNull<u64>, distance: usize) {
-        self.slots[slot].store(entry.as_ptr().map_addr(|address| address | distance), Relaxed);
+    fn set(&self, slot: usize, hash: u64, entry: NonNull<u64>, distance: usize) {
+        let extra = (hash << BUCKET_BITS) as usize & HASH_MASK | distance;
+        self.slots[slot].store(entry.as_ptr().map_addr(|address| address | extra), Relaxed);
         let shift = 8 * slot as u32;
         let others = self.tags.load(Relaxed) & !(0xff << shift);
-        self.tags.store(others | u64::from(tag) << shift, Relaxed);
+        self.tags.store(others | u64::from(tag(hash)) << shift, Relaxed);
     }
 
     fn set_overflow(&self, distance: usize, overflows: bool) {
@@ -216,7 +231,7 @@ impl Segment {
 
     /// The slots whose entries have their home in `home` and this tag.
     pub(super) fn with_tag(&self, home: usize, tag: u8) -> impl Iterator<Item = Slot> + '_ {
-        self.at_home(home).filter(move |place| self.bucket(place.bucket).has_tag(place.slot, tag))
+        self.at_home(home).filter(move |place| self.bucket(place.bucket).tag(place.slot) == tag)
     }
 
     /// Every slot whose entry has its home in `home`.
@@ -230,19 +245,20 @@ impl Segment {
         })
     }
 
-    /// Stores an entry in the nearest free slot; false if there is none near enough.
+    /// Stores an entry in the nearest free slot; false if there is none near enough. Of the hash, the bits that
+    /// [`known_hash`](Self::known_hash) tells suffice.
     #[inline]
     #[must_use]
-    pub(super) fn insert(&self, home: usize, tag: u8, entry: NonNull<u64>) -> bool {
+    pub(super) fn insert(&self, home: usize, hash: u64, entry: NonNull<u64>) -> bool {
         let bucket = self.bucket(home);
         if let Some(slot) = bucket.free_slot() {
-            bucket.set(slot, tag, entry, 0);
+            bucket.set(slot, hash, entry, 0);
             return true;
         }
         for distance in 1..=DISTANCE_MAX {
             let bucket = self.bucket(home + distance);
             if let Some(slot) = bucket.free_slot() {
-                bucket.set(slot, tag, entry, distance);
+                bucket.set(slot, hash, entry, distance);
                 self.bucket(home).set_overflow(distance, true);
                 return true;
             }
@@ -250,13 +266,24 @@ impl Segment {
         false
     }
 
+    /// What is known of an entry's hash, in a segment of this depth and not counting its prefix, without looking
+    /// at the entry: the home bucket, the bits in the slot and the tag. The other bits are zero.
+    pub(super) fn known_hash(&self, place: Slot, depth: u32) -> u64 {
+        let bucket = self.bucket(place.bucket);
+        let home = (place.bucket + BUCKETS - bucket.distance(place.slot)) % BUCKETS;
+        let in_slot = (bucket.slots[place.slot].load(Relaxed).addr() & HASH_MASK) as u64;
+        (home as u64) << (u64::BITS - BUCKET_BITS - depth)
+            | in_slot >> BUCKET_BITS
+            | u64::from(bucket.tag(place.slot)) << TAG_SHIFT
+    }
+
     /// Puts another entry in a slot that is in use, whose key and hash are the same.
     pub(super) fn replace(&self, place: Slot, entry: Entry) -> Entry {
         let bucket = self.bucket(place.bucket);
         let old = bucket.entry(place.slot);
-        let distance = bucket.distance(place.slot);
+        let extra = bucket.slots[place.slot].load(Relaxed).addr() & !POINTER_MASK;
         let new = entry.into_raw();
-        bucket.slots[place.slot].store(new.as_ptr().map_addr(|address| address | distance), Relaxed);
+        bucket.slots[place.slot].store(new.as_ptr().map_addr(|address| address | extra), Relaxed);
         // SAFETY: the slot owned the entry and has just been given another.
         unsafe { Entry::from_raw(old) }
     }

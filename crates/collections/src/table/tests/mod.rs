@@ -7,7 +7,7 @@ mod walk;
 
 use std::collections::HashSet;
 
-use super::segment::{BUCKETS, DISTANCE_MAX, SLOTS, Slot};
+use super::segment::{BUCKET_BITS, BUCKETS, DISTANCE_MAX, SLOTS, Slot};
 use super::*;
 use crate::entry::NewPayload;
 
@@ -128,6 +128,9 @@ impl Table<TestHash> {
                     self.directory.index(prefix)
                 );
                 assert!(distance <= DISTANCE_MAX);
+                let known = segment.known_hash(slot, located.depth);
+                assert_eq!(known << BUCKET_BITS >> 48, hash << BUCKET_BITS >> 48, "the bits in the slot");
+                assert_eq!(tag(known), tag(hash));
                 assert_eq!((located.home(hash) + distance) % BUCKETS, slot.bucket);
                 if distance > 0 {
                     overflows.insert((located.home(hash), distance));
