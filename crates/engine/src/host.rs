@@ -106,4 +106,7 @@ pub trait Host: Send + Sync {
 
     /// The allocator's own report: MEMORY MALLOC-STATS.
     fn allocator_report(&self) -> String;
+
+    /// Writes a line to the server's log as a warning.
+    fn log_warning(&self, line: &str);
 }

@@ -10,6 +10,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 
 use crate::config::{Config, Origin};
+use crate::log::warning;
 use crate::memory;
 use crate::network::Shared;
 use crate::server::{Ending, apply};
@@ -124,6 +125,10 @@ impl Host for Process {
 
     fn allocator_report(&self) -> String {
         memory::report()
+    }
+
+    fn log_warning(&self, line: &str) {
+        warning!("{line}");
     }
 }
 

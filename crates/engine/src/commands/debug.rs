@@ -29,10 +29,12 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("ERROR", 1..=1, error),
     ("HELP", 0..=0, help),
     ("HTSTATS", 1..=usize::MAX, table_statistics),
+    ("LOG", 1..=1, log),
     ("OBJECT", 1..=1, object::object),
     ("POPULATE", 1..=3, populate::populate),
     ("PROTOCOL", 1..=1, protocol::protocol),
     ("RELOAD", 0..=usize::MAX, |_| Err(WITHOUT_SNAPSHOTS)),
+    ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expiry),
     ("SLEEP", 1..=1, sleep),
 ];
 
@@ -44,6 +46,7 @@ const WITHOUT_SNAPSHOTS: CommandError =
 const HELP: &[Explained] = &[
     ("ERROR <string>", &["Return <string> as an error reply, to test clients."]),
     ("HTSTATS <dbid>", &["Return figures of the hash table and of the index by deadline of a database."]),
+    ("LOG <message>", &["Write <message> to the log."]),
     ("OBJECT <key>", &["Return how the value of <key> is kept."]),
     (
         "POPULATE <count> [<prefix>] [<size>]",
@@ -58,6 +61,10 @@ const HELP: &[Explained] = &[
             "Return a value of the type: string, integer, double, bignum, null, array, set, map,",
             "attrib, push, verbatim, true or false.",
         ],
+    ),
+    (
+        "SET-ACTIVE-EXPIRE <0|1>",
+        &["Keep keys in memory after their deadlines (0), or remove them at once as usual (1)."],
     ),
     ("SLEEP <seconds>", &["Stop everything that touches keys for <seconds>, fractions allowed."]),
 ];
@@ -108,6 +115,21 @@ fn sleep(call: &mut Call<'_>) -> Outcome {
 
 fn error(call: &mut Call<'_>) -> Outcome {
     Err(CommandError::new(String::from_utf8_lossy(call.arguments.at(2)).into_owned()))
+}
+
+fn log(call: &mut Call<'_>) -> Outcome {
+    let message = String::from_utf8_lossy(call.arguments.at(2));
+    call.engine.host.log_warning(&format!("DEBUG LOG: {message}"));
+    call.reply.ok();
+    Ok(())
+}
+
+fn set_active_expiry(call: &mut Call<'_>) -> Outcome {
+    // What is no number counts as zero, as with stock servers.
+    let active = parse_i64(call.arguments.at(2)).is_some_and(|number| number != 0);
+    call.engine.keyspace.set_active_expiry(active);
+    call.reply.ok();
+    Ok(())
 }
 
 fn table_statistics(call: &mut Call<'_>) -> Outcome {

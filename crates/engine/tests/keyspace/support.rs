@@ -173,6 +173,8 @@ impl Host for Clock {
     fn allocator_report(&self) -> String {
         String::new()
     }
+
+    fn log_warning(&self, _line: &str) {}
 }
 
 /// Pairs of keys whose hashes agree in their upper halves and in their shard, so that they share the items of
@@ -180,14 +182,15 @@ impl Host for Clock {
 pub(crate) fn colliding_keys() -> &'static [String] {
     static KEYS: OnceLock<Vec<String>> = OnceLock::new();
     KEYS.get_or_init(|| {
-        /// Enough for some pairs: hashes have to agree in 32 + 6 bits.
+        /// Enough for some pairs: hashes have to agree in 32 bits, and in the shard of at least 64.
         const CANDIDATES: u32 = 2_000_000;
         const PAIRS: usize = 3;
-        /// Clear of what lies below the shard's number among at least 64.
-        const MASK: u64 = 0xffff_ffff_3f00_0000;
         let keyspace = Keyspace::new(1, 1, SEED, None, Box::new(drop));
-        let mut hashes: Vec<(u64, u32)> = (0..CANDIDATES)
-            .map(|number| (keyspace.hash(number.to_string().as_bytes()) & MASK, number))
+        let mut hashes: Vec<((u64, usize), u32)> = (0..CANDIDATES)
+            .map(|number| {
+                let hash = keyspace.hash(number.to_string().as_bytes());
+                ((hash >> 32, keyspace.shard_of(hash)), number)
+            })
             .collect();
         hashes.sort_unstable();
         let keys: Vec<String> = hashes
