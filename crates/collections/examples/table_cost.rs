@@ -5,6 +5,7 @@
 //!
 //! `cargo run --release -p nuthatch-collections --example table_cost [entries...]`
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use foldhash::SharedSeed;
@@ -168,8 +169,17 @@ fn measure(count: u64) {
     println!("  {} bytes left in the table", table.memory_bytes());
 }
 
-fn main() {
+/// Measures the one count given, or each of several in a process of its own, which begins with fresh memory.
+fn main() -> std::io::Result<()> {
     let counts: Vec<u64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let counts = if counts.is_empty() { vec![1_000_000, 10_000_000] } else { counts };
-    counts.into_iter().for_each(measure);
+    match counts[..] {
+        [count] => measure(count),
+        _ => {
+            let counts = if counts.is_empty() { vec![1_000_000, 10_000_000] } else { counts };
+            for count in counts {
+                Command::new(std::env::current_exe()?).arg(count.to_string()).status()?;
+            }
+        }
+    }
+    Ok(())
 }
