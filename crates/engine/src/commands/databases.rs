@@ -12,27 +12,33 @@ use crate::error::{CommandError, Outcome};
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::read("DBSIZE", 1, &[], size).also_in(Categories::KEYSPACE).fast().docs(
-        Group::Server,
-        "1.0.0",
-        "O(1)",
-        "",
-        "Counts the keys of the database.",
-    ),
-    Command::write("FLUSHALL", -1, &[], flush_all).also_in(DANGEROUS).with(Flags::ALL_KEYS).docs(
-        Group::Server,
-        "1.0.0",
-        "O(N) where N is the total number of keys in all databases",
-        "[ASYNC | SYNC]",
-        "Removes all keys of all databases.",
-    ),
-    Command::write("FLUSHDB", -1, &[], flush_database).also_in(DANGEROUS).with(Flags::ALL_KEYS).docs(
-        Group::Server,
-        "1.0.0",
-        "O(N) where N is the number of keys in the selected database",
-        "[ASYNC | SYNC]",
-        "Removes all keys of the database.",
-    ),
+    Command::read("DBSIZE", 1, &[], size)
+        .also_in(Categories::KEYSPACE)
+        .fast()
+        .docs(Group::Server, "1.0.0", "O(1)", "", "Counts the keys of the database.")
+        .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
+    Command::write("FLUSHALL", -1, &[], flush_all)
+        .also_in(DANGEROUS)
+        .with(Flags::ALL_KEYS)
+        .docs(
+            Group::Server,
+            "1.0.0",
+            "O(N) where N is the total number of keys in all databases",
+            "[ASYNC | SYNC]",
+            "Removes all keys of all databases.",
+        )
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    Command::write("FLUSHDB", -1, &[], flush_database)
+        .also_in(DANGEROUS)
+        .with(Flags::ALL_KEYS)
+        .docs(
+            Group::Server,
+            "1.0.0",
+            "O(N) where N is the number of keys in the selected database",
+            "[ASYNC | SYNC]",
+            "Removes all keys of the database.",
+        )
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     Command::other("SELECT", 2, select).fast().docs(
         Group::Connection,
         "1.0.0",

@@ -72,18 +72,16 @@ pub(super) const COMMANDS: &[Command] = &[
         "key",
         "Tells the Unix time in milliseconds at which a key expires.",
     ),
-    Command::read("PTTL", 2, ASKED, |call| ask(call, remaining)).fast().docs(
-        Group::Generic,
-        "2.6.0",
-        "O(1)",
-        "key",
-        "Tells in how many milliseconds a key expires.",
-    ),
+    Command::read("PTTL", 2, ASKED, |call| ask(call, remaining))
+        .fast()
+        .docs(Group::Generic, "2.6.0", "O(1)", "key", "Tells in how many milliseconds a key expires.")
+        .tips(&["nondeterministic_output"]),
     Command::read("TTL", 2, ASKED, |call| {
         ask(call, |deadline, now_ms| in_seconds(remaining(deadline, now_ms), now_ms))
     })
     .fast()
-    .docs(Group::Generic, "1.0.0", "O(1)", "key", "Tells in how many seconds a key expires."),
+    .docs(Group::Generic, "1.0.0", "O(1)", "key", "Tells in how many seconds a key expires.")
+    .tips(&["nondeterministic_output"]),
 ];
 
 /// How a command gives the time at which a key expires.

@@ -12,27 +12,30 @@ use crate::value::Kind;
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    Command::read("KEYS", 2, &[], keys).also_in(Categories::DANGEROUS).docs(
-        Group::Generic,
-        "1.0.0",
-        "O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.",
-        "pattern",
-        "Lists the keys that match a pattern.",
-    ),
-    Command::read("RANDOMKEY", 1, &[], random_key).docs(
-        Group::Generic,
-        "1.0.0",
-        "O(1)",
-        "",
-        "Returns a random key of the database.",
-    ),
-    Command::read("SCAN", -2, &[], scan).docs(
-        Group::Generic,
-        "2.8.0",
-        "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
-        "cursor [MATCH pattern] [COUNT count] [TYPE type]",
-        "Iterates over the keys of the database.",
-    ),
+    Command::read("KEYS", 2, &[], keys)
+        .also_in(Categories::DANGEROUS)
+        .docs(
+            Group::Generic,
+            "1.0.0",
+            "O(N) with N being the number of keys in the database, under the assumption that the key \
+             names in the database and the given pattern have limited length.",
+            "pattern",
+            "Lists the keys that match a pattern.",
+        )
+        .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
+    Command::read("RANDOMKEY", 1, &[], random_key)
+        .docs(Group::Generic, "1.0.0", "O(1)", "", "Returns a random key of the database.")
+        .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
+    Command::read("SCAN", -2, &[], scan)
+        .docs(
+            Group::Generic,
+            "2.8.0",
+            "O(1) for every call. O(N) for a complete iteration, including enough command calls for the \
+             cursor to return back to 0. N is the number of elements inside the collection.",
+            "cursor [MATCH pattern] [COUNT count] [TYPE type]",
+            "Iterates over the keys of the database.",
+        )
+        .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]),
 ];
 
 fn keys(call: &mut Call<'_>) -> Outcome {

@@ -20,24 +20,33 @@ pub(super) const COMMANDS: &[Command] = &[
         .docs(
             Group::Generic,
             "6.2.0",
-            "O(N) worst case for collections, where N is the number of nested items. O(1) for string values.",
+            "O(N) worst case for collections, where N is the number of nested items. O(1) for string \
+             values.",
             "source destination [DB destination-db] [REPLACE]",
             "Copies the value of a key to another key.",
         ),
-    Command::write("DEL", -2, REMOVED, remove).docs(
-        Group::Generic,
-        "1.0.0",
-        "O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1).",
-        "key [key ...]",
-        "Removes keys.",
-    ),
-    Command::read("EXISTS", -2, INSPECTED, exists).fast().docs(
-        Group::Generic,
-        "1.0.0",
-        "O(N) where N is the number of keys to check.",
-        "key [key ...]",
-        "Counts how many of the keys exist.",
-    ),
+    Command::write("DEL", -2, REMOVED, remove)
+        .docs(
+            Group::Generic,
+            "1.0.0",
+            "O(N) where N is the number of keys that will be removed. When a key to remove holds a value \
+             other than a string, the individual complexity for this key is O(M) where M is the number of \
+             elements in the list, set, sorted set or hash. Removing a single key that holds a string \
+             value is O(1).",
+            "key [key ...]",
+            "Removes keys.",
+        )
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
+    Command::read("EXISTS", -2, INSPECTED, exists)
+        .fast()
+        .docs(
+            Group::Generic,
+            "1.0.0",
+            "O(N) where N is the number of keys to check.",
+            "key [key ...]",
+            "Counts how many of the keys exist.",
+        )
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     Command::write(
         "MOVE",
         3,
@@ -61,13 +70,16 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .fast()
     .docs(Group::Generic, "1.0.0", "O(1)", "key newkey", "Renames a key unless the new name is taken."),
-    Command::read("TOUCH", -2, INSPECTED, touch).fast().docs(
-        Group::Generic,
-        "3.2.1",
-        "O(N) where N is the number of keys that will be touched.",
-        "key [key ...]",
-        "Notes an access to each of the keys and counts those that exist.",
-    ),
+    Command::read("TOUCH", -2, INSPECTED, touch)
+        .fast()
+        .docs(
+            Group::Generic,
+            "3.2.1",
+            "O(N) where N is the number of keys that will be touched.",
+            "key [key ...]",
+            "Notes an access to each of the keys and counts those that exist.",
+        )
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     Command::read("TYPE", 2, &[KeySpec::one(1, KeyFlags::RO)], type_name).fast().docs(
         Group::Generic,
         "1.0.0",
@@ -75,13 +87,18 @@ pub(super) const COMMANDS: &[Command] = &[
         "key",
         "Tells the type of the value of a key.",
     ),
-    Command::write("UNLINK", -2, REMOVED, remove).fast().docs(
-        Group::Generic,
-        "4.0.0",
-        "O(1) for each key removed regardless of its size. Then the command does O(N) work in a different thread in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.",
-        "key [key ...]",
-        "Removes keys and frees their memory in the background.",
-    ),
+    Command::write("UNLINK", -2, REMOVED, remove)
+        .fast()
+        .docs(
+            Group::Generic,
+            "4.0.0",
+            "O(1) for each key removed regardless of its size. Then the command does O(N) work in a \
+             different thread in order to reclaim memory, where N is the number of allocations the \
+             deleted objects where composed of.",
+            "key [key ...]",
+            "Removes keys and frees their memory in the background.",
+        )
+        .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
 ];
 
 /// DEL and UNLINK: big values are freed in the background by both.

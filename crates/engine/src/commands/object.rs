@@ -18,35 +18,31 @@ pub(super) const COMMANDS: &[Command] = &[Command::other("OBJECT", -2, subcomman
     .docs(Group::Generic, "2.2.3", "Depends on subcommand.", "", "Looks behind the values of keys.")];
 
 const SUBCOMMANDS: &[Command] = &[
-    Command::read("ENCODING", 3, KEY, encoding).docs(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "key",
-        "Tells how the value of a key is encoded.",
-    ),
-    Command::read("FREQ", 3, KEY, frequency).docs(
-        Group::Generic,
-        "4.0.0",
-        "O(1)",
-        "key",
-        "Tells about how often a key is used, on a logarithmic scale.",
-    ),
+    Command::read("ENCODING", 3, KEY, encoding)
+        .docs(Group::Generic, "2.2.3", "O(1)", "key", "Tells how the value of a key is encoded.")
+        .tips(&["nondeterministic_output"]),
+    Command::read("FREQ", 3, KEY, frequency)
+        .docs(
+            Group::Generic,
+            "4.0.0",
+            "O(1)",
+            "key",
+            "Tells about how often a key is used, on a logarithmic scale.",
+        )
+        .tips(&["nondeterministic_output"]),
     Command::other("HELP", 2, help).docs(Group::Generic, "6.2.0", "O(1)", "", "Explains the subcommands."),
-    Command::read("IDLETIME", 3, KEY, idle_time).docs(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "key",
-        "Tells how many seconds ago a key was last used.",
-    ),
-    Command::read("REFCOUNT", 3, KEY, reference_count).docs(
-        Group::Generic,
-        "2.2.3",
-        "O(1)",
-        "key",
-        "Tells how many references there are to the value of a key.",
-    ),
+    Command::read("IDLETIME", 3, KEY, idle_time)
+        .docs(Group::Generic, "2.2.3", "O(1)", "key", "Tells how many seconds ago a key was last used.")
+        .tips(&["nondeterministic_output"]),
+    Command::read("REFCOUNT", 3, KEY, reference_count)
+        .docs(
+            Group::Generic,
+            "2.2.3",
+            "O(1)",
+            "key",
+            "Tells how many references there are to the value of a key.",
+        )
+        .tips(&["nondeterministic_output"]),
 ];
 
 const HELP: &[Explained] = &[

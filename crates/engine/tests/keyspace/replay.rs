@@ -136,8 +136,11 @@ fn fill(template: &str, keys: &[usize], database: u32, lifetime_ms: u64) -> Stri
         .replace("<ms>", &lifetime_ms.to_string())
 }
 
-/// All data with deadlines. How texts are encoded may differ: a command that changes only that has no effect.
-fn data(server: &Server) -> BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<u64>)> {
+/// Texts and deadlines by database and key.
+type Data = BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<u64>)>;
+
+/// All data. How texts are encoded may differ: a command that changes only that has no effect.
+fn data(server: &Server) -> Data {
     server.content().into_iter().map(|(key, (_, text, deadline))| (key, (text, deadline))).collect()
 }
 
