@@ -1,11 +1,13 @@
 //! The data structures that Nuthatch is built on, and the only crate with unsafe code.
 //!
+//! * [`allocator`]: how memory is asked for.
 //! * [`entry`]: a key with its value in one allocation.
 //! * [`table`]: the hash table of entries, which grows and shrinks without a pause.
 //! * [`deadlines`]: an index of keys by deadline, at little more than four bytes each.
 //!
 //! Nothing here knows commands, clocks or the protocol.
 
+pub mod allocator;
 pub mod deadlines;
 pub mod entry;
 pub mod table;

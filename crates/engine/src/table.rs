@@ -75,11 +75,20 @@ impl ShortNames {
     #[inline]
     fn number_of(name: &[u8]) -> Option<u64> {
         const LOWER_CASE: u64 = 0x2020_2020_2020_2020;
-        let mut number = 0;
-        match name.len() {
-            1..=8 => name.iter().rev().for_each(|byte| number = number << 8 | u64::from(*byte)),
+        // Overlapping loads put the same byte in the same place twice.
+        let number = match *name {
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            [a, b, c, d, ..] if name.len() <= 7 => {
+                let rest = name.len() - 4;
+                let [.., e, f, g, h] = *name else { return None };
+                let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+                u64::from(low) | u64::from(high) << (8 * rest)
+            }
             _ => return None,
-        }
+        };
         Some(number | LOWER_CASE >> (64 - 8 * name.len()))
     }
 
@@ -212,4 +221,35 @@ fn register(
     };
     let id = u16::try_from(id).unwrap_or(u16::MAX);
     Box::leak(Box::new(Registered { row, id, full_name, locks, subcommands }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_by_its_name_in_any_case() {
+        let table = CommandTable::new();
+        for command in table.commands() {
+            for name in [command.row.name.to_ascii_uppercase(), command.row.name.to_ascii_lowercase()] {
+                let found = table.find(name.as_bytes()).map(|found| found.id);
+                assert_eq!(found, Some(command.id), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn longer_shorter_and_similar_names_are_not_taken_for_commands() {
+        let table = CommandTable::new();
+        for command in table.commands() {
+            let name = command.row.name.as_bytes();
+            let longer = [name, b"x"].concat();
+            let mut similar = name.to_vec();
+            similar[0] ^= 0x80;
+            for other in [&longer[..], &name[1..], &similar, b""] {
+                let found = table.find(other).map(|found| found.row.name);
+                assert!(found.is_none_or(|found| found.as_bytes().eq_ignore_ascii_case(other)), "{other:?}");
+            }
+        }
+    }
 }

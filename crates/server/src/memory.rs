@@ -35,8 +35,9 @@ pub(crate) fn purge() {
 pub(crate) fn report() -> String {
     let figures = figures();
     format!(
-        "{}: allocated {} active {} resident {}\n",
+        "{} ({}): allocated {} active {} resident {}\n",
         allocator(),
+        nuthatch_collections::allocator::settings().to_string_lossy(),
         figures.allocated,
         figures.active,
         figures.resident
