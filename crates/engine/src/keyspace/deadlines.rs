@@ -10,17 +10,49 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use nuthatch_collections::deadlines::Deadlines;
 use nuthatch_collections::entry::RecordRef;
 
 use super::locked::{Keys, is_live};
 use super::{Database, Key, Keyspace, ShardState};
 use crate::effect::{Change, Effect};
 
-/// Items looked at between two looks at the clock.
+/// Items looked at under one hold of a shard's lock.
 const STEP: usize = 64;
 
-/// A sweep starts when this many items, and more than twice the living, are in the index.
+/// An index with no more items than this is not swept.
 const SWEEP_ITEMS_MIN: usize = 65_536;
+
+/// One database's index by deadline in one shard.
+#[derive(Default)]
+pub(crate) struct DeadlineIndex {
+    items: Deadlines,
+    /// Whether a sweep is under way.
+    sweeping: bool,
+    /// How many items the last sweep left: the next begins when there are twice as many, so that items that
+    /// are all needed are not looked at over and over.
+    swept_items: usize,
+}
+
+impl DeadlineIndex {
+    /// Bytes of memory.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.items.memory_bytes()
+    }
+
+    fn needs_sweep(&self, with_deadline: usize) -> bool {
+        self.sweeping || self.items.len() > SWEEP_ITEMS_MIN.max(2 * with_deadline).max(2 * self.swept_items)
+    }
+
+    /// Goes on with a sweep, or begins one. Says whether it has more to do.
+    fn sweep(&mut self, is_needed: &mut dyn FnMut(u32, Range<u64>) -> bool) -> bool {
+        self.sweeping = !self.items.sweep(STEP, is_needed);
+        if !self.sweeping {
+            self.swept_items = self.items.len();
+        }
+        self.sweeping
+    }
+}
 
 pub(super) fn fragment(hash: u64) -> u32 {
     (hash >> 32) as u32
@@ -42,7 +74,7 @@ impl Keys<'_> {
             slot.get_mut().set_mark(has_item_before);
         }
         if !has_item_before {
-            database.deadlines.insert(fragment(key.hash), deadline, now_ms);
+            database.deadlines.items.insert(fragment(key.hash), deadline, now_ms);
         }
     }
 
@@ -126,7 +158,7 @@ impl Keyspace {
         let mut state = self.lock(shard);
         for number in 0..self.databases() {
             let place = self.place(number);
-            if !state.databases[place].deadlines.is_empty() {
+            if !state.databases[place].deadlines.items.is_empty() {
                 self.expire_in(&mut state, number, place, now_ms, &mut progress);
             }
         }
@@ -143,7 +175,7 @@ impl Keyspace {
     ) {
         let ShardState { databases, changes, .. } = state;
         let Database { table, deadlines, with_deadline } = &mut databases[place];
-        let step = deadlines.advance(now_ms, STEP, &mut |item: u32, covered: Range<u64>| {
+        let step = deadlines.items.advance(now_ms, STEP, &mut |item: u32, covered: Range<u64>| {
             let mut next = Refiling::default();
             table.visit_fragment(item, &mut |mut slot| {
                 let Some(deadline) = slot.get().stamp() else { return };
@@ -173,9 +205,8 @@ impl Keyspace {
             next.earliest
         });
         progress.more_due |= step.more_due;
-        let live = *with_deadline;
-        if deadlines.len() > SWEEP_ITEMS_MIN.max(2 * live) {
-            deadlines.sweep(STEP, &mut |item, covered| {
+        if deadlines.needs_sweep(*with_deadline) {
+            progress.more_due |= deadlines.sweep(&mut |item, covered| {
                 let mut needed = false;
                 table.visit_fragment(item, &mut |slot| needed |= needs_item(slot.get(), &covered));
                 needed

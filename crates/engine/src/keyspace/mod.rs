@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
-use nuthatch_collections::deadlines::Deadlines;
 use nuthatch_collections::entry::Entry;
 use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
 use parking_lot::{Mutex, MutexGuard};
 
+use self::deadlines::DeadlineIndex;
 use crate::effect::EffectLog;
 
 /// Bits of the hash from here up choose the shard: the table takes its directory and its tags from those
@@ -78,7 +78,7 @@ impl<'a> Key<'a> {
 /// One database's part in one shard.
 pub(crate) struct Database {
     pub(crate) table: Table<KeyHash>,
-    pub(crate) deadlines: Deadlines,
+    pub(crate) deadlines: DeadlineIndex,
     /// How many keys have a deadline.
     pub(crate) with_deadline: usize,
 }
@@ -134,7 +134,7 @@ impl Keyspace {
             let databases: Box<[Database]> = (0..databases)
                 .map(|_| Database {
                     table: Table::new(hash.clone()),
-                    deadlines: Deadlines::default(),
+                    deadlines: DeadlineIndex::default(),
                     with_deadline: 0,
                 })
                 .collect();

@@ -145,7 +145,7 @@ fn data(server: &Server) -> Data {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn replayed_effects_give_the_same_data(requests in proptest::collection::vec(request(), 1..100)) {
