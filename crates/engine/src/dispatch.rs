@@ -57,7 +57,10 @@ pub struct Batch<'w> {
     pin: Pin,
     now_ms: u64,
     access: AccessPolicy,
+    begun: Instant,
+    /// When the run began that is not timed yet.
     started: Instant,
+    ran: bool,
 }
 
 impl Engine {
@@ -69,12 +72,15 @@ impl Engine {
     /// Begins a batch. All of its commands see the same time.
     pub fn batch<'w>(&self, worker: &'w mut Worker) -> Batch<'w> {
         let now_ms = self.now_ms();
+        let begun = Instant::now();
         Batch {
             worker,
             pin: pin(),
             now_ms,
             access: self.settings.access_policy(now_ms),
-            started: Instant::now(),
+            begun,
+            started: begun,
+            ran: false,
         }
     }
 }
@@ -169,6 +175,7 @@ impl Batch<'_> {
         hash: u64,
         reply: &mut Reply,
     ) -> Outcome {
+        self.ran = true;
         let alone = !command.row.flags.contains(Flags::FAST);
         if alone {
             self.finish_runs();
@@ -228,7 +235,13 @@ impl Batch<'_> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        self.finish_runs();
+        if self.ran {
+            self.finish_runs();
+            let elapsed = self.started - self.begun;
+            let mut counters = self.worker.counters.lock();
+            counters.batches += 1;
+            counters.batch_nanoseconds += u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+        }
     }
 }
 

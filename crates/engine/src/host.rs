@@ -46,6 +46,12 @@ pub struct ProcessFacts {
     pub cpu_user: f64,
     /// Processor time of the process in the kernel, in seconds.
     pub cpu_system: f64,
+    /// Processor time of the thread that asks in user mode, in seconds.
+    pub cpu_user_thread: f64,
+    /// Processor time of the thread that asks in the kernel, in seconds.
+    pub cpu_system_thread: f64,
+    /// The memory allocator and its version: `jemalloc-5.3.0`.
+    pub allocator: String,
 }
 
 /// Memory figures, in bytes.

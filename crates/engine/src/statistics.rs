@@ -1,5 +1,9 @@
 //! What the server counts: per thread, written by that thread only, added up when somebody asks.
 
+mod rates;
+
+pub use rates::Rates;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +12,7 @@ use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
 use crate::keyspace::locked::KeyCounters;
+use rates::{RecentRates, Work};
 
 /// Different error codes that are counted; a client cannot make the table grow without end.
 const ERROR_CODES_MAX: usize = 128;
@@ -70,6 +75,10 @@ pub struct Counters {
     pub keys: KeyCounters,
     /// Commands run.
     pub processed: u64,
+    /// Batches of requests run.
+    pub batches: u64,
+    /// How long they took, parsing included and sockets not, in nanoseconds.
+    pub batch_nanoseconds: u64,
     /// Connections accepted.
     pub connections: u64,
     /// Connections refused because there were too many.
@@ -103,6 +112,16 @@ impl Counters {
         }
     }
 
+    fn work(&self) -> Work {
+        Work {
+            commands: self.processed,
+            received: self.received,
+            sent: self.sent,
+            batches: self.batches,
+            batch_nanoseconds: self.batch_nanoseconds,
+        }
+    }
+
     fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.commands.iter_mut().zip(&other.commands) {
             mine.add(theirs);
@@ -113,6 +132,8 @@ impl Counters {
         self.error_replies += other.error_replies;
         self.keys.add(other.keys);
         self.processed += other.processed;
+        self.batches += other.batches;
+        self.batch_nanoseconds += other.batch_nanoseconds;
         self.connections += other.connections;
         self.connections_rejected += other.connections_rejected;
         self.received += other.received;
@@ -124,17 +145,27 @@ impl Counters {
     }
 }
 
+/// How often a thread read from and wrote to sockets.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SocketTurns {
+    /// Reads.
+    pub reads: u64,
+    /// Writes.
+    pub writes: u64,
+}
+
 /// The counters of every thread.
 #[derive(Debug)]
 pub struct Statistics {
     threads: Mutex<Vec<Arc<Mutex<Counters>>>>,
     commands: usize,
+    recent: Mutex<RecentRates>,
 }
 
 impl Statistics {
     /// Counters for a table of `commands` commands.
     pub fn new(commands: usize) -> Self {
-        Self { threads: Mutex::default(), commands }
+        Self { threads: Mutex::default(), commands, recent: Mutex::default() }
     }
 
     /// A new thread's own counters.
@@ -153,8 +184,33 @@ impl Statistics {
         total
     }
 
+    /// How often each thread read from and wrote to sockets.
+    pub fn socket_turns(&self) -> Vec<SocketTurns> {
+        let of_thread = |counters: &Arc<Mutex<Counters>>| {
+            let counters = counters.lock();
+            SocketTurns { reads: counters.reads, writes: counters.writes }
+        };
+        self.threads.lock().iter().map(of_thread).collect()
+    }
+
+    /// Notes how much was done until `now_ms` (milliseconds since 1970), for [`Statistics::rates`]. To be
+    /// called about twice a second.
+    pub fn sample(&self, now_ms: u64) {
+        let mut work = Work::default();
+        for counters in self.threads.lock().iter() {
+            work.add(counters.lock().work());
+        }
+        self.recent.lock().sample(now_ms, work);
+    }
+
+    /// What was done per second lately.
+    pub fn rates(&self) -> Rates {
+        self.recent.lock().mean()
+    }
+
     /// Starts again from nothing: CONFIG RESETSTAT.
     pub fn reset(&self) {
+        *self.recent.lock() = RecentRates::default();
         for counters in self.threads.lock().iter() {
             *counters.lock() = Counters::new(self.commands);
         }

@@ -79,7 +79,7 @@ impl Host for Process {
     }
 
     fn config_rewrite(&self) -> Result<(), String> {
-        Err("The server is running without a config file".to_owned())
+        self.config.rewrite()
     }
 
     fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
@@ -89,6 +89,7 @@ impl Host for Process {
     fn facts(&self) -> ProcessFacts {
         let settings = self.config.settings();
         let usage = getrusage(UsageWho::RUSAGE_SELF).ok();
+        let of_thread = getrusage(UsageWho::RUSAGE_THREAD).ok();
         let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
         let system = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
@@ -112,6 +113,9 @@ impl Host for Process {
             memory: self.memory(),
             cpu_user: usage.map_or(0.0, |usage| seconds(usage.user_time())),
             cpu_system: usage.map_or(0.0, |usage| seconds(usage.system_time())),
+            cpu_user_thread: of_thread.map_or(0.0, |usage| seconds(usage.user_time())),
+            cpu_system_thread: of_thread.map_or(0.0, |usage| seconds(usage.system_time())),
+            allocator: memory::allocator(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! MEMORY: what keys and the server cost.
 
 mod doctor;
-mod stats;
+pub(super) mod overhead;
+pub(super) mod stats;
 
 use nuthatch_collections::entry::RecordRef;
 use nuthatch_protocol::number::parse_i64;
@@ -20,35 +21,31 @@ pub(super) const COMMANDS: &[Command] = &[Command::other("MEMORY", -2, subcomman
     .docs(Group::Server, "4.0.0", "Depends on subcommand.", "", "Tells what the memory is used for.")];
 
 const SUBCOMMANDS: &[Command] = &[
-    about_memory("DOCTOR", 2, doctor::doctor).docs(
-        Group::Server,
-        "4.0.0",
-        "O(1)",
-        "",
-        "Looks for trouble with memory.",
-    ),
+    about_memory("DOCTOR", 2, doctor::doctor)
+        .docs(Group::Server, "4.0.0", "O(1)", "", "Looks for trouble with memory.")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     Command::other("HELP", 2, help).docs(Group::Server, "4.0.0", "O(1)", "", "Explains the subcommands."),
-    about_memory("MALLOC-STATS", 2, allocator_report).docs(
-        Group::Server,
-        "4.0.0",
-        "Depends on how much memory is allocated, could be slow",
-        "",
-        "Returns the report of the memory allocator.",
-    ),
-    about_memory("PURGE", 2, purge).docs(
-        Group::Server,
-        "4.0.0",
-        "Depends on how much memory is allocated, could be slow",
-        "",
-        "Gives unused memory back to the operating system.",
-    ),
-    about_memory("STATS", 2, stats::stats).docs(
-        Group::Server,
-        "4.0.0",
-        "O(1)",
-        "",
-        "Tells how much memory is used for what.",
-    ),
+    about_memory("MALLOC-STATS", 2, allocator_report)
+        .docs(
+            Group::Server,
+            "4.0.0",
+            "Depends on how much memory is allocated, could be slow",
+            "",
+            "Returns the report of the memory allocator.",
+        )
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
+    about_memory("PURGE", 2, purge)
+        .docs(
+            Group::Server,
+            "4.0.0",
+            "Depends on how much memory is allocated, could be slow",
+            "",
+            "Gives unused memory back to the operating system.",
+        )
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+    about_memory("STATS", 2, stats::stats)
+        .docs(Group::Server, "4.0.0", "O(1)", "", "Tells how much memory is used for what.")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     Command::read("USAGE", -3, &[KeySpec::one(2, KeyFlags::RO)], usage).docs(
         Group::Server,
         "4.0.0",

@@ -14,6 +14,7 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod info;
 mod iteration;
 mod keys;
 mod lcs;
@@ -42,6 +43,7 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
     lcs::COMMANDS,

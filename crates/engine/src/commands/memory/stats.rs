@@ -1,13 +1,13 @@
 //! MEMORY STATS: how much memory is used for what.
 
-use std::sync::atomic::Ordering;
-
 use nuthatch_protocol::Reply;
 
 use crate::Engine;
 use crate::call::Call;
 use crate::error::Outcome;
 use crate::keyspace::DatabaseFigures;
+
+use super::overhead::Overhead;
 
 /// A figure of the reply.
 enum Figure {
@@ -47,22 +47,10 @@ fn reply_count(reply: &mut Reply, count: u64) {
 fn figures(engine: &Engine) -> Vec<(String, Figure)> {
     use Figure::{Count, Database, Ratio};
     let memory = engine.host.facts().memory;
-    let clients: u64 = engine
-        .clients
-        .all()
-        .iter()
-        .map(|client| {
-            client.query_buffer.load(Ordering::Relaxed) + client.output_buffer.load(Ordering::Relaxed)
-        })
-        .sum();
-    let databases: Vec<(u32, DatabaseFigures)> = (0..engine.keyspace.databases())
-        .map(|number| (number, engine.keyspace.figures(number)))
-        .filter(|(_, database)| database.keys > 0)
-        .collect();
+    let use_of_memory = Overhead::of(engine);
+    let overhead = use_of_memory.total(&memory);
+    let Overhead { clients, tables, databases } = use_of_memory;
     let keys: u64 = databases.iter().map(|(_, database)| database.keys as u64).sum();
-    let tables: u64 =
-        databases.iter().map(|(_, database)| (database.table_bytes + database.index_bytes) as u64).sum();
-    let overhead = memory.allocated_at_start + clients + tables;
     let data = memory.allocated.saturating_sub(overhead);
     let used = memory.allocated.saturating_sub(memory.allocated_at_start);
     let mut figures: Vec<(String, Figure)> = Vec::new();
@@ -107,6 +95,6 @@ fn figures(engine: &Engine) -> Vec<(String, Figure)> {
 }
 
 /// The quotient of two figures; 0 if the second is.
-pub(super) fn ratio(of: u64, to: u64) -> f64 {
+pub(in crate::commands) fn ratio(of: u64, to: u64) -> f64 {
     if to == 0 { 0.0 } else { of as f64 / to as f64 }
 }

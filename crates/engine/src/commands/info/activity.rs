@@ -1,0 +1,122 @@
+//! INFO's sections about clients, threads and what they do.
+
+use std::sync::atomic::Ordering;
+
+use super::{Facts, Lines};
+
+pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
+    let clients = facts.engine.clients.all();
+    let largest = |buffer: fn(&crate::clients::ClientRecord) -> u64| {
+        clients.iter().map(|client| buffer(client)).max().unwrap_or(0)
+    };
+    lines.field("connected_clients", clients.len());
+    lines.field("cluster_connections", 0);
+    lines.field("maxclients", facts.process.clients_max);
+    lines.field(
+        "client_recent_max_input_buffer",
+        largest(|client| client.query_buffer.load(Ordering::Relaxed)),
+    );
+    lines.field(
+        "client_recent_max_output_buffer",
+        largest(|client| client.output_buffer.load(Ordering::Relaxed)),
+    );
+    lines.none_of(&[
+        "blocked_clients",
+        "tracking_clients",
+        "pubsub_clients",
+        "watching_clients",
+        "clients_in_timeout_table",
+        "total_watched_keys",
+        "total_blocking_keys",
+        "total_blocking_keys_on_nokey",
+    ]);
+}
+
+pub(super) fn threads(lines: &mut Lines, facts: &Facts<'_>) {
+    let clients = facts.engine.clients.all();
+    for (number, turns) in facts.engine.statistics.socket_turns().iter().enumerate() {
+        let clients = clients.iter().filter(|client| client.thread as usize == number).count();
+        let (reads, writes) = (turns.reads, turns.writes);
+        lines.field(
+            &format!("io_thread_{number}"),
+            format_args!("clients={clients},reads={reads},writes={writes}"),
+        );
+    }
+}
+
+pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
+    let counters = &facts.counters;
+    let rates = facts.engine.statistics.rates();
+    let kilobytes = |bytes: f64| format!("{:.2}", bytes / 1024.0);
+    lines.field("total_connections_received", counters.connections);
+    lines.field("total_commands_processed", counters.processed);
+    lines.field("instantaneous_ops_per_sec", rates.commands.round());
+    lines.field("total_net_input_bytes", counters.received);
+    lines.field("total_net_output_bytes", counters.sent);
+    lines.none_of(&["total_net_repl_input_bytes", "total_net_repl_output_bytes"]);
+    lines.field("instantaneous_input_kbps", kilobytes(rates.received));
+    lines.field("instantaneous_output_kbps", kilobytes(rates.sent));
+    lines.field("instantaneous_input_repl_kbps", kilobytes(0.0));
+    lines.field("instantaneous_output_repl_kbps", kilobytes(0.0));
+    lines.field("rejected_connections", counters.connections_rejected);
+    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    lines.field("expired_keys", counters.keys.expired);
+    // Expiry is exact: no key outlives its deadline unnoticed.
+    lines.field("expired_stale_perc", "0.00");
+    lines.none_of(&[
+        "expired_time_cap_reached_count",
+        "expire_cycle_cpu_milliseconds",
+        "evicted_keys",
+        "evicted_clients",
+        "evicted_scripts",
+        "total_eviction_exceeded_time",
+        "current_eviction_exceeded_time",
+    ]);
+    lines.field("keyspace_hits", counters.keys.hits);
+    lines.field("keyspace_misses", counters.keys.misses);
+    lines.none_of(&[
+        "pubsub_channels",
+        "pubsub_patterns",
+        "pubsubshard_channels",
+        "latest_fork_usec",
+        "total_forks",
+        "migrate_cached_sockets",
+        "slave_expires_tracked_keys",
+        "active_defrag_hits",
+        "active_defrag_misses",
+        "active_defrag_key_hits",
+        "active_defrag_key_misses",
+        "total_active_defrag_time",
+        "current_active_defrag_time",
+        "tracking_total_keys",
+        "tracking_total_items",
+        "tracking_total_prefixes",
+        "unexpected_error_replies",
+    ]);
+    lines.field("total_error_replies", counters.error_replies);
+    lines.field("dump_payload_sanitizations", 0);
+    sockets_and_batches(lines, facts);
+    lines.field("acl_access_denied_auth", counters.errors.get("WRONGPASS").copied().unwrap_or(0));
+    lines.none_of(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+}
+
+fn sockets_and_batches(lines: &mut Lines, facts: &Facts<'_>) {
+    let counters = &facts.counters;
+    let rates = facts.engine.statistics.rates();
+    let others = facts.engine.statistics.socket_turns();
+    let others = others.iter().skip(1);
+    let run_nanoseconds: u64 = counters.commands.iter().map(|command| command.nanoseconds).sum();
+    lines.field("total_reads_processed", counters.reads);
+    lines.field("total_writes_processed", counters.writes);
+    lines.field("io_threaded_reads_processed", others.clone().map(|turns| turns.reads).sum::<u64>());
+    lines.field("io_threaded_writes_processed", others.map(|turns| turns.writes).sum::<u64>());
+    lines.field("client_query_buffer_limit_disconnections", counters.query_buffer_disconnections);
+    lines.field("client_output_buffer_limit_disconnections", counters.output_buffer_disconnections);
+    // Reply buffers are lent to connections for as long as they need one.
+    lines.none_of(&["reply_buffer_shrinks", "reply_buffer_expands"]);
+    lines.field("eventloop_cycles", counters.batches);
+    lines.field("eventloop_duration_sum", counters.batch_nanoseconds / 1000);
+    lines.field("eventloop_duration_cmd_sum", run_nanoseconds / 1000);
+    lines.field("instantaneous_eventloop_cycles_per_sec", rates.batches.round());
+    lines.field("instantaneous_eventloop_duration_usec", (rates.nanoseconds_per_batch / 1000.0).round());
+}

@@ -1,0 +1,51 @@
+//! INFO's sections about commands: how often each ran, what it answered, how long it took.
+
+use crate::statistics::CommandCounters;
+use crate::table::Registered;
+
+use super::{Facts, Lines};
+
+pub(super) fn counts(lines: &mut Lines, facts: &Facts<'_>) {
+    for (command, counters) in commands(facts) {
+        let CommandCounters { calls, rejected, failed, .. } = *counters;
+        if calls + rejected + failed == 0 {
+            continue;
+        }
+        let microseconds = counters.nanoseconds / 1000;
+        let per_call = counters.nanoseconds as f64 / 1000.0 / calls.max(1) as f64;
+        lines.field(
+            &format!("cmdstat_{}", command.full_name),
+            format_args!(
+                "calls={calls},usec={microseconds},usec_per_call={per_call:.2},rejected_calls={rejected},\
+                 failed_calls={failed}"
+            ),
+        );
+    }
+}
+
+pub(super) fn errors(lines: &mut Lines, facts: &Facts<'_>) {
+    for (code, count) in &facts.counters.errors {
+        lines.field(&format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+pub(super) fn latencies(lines: &mut Lines, facts: &Facts<'_>) {
+    let percentiles = facts.engine.settings.latency_percentiles.read().clone();
+    for (command, counters) in commands(facts) {
+        let Some(latency) = counters.latency.as_deref().filter(|latency| !latency.is_empty()) else {
+            continue;
+        };
+        let values: Vec<String> = percentiles
+            .iter()
+            .map(|percentile| {
+                let microseconds = latency.value_at_percentile(*percentile) as f64 / 1000.0;
+                format!("p{percentile}={microseconds:.3}")
+            })
+            .collect();
+        lines.field(&format!("latency_percentiles_usec_{}", command.full_name), values.join(","));
+    }
+}
+
+fn commands<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (&'static Registered, &'a CommandCounters)> {
+    facts.engine.commands.all().iter().copied().zip(&facts.counters.commands)
+}

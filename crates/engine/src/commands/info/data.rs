@@ -1,0 +1,71 @@
+//! INFO's sections about the data set: keys, files, replicas, cluster.
+
+use super::{Facts, Lines};
+
+pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
+    let keyspace = &facts.engine.keyspace;
+    for number in 0..keyspace.databases() {
+        let figures = keyspace.figures(number);
+        if figures.keys > 0 {
+            let (keys, expires) = (figures.keys, figures.with_deadline);
+            // The mean time to live is not counted: 0 is what stock servers show before they have an estimate.
+            lines.field(
+                &format!("db{number}"),
+                format_args!("keys={keys},expires={expires},avg_ttl=0,subexpiry=0"),
+            );
+        }
+    }
+}
+
+/// The data set is neither saved nor logged, so nothing of it is ever under way and nothing has failed.
+pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
+    lines.none_of(&[
+        "loading",
+        "async_loading",
+        "current_cow_peak",
+        "current_cow_size",
+        "current_cow_size_age",
+    ]);
+    lines.field("current_fork_perc", "0.00");
+    lines.none_of(&["current_save_keys_processed", "current_save_keys_total"]);
+    lines.field("rdb_changes_since_last_save", facts.engine.keyspace.changes());
+    lines.field("rdb_bgsave_in_progress", 0);
+    lines.field("rdb_last_save_time", facts.process.started_ms / 1000);
+    lines.field("rdb_last_bgsave_status", "ok");
+    lines.field("rdb_last_bgsave_time_sec", -1);
+    lines.field("rdb_current_bgsave_time_sec", -1);
+    lines.none_of(&[
+        "rdb_saves",
+        "rdb_last_cow_size",
+        "rdb_last_load_keys_expired",
+        "rdb_last_load_keys_loaded",
+        "aof_enabled",
+        "aof_rewrite_in_progress",
+        "aof_rewrite_scheduled",
+    ]);
+    lines.field("aof_last_rewrite_time_sec", -1);
+    lines.field("aof_current_rewrite_time_sec", -1);
+    lines.field("aof_last_bgrewrite_status", "ok");
+    lines.none_of(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    lines.field("aof_last_write_status", "ok");
+    lines.none_of(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+}
+
+pub(super) fn replication(lines: &mut Lines, facts: &Facts<'_>) {
+    /// The id of no history of changes: there is none that a replica could ask for.
+    const NO_HISTORY: &str = "0000000000000000000000000000000000000000";
+    lines.field("role", "master");
+    lines.field("connected_slaves", 0);
+    lines.field("master_failover_state", "no-failover");
+    lines.field("master_replid", NO_HISTORY);
+    lines.field("master_replid2", NO_HISTORY);
+    lines.field("master_repl_offset", 0);
+    lines.field("second_repl_offset", -1);
+    lines.field("repl_backlog_active", 0);
+    lines.field("repl_backlog_size", facts.directive("repl-backlog-size"));
+    lines.none_of(&["repl_backlog_first_byte_offset", "repl_backlog_histlen"]);
+}
+
+pub(super) fn cluster(lines: &mut Lines, _: &Facts<'_>) {
+    lines.field("cluster_enabled", 0);
+}

@@ -1,0 +1,89 @@
+//! INFO's sections about memory and processors.
+
+use crate::commands::memory::overhead::Overhead;
+use crate::commands::memory::stats::ratio;
+use crate::host::MemoryFacts;
+
+use super::{Facts, Lines};
+
+pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
+    let memory = &facts.process.memory;
+    let overhead = Overhead::of(facts.engine);
+    let overhead_bytes = overhead.total(memory);
+    let data_bytes = memory.allocated.saturating_sub(overhead_bytes);
+    let since_start = memory.allocated.saturating_sub(memory.allocated_at_start);
+    let percent = |of: u64, to: u64| format!("{:.2}%", 100.0 * ratio(of, to));
+    lines.bytes("used_memory", memory.allocated);
+    lines.bytes("used_memory_rss", memory.process_resident);
+    lines.bytes("used_memory_peak", memory.allocated_peak);
+    lines.field("used_memory_peak_perc", percent(memory.allocated, memory.allocated_peak));
+    lines.field("used_memory_overhead", overhead_bytes);
+    lines.field("used_memory_startup", memory.allocated_at_start);
+    lines.field("used_memory_dataset", data_bytes);
+    lines.field("used_memory_dataset_perc", percent(data_bytes, since_start));
+    lines.field("allocator_allocated", memory.allocated);
+    lines.field("allocator_active", memory.active);
+    lines.field("allocator_resident", memory.resident);
+    lines.field("allocator_muzzy", 0);
+    lines.bytes("total_system_memory", memory.system);
+    scripts(lines);
+    lines.bytes("maxmemory", memory.limit);
+    lines.field("maxmemory_policy", facts.directive("maxmemory-policy"));
+    ratios(lines, memory);
+    lines.none_of(&[
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_replica_full_sync_buffer",
+        "mem_clients_slaves",
+    ]);
+    lines.field("mem_clients_normal", overhead.clients);
+    lines.none_of(&["mem_cluster_links", "mem_aof_buffer"]);
+    lines.field("mem_allocator", &facts.process.allocator);
+    lines.none_of(&[
+        "mem_overhead_db_hashtable_rehashing",
+        "active_defrag_running",
+        "lazyfree_pending_objects",
+        "lazyfreed_objects",
+    ]);
+}
+
+/// There is no interpreter of scripts, so it takes no memory.
+fn scripts(lines: &mut Lines) {
+    lines.none_of(&["used_memory_lua", "used_memory_vm_eval"]);
+    lines.field("used_memory_lua_human", "0B");
+    lines.none_of(&[
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+    ]);
+    lines.bytes("used_memory_vm_total", 0);
+    lines.field("used_memory_functions", 0);
+    lines.bytes("used_memory_scripts", 0);
+}
+
+fn ratios(lines: &mut Lines, memory: &MemoryFacts) {
+    let mut compare = |ratio_name: &str, bytes_name: &str, of: u64, to: u64| {
+        lines.field(ratio_name, format_args!("{:.2}", ratio(of, to)));
+        lines.field(bytes_name, i128::from(of) - i128::from(to));
+    };
+    compare("allocator_frag_ratio", "allocator_frag_bytes", memory.active, memory.allocated);
+    compare("allocator_rss_ratio", "allocator_rss_bytes", memory.resident, memory.active);
+    compare("rss_overhead_ratio", "rss_overhead_bytes", memory.process_resident, memory.resident);
+    compare("mem_fragmentation_ratio", "mem_fragmentation_bytes", memory.process_resident, memory.allocated);
+}
+
+pub(super) fn processor(lines: &mut Lines, facts: &Facts<'_>) {
+    let process = &facts.process;
+    let mut seconds = |name, seconds: f64| lines.field(name, format_args!("{seconds:.6}"));
+    seconds("used_cpu_sys", process.cpu_system);
+    seconds("used_cpu_user", process.cpu_user);
+    // It starts no processes.
+    seconds("used_cpu_sys_children", 0.0);
+    seconds("used_cpu_user_children", 0.0);
+    // All threads that run commands are alike: this is the one that runs INFO.
+    seconds("used_cpu_sys_main_thread", process.cpu_system_thread);
+    seconds("used_cpu_user_main_thread", process.cpu_user_thread);
+}

@@ -1,0 +1,44 @@
+//! What memory goes to besides the keys and their values.
+
+use std::sync::atomic::Ordering;
+
+use crate::Engine;
+use crate::host::MemoryFacts;
+use crate::keyspace::DatabaseFigures;
+
+/// Memory by its use, in bytes.
+#[derive(Debug)]
+pub(in crate::commands) struct Overhead {
+    /// Buffers of clients.
+    pub(in crate::commands) clients: u64,
+    /// Tables and indexes of all databases.
+    pub(in crate::commands) tables: u64,
+    /// The databases that have keys, by number.
+    pub(in crate::commands) databases: Vec<(u32, DatabaseFigures)>,
+}
+
+impl Overhead {
+    /// What it is now.
+    pub(in crate::commands) fn of(engine: &Engine) -> Self {
+        let databases: Vec<(u32, DatabaseFigures)> = (0..engine.keyspace.databases())
+            .map(|number| (number, engine.keyspace.figures(number)))
+            .filter(|(_, database)| database.keys > 0)
+            .collect();
+        let buffers = engine.clients.all().into_iter().map(|client| {
+            client.query_buffer.load(Ordering::Relaxed) + client.output_buffer.load(Ordering::Relaxed)
+        });
+        Self {
+            clients: buffers.sum(),
+            tables: databases
+                .iter()
+                .map(|(_, database)| (database.table_bytes + database.index_bytes) as u64)
+                .sum(),
+            databases,
+        }
+    }
+
+    /// All that is not keys and values, what was allocated at start included.
+    pub(in crate::commands) fn total(&self, memory: &MemoryFacts) -> u64 {
+        memory.allocated_at_start + self.clients + self.tables
+    }
+}
