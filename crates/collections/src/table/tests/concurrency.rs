@@ -5,6 +5,15 @@ use std::thread;
 
 use super::*;
 
+/// Sets the flag when it goes, so that the other threads end even if an assertion fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn prefetchers_survive_splits_merges_and_takes() {
     const ROUNDS: u32 = if cfg!(miri) { 2 } else { 40 };
@@ -15,6 +24,7 @@ fn prefetchers_survive_splits_merges_and_takes() {
     let done = AtomicBool::new(false);
     let started = AtomicUsize::new(0);
     thread::scope(|scope| {
+        let _done = SetOnDrop(&done);
         for _ in 0..PREFETCHERS {
             let prefetcher = prefetcher.clone();
             let (done, started) = (&done, &started);
@@ -46,7 +56,6 @@ fn prefetchers_survive_splits_merges_and_takes() {
             }
         }
         assert!(most > 1, "nothing was split");
-        done.store(true, Ordering::Relaxed);
     });
     table.check();
 }
