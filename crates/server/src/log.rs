@@ -57,10 +57,8 @@ impl Level {
 pub(crate) enum Role {
     /// Not serving: starting up, or a child.
     Starting = b'C',
-    /// A primary.
+    /// Serving.
     Primary = b'M',
-    /// A replica.
-    Replica = b'S',
 }
 
 /// Where lines go.
@@ -83,14 +81,6 @@ struct Output {
     syslog: Option<Logger<LoggerBackend, Formatter3164>>,
 }
 
-/// Logs for tests and the development of the server.
-macro_rules! debug {
-    ($($argument:tt)*) => { $crate::log::write($crate::log::Level::Debug, format_args!($($argument)*)) };
-}
-/// Logs what is rarely useful.
-macro_rules! verbose {
-    ($($argument:tt)*) => { $crate::log::write($crate::log::Level::Verbose, format_args!($($argument)*)) };
-}
 /// Logs what one wants to know in production.
 macro_rules! notice {
     ($($argument:tt)*) => { $crate::log::write($crate::log::Level::Notice, format_args!($($argument)*)) };
@@ -99,7 +89,7 @@ macro_rules! notice {
 macro_rules! warning {
     ($($argument:tt)*) => { $crate::log::write($crate::log::Level::Warning, format_args!($($argument)*)) };
 }
-pub(crate) use {debug, notice, verbose, warning};
+pub(crate) use {notice, warning};
 
 /// Events below this level are not logged from now on.
 pub(crate) fn set_level(level: Level) {
@@ -138,12 +128,15 @@ pub(crate) fn write(level: Level, message: Arguments<'_>) {
         return;
     }
     let message = printable(message.to_string());
-    let process = std::process::id();
-    let role = char::from(ROLE.load(Relaxed));
-    let time = Zoned::now().strftime("%d %b %Y %H:%M:%S%.3f").to_string();
+    let line = layout(std::process::id(), char::from(ROLE.load(Relaxed)), &Zoned::now(), level, &message);
     let mut output = lock();
-    output.line(&format!("{process}:{role} {time} {symbol} {message}\n", symbol = level.symbol()));
+    output.line(&line);
     output.system(level, &message);
+}
+
+fn layout(process: u32, role: char, time: &Zoned, level: Level, message: &str) -> String {
+    let time = time.strftime("%d %b %Y %H:%M:%S%.3f");
+    format!("{process}:{role} {time} {symbol} {message}\n", symbol = level.symbol())
 }
 
 /// Logs the arrival of a signal, in the layout that the stock server uses inside its signal handler.
@@ -214,5 +207,47 @@ impl Output {
             Level::Notice => logger.notice(message),
             Level::Warning | Level::Nothing => logger.warning(message),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use jiff::{civil, tz::TimeZone};
+
+    use super::*;
+
+    #[test]
+    fn a_line_has_the_layout_that_log_shippers_parse() -> Result<(), jiff::Error> {
+        let time = civil::date(2026, 11, 3).at(6, 7, 8, 9_000_000).to_zoned(TimeZone::UTC)?;
+        let lines = [Level::Debug, Level::Verbose, Level::Notice, Level::Warning]
+            .map(|level| layout(123, 'M', &time, level, "Ready to accept connections tcp"));
+        let expected = [".", "-", "*", "#"].map(|symbol| {
+            format!("123:M 03 Nov 2026 06:07:08.009 {symbol} Ready to accept connections tcp\n")
+        });
+        assert_eq!(lines, expected);
+        Ok(())
+    }
+
+    #[test]
+    fn a_message_can_neither_forge_lines_nor_fill_the_disk() {
+        assert_eq!(printable("a\r\n1:M # b\u{1b}[0m".to_owned()), "a\\r\\n1:M # b\\u{1b}[0m");
+        assert_eq!(printable("\u{e4}".repeat(MESSAGE_LEN_MAX)).len(), MESSAGE_LEN_MAX);
+    }
+
+    #[test]
+    fn a_renamed_file_is_made_anew_for_the_next_line() -> std::io::Result<()> {
+        let directory = std::env::temp_dir().join(format!("nuthatch-log-{}", std::process::id()));
+        fs::create_dir_all(&directory)?;
+        let (file, rotated) = (directory.join("log"), directory.join("log.1"));
+        let output = Output { file: Some(file.clone()), syslog: None };
+        output.line("one\n");
+        fs::rename(&file, &rotated)?;
+        output.line("two\n");
+        output.line("three\n");
+        assert_eq!(fs::read_to_string(&rotated)?, "one\n");
+        assert_eq!(fs::read_to_string(&file)?, "two\nthree\n");
+        fs::remove_dir_all(&directory)
     }
 }

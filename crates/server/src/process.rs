@@ -204,6 +204,7 @@ fn remove(file: &Path) {
 /// The reason in the words of the error reply.
 pub(crate) fn apply(directive: &str, settings: &Settings) -> Result<(), String> {
     match directive {
+        "port" | "bind" => return Err("it takes effect with the next start only".to_owned()),
         "loglevel" => log::set_level(settings.loglevel),
         "dir" => std::env::set_current_dir(&settings.dir).map_err(|problem| system_text(&problem))?,
         "maxclients" => limits::raise_for(settings.maxclients)?,

@@ -13,7 +13,7 @@ pub(crate) const COMPATIBLE_VERSION: &str = "8.0.6";
 pub(crate) fn version_line() -> String {
     let bits = usize::BITS;
     format!(
-        "{NAME} server v={VERSION} sha=00000000:0 malloc=system bits={bits} build=0 redis={COMPATIBLE_VERSION}"
+        "{NAME} server v={VERSION} sha=00000000:0 malloc=jemalloc bits={bits} build=0 redis={COMPATIBLE_VERSION}"
     )
 }
 

@@ -29,7 +29,7 @@ use kind::Value;
 use load::resolve_directory;
 use values::Values;
 
-pub(crate) use compound::{OutputBufferLimit, OutputBufferLimits, SavePoint};
+pub(crate) use compound::OutputBufferLimit;
 pub(crate) use documentation::documentation;
 pub(crate) use load::{ConfigError, Declarations, system_text};
 pub(crate) use settings::{EvictionPolicy, Settings, Supervision};

@@ -95,16 +95,12 @@ pub(crate) struct Settings {
     pub(crate) lfu_log_factor: u32,
     /// Minutes after which the use counter of LFU eviction is lowered.
     pub(crate) lfu_decay_time: u32,
-    /// Keep the distribution of each command's latency.
-    pub(crate) latency_tracking: bool,
-    /// The percentiles of it that `INFO` shows.
+    /// The percentiles of each command's latency that `INFO` shows.
     pub(crate) latency_tracking_info_percentiles: Vec<f64>,
     /// Working directory.
     pub(crate) dir: PathBuf,
     /// Show the logo even where the log is not a terminal.
     pub(crate) always_show_logo: bool,
-    /// How long a shutdown waits for replicas to catch up.
-    pub(crate) shutdown_timeout: Duration,
     /// Whether the out-of-memory killer's scores are set, and how: `no`, `relative` or `absolute`.
     pub(crate) oom_score_adj: &'static str,
     /// Those scores: of the primary, of a replica, of a background child.
@@ -113,8 +109,8 @@ pub(crate) struct Settings {
 
 impl Settings {
     pub(super) fn new(values: &Values) -> Self {
-        let seconds = |name| Duration::from_secs(values.number(name));
-        let seconds_or_none = |name| Some(seconds(name)).filter(|duration| !duration.is_zero());
+        let seconds_or_none =
+            |name| Some(Duration::from_secs(values.number(name))).filter(|duration| !duration.is_zero());
         let path_or_none = |name| Some(path(values.text(name))).filter(|path| !path.as_os_str().is_empty());
         Self {
             port: values.number("port"),
@@ -159,11 +155,9 @@ impl Settings {
             },
             lfu_log_factor: values.number("lfu-log-factor"),
             lfu_decay_time: values.number("lfu-decay-time"),
-            latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),
             always_show_logo: values.boolean("always-show-logo"),
-            shutdown_timeout: seconds("shutdown-timeout"),
             oom_score_adj: values.choice("oom-score-adj"),
             oom_score_adj_values: values.out_of_memory_scores("oom-score-adj-values"),
         }
