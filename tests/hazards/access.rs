@@ -45,7 +45,7 @@ fn nothing_is_told_before_the_password() {
     assert!(client.command("AUTH nobody secret").text().starts_with("WRONGPASS"));
     assert!(client.command("HELLO 3 AUTH default wrong").text().starts_with("WRONGPASS"));
     assert_eq!(client.command("PING").text(), "NOAUTH Authentication required.");
-    assert_eq!(client.command("HELLO 3 AUTH default secret").is_error(), false);
+    assert!(!client.command("HELLO 3 AUTH default secret").is_error());
     assert_eq!(client.command("SET a b").text(), "OK");
     assert_eq!(client.command("RESET").text(), "RESET");
     assert_eq!(client.command("GET a").text(), "NOAUTH Authentication required.");

@@ -76,7 +76,7 @@ impl Entry {
     fn read(client: &mut Client, key: &[u8]) -> io::Result<Self> {
         let requests: [&[&[u8]]; 3] =
             [&[b"TYPE", key], &[b"OBJECT", b"ENCODING", key], &[b"PEXPIRETIME", key]];
-        let frames = client.pipeline(&requests.map(|words| Request::new(words)))?;
+        let frames = client.pipeline(&requests.map(Request::new))?;
         let decode = |frame: &Vec<u8>| Reply::decode(frame).map_err(io::Error::other);
         let (kind, encoding, deadline) = (decode(&frames[0])?, decode(&frames[1])?, decode(&frames[2])?);
         let mut sorted = false;
