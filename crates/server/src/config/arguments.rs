@@ -37,7 +37,6 @@ impl Request {
     /// Reads the arguments, without the name of the program.
     pub(super) fn parse(arguments: &[Vec<u8>]) -> Result<Self, ConfigError> {
         match arguments {
-            [only] if matches!(only.as_slice(), b"-v" | b"--version") => return Ok(Self::Version),
             [first, ..] if matches!(first.as_slice(), b"-v" | b"--version") => return Ok(Self::Version),
             [first, ..] if matches!(first.as_slice(), b"-h" | b"--help") => return Ok(Self::Help),
             [first] if first == b"--check-system" => return Ok(Self::CheckSystem),

@@ -143,7 +143,7 @@ impl Config {
     ///
     /// The new settings are published, then `apply` is called with the name of each directive whose value has
     /// changed. If it refuses one, the old settings are published again and it is called once more for those that
-    /// it had applied.
+    /// it had applied. It must not ask for values itself: they are locked.
     ///
     /// # Errors
     ///

@@ -129,17 +129,7 @@ mod tests {
             (r#"a "\q\xZZ\"""#, vec!["a", "qxZZ\""]),
             (r#"a b"c""#, vec!["a", "bc"]),
         ] {
-            assert_eq!(words(line).as_deref(), Some(expected.map_to_strings().as_slice()), "{line}");
-        }
-    }
-
-    trait MapToStrings {
-        fn map_to_strings(&self) -> Vec<String>;
-    }
-
-    impl MapToStrings for Vec<&str> {
-        fn map_to_strings(&self) -> Vec<String> {
-            self.iter().map(ToString::to_string).collect()
+            assert_eq!(words(line).expect("quotes are balanced"), expected, "{line}");
         }
     }
 
