@@ -410,7 +410,7 @@ const DIAGNOSTICS: &[Directive] = &[
     row("commandlog-reply-larger-than", Integer(-1, i64::MAX), "1048576"),
     row("commandlog-request-larger-than", Integer(-1, i64::MAX), "1048576"),
     row("latency-monitor-threshold", Integer(0, i64::MAX), "0"),
-    row("latency-tracking", Boolean, "yes"),
+    row("latency-tracking", Boolean, "yes").effective(),
     row("latency-tracking-info-percentiles", Percentiles, "50 99 99.9").effective(),
     row("busy-reply-threshold", Integer(0, i64::MAX), "5000").alias("lua-time-limit"),
     row("notify-keyspace-events", KeyspaceEvents, ""),

@@ -95,7 +95,9 @@ pub(crate) struct Settings {
     pub(crate) lfu_log_factor: u32,
     /// Minutes after which the use counter of LFU eviction is lowered.
     pub(crate) lfu_decay_time: u32,
-    /// The percentiles of each command's latency that `INFO` shows.
+    /// Keep the distribution of each command's latency.
+    pub(crate) latency_tracking: bool,
+    /// The percentiles of it that `INFO` shows.
     pub(crate) latency_tracking_info_percentiles: Vec<f64>,
     /// Working directory.
     pub(crate) dir: PathBuf,
@@ -155,6 +157,7 @@ impl Settings {
             },
             lfu_log_factor: values.number("lfu-log-factor"),
             lfu_decay_time: values.number("lfu-decay-time"),
+            latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),
             always_show_logo: values.boolean("always-show-logo"),
