@@ -6,6 +6,7 @@
 #![allow(missing_docs, reason = "a test binary has no users of its items")]
 
 mod canary;
+mod command_table;
 mod families;
 mod protocol;
 

@@ -273,11 +273,6 @@ const COMMANDS: &[&str] = &[
     "Rename",
     "bitop",
     "object",
-    "eval",
-    "sort",
-    "xread",
-    "zunionstore",
-    "nosuchcommand",
     "config",
     "copy",
     "lcs",
@@ -285,7 +280,10 @@ const COMMANDS: &[&str] = &[
     "client",
     "ping",
     "expire",
-    "migrate",
+    "getex",
+    "scan",
+    "swapdb",
+    "nosuchcommand",
     "",
 ];
 
