@@ -1,5 +1,6 @@
 //! Several strings at once.
 
+use nuthatch_collections::table::pin;
 use nuthatch_protocol::number::parse_i64;
 
 use super::conditions::Condition;
@@ -60,8 +61,10 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn mget(call: &mut Call<'_>) -> Outcome {
-    call.reply.array(call.arguments.len() - 1);
-    for index in 1..call.arguments.len() {
+    let end = call.arguments.len();
+    call.reply.array(end - 1);
+    for index in 1..end {
+        prefetch_group(call, index, 1, 1, end);
         let key = call.key(index);
         // Values of other types count as missing.
         reply_optional_string(call.reply, call.keys.read_string(&key).ok().flatten());
@@ -136,7 +139,27 @@ fn condition_holds(call: &mut Call<'_>, condition: Condition<'_>, start: usize, 
 
 fn set_pairs(call: &mut Call<'_>, start: usize, end: usize, deadline: NewDeadline) {
     for index in (start..end).step_by(2) {
+        prefetch_group(call, index, start, 2, end);
         let key = call.key(index);
         call.keys.set_string(&key, call.arguments.at(index + 1), deadline, "set");
+    }
+}
+
+/// At the first key of each group of keys, which stand every `step` arguments from `start` up to `end`, starts
+/// to load the memory that looking the group up takes, so that it arrives side by side.
+#[inline]
+fn prefetch_group(call: &Call<'_>, index: usize, start: usize, step: usize, end: usize) {
+    /// About as many loads as a core keeps under way.
+    const GROUP: usize = 16;
+    if !(index - start).is_multiple_of(GROUP * step) || index + step >= end {
+        return;
+    }
+    let (keyspace, pin) = (&call.engine.keyspace, pin());
+    let group = (index..end.min(index + GROUP * step)).step_by(step);
+    for key in group.clone().map(|index| call.key(index)) {
+        keyspace.prefetch_bucket(&pin, key.database, key.hash);
+    }
+    for key in group.map(|index| call.key(index)) {
+        keyspace.prefetch_record(&pin, key.database, key.hash);
     }
 }
