@@ -57,6 +57,7 @@ pub struct Batch<'w> {
     pin: Pin,
     now_ms: u64,
     access: AccessPolicy,
+    keeps_latency: bool,
     begun: Instant,
     /// When the run began that is not timed yet.
     started: Instant,
@@ -78,6 +79,7 @@ impl Engine {
             pin: pin(),
             now_ms,
             access: self.settings.access_policy(now_ms),
+            keeps_latency: self.settings.latency_tracking.load(std::sync::atomic::Ordering::Relaxed),
             begun,
             started: begun,
             ran: false,
@@ -228,7 +230,7 @@ impl Batch<'_> {
         let elapsed: Duration = now - self.started;
         self.started = now;
         if !self.worker.runs.is_empty() {
-            self.worker.runs.record(elapsed, &mut self.worker.counters.lock());
+            self.worker.runs.record(elapsed, self.keeps_latency, &mut self.worker.counters.lock());
         }
     }
 }

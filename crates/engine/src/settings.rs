@@ -19,6 +19,8 @@ pub struct Settings {
     pub lfu_decay_minutes: AtomicU32,
     /// `requirepass`; empty when clients need none.
     pub password: RwLock<Vec<u8>>,
+    /// `latency-tracking`: whether it is kept how long single runs of commands took.
+    pub latency_tracking: AtomicBool,
     /// `latency-tracking-info-percentiles`.
     pub latency_percentiles: RwLock<Vec<f64>>,
     /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
@@ -44,6 +46,7 @@ impl Default for Settings {
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
             password: RwLock::default(),
+            latency_tracking: AtomicBool::new(true),
             latency_percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
             debug_commands: RwLock::new(LocalOnly::No),
         }

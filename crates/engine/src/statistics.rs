@@ -29,15 +29,18 @@ pub struct CommandCounters {
     /// How often it ran and answered an error.
     pub failed: u64,
     /// How long single runs took, in nanoseconds.
-    pub latency: Option<Box<Histogram<u64>>>,
+    latency: Option<Box<Histogram<u64>>>,
 }
 
 impl CommandCounters {
-    fn record(&mut self, runs: u64, each: u64) {
+    fn record(&mut self, runs: u64, each: u64, keeps_latency: bool) {
         /// Between one nanosecond and a second, as `latency-tracking` has it; 2 digits are enough.
         const NANOSECONDS_MAX: u64 = 1_000_000_000;
         self.calls += runs;
         self.nanoseconds += each * runs;
+        if !keeps_latency {
+            return;
+        }
         if self.latency.is_none() {
             self.latency = Histogram::new_with_bounds(1, NANOSECONDS_MAX, 2).ok().map(Box::new);
         }
@@ -51,14 +54,6 @@ impl CommandCounters {
         self.nanoseconds += other.nanoseconds;
         self.rejected += other.rejected;
         self.failed += other.failed;
-        match (&mut self.latency, &other.latency) {
-            (Some(mine), Some(theirs)) => {
-                // Both have the same bounds, so nothing can be out of range.
-                let _ = mine.add(theirs.as_ref());
-            }
-            (mine @ None, Some(theirs)) => *mine = Some(theirs.clone()),
-            (_, None) => {}
-        }
     }
 }
 
@@ -175,7 +170,25 @@ impl Statistics {
         counters
     }
 
-    /// What all threads counted together.
+    /// How long single runs of a command took, by its number in the table of commands, in nanoseconds.
+    /// Each thread's counters are held only while one histogram is copied from them.
+    pub fn latency(&self, command: u16) -> Option<Histogram<u64>> {
+        let mut total: Option<Histogram<u64>> = None;
+        for counters in self.threads.lock().iter() {
+            let of_thread = counters.lock().commands.get(usize::from(command))?.latency.clone();
+            match (&mut total, of_thread) {
+                (Some(total), Some(of_thread)) => {
+                    // All have the same bounds, so nothing can be out of range.
+                    let _ = total.add(of_thread.as_ref());
+                }
+                (total @ None, of_thread) => *total = of_thread.map(|histogram| *histogram),
+                (Some(_), None) => {}
+            }
+        }
+        total
+    }
+
+    /// What all threads counted together, without the latencies of single runs: see [`Statistics::latency`].
     pub fn total(&self) -> Counters {
         let mut total = Counters::new(self.commands);
         for counters in self.threads.lock().iter() {
@@ -246,8 +259,9 @@ impl Runs {
         self.total == 0
     }
 
-    /// Writes the runs down, which took `elapsed` together, and forgets them.
-    pub fn record(&mut self, elapsed: Duration, counters: &mut Counters) {
+    /// Writes the runs down, which took `elapsed` together, and forgets them. Whether `keeps_latency` or not,
+    /// the time is added to the commands' totals.
+    pub fn record(&mut self, elapsed: Duration, keeps_latency: bool, counters: &mut Counters) {
         if self.total == 0 {
             return;
         }
@@ -256,7 +270,7 @@ impl Runs {
         counters.keys.add(std::mem::take(&mut self.keys));
         for (command, runs) in self.runs.drain(..) {
             if let Some(of_command) = counters.commands.get_mut(usize::from(command)) {
-                of_command.record(u64::from(runs), each);
+                of_command.record(u64::from(runs), each, keeps_latency);
             }
         }
         self.total = 0;

@@ -189,5 +189,6 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
     engine.password.write().clone_from(&settings.requirepass);
+    engine.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     engine.latency_percentiles.write().clone_from(&settings.latency_tracking_info_percentiles);
 }

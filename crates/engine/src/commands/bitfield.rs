@@ -27,9 +27,8 @@ pub(super) const COMMANDS: &[Command] = &[
         Group::Bitmap,
         "3.2.0",
         "O(1) for each subcommand specified",
-        "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | \
-         INCRBY encoding offset increment> [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] \
-         <SET encoding offset value | INCRBY encoding offset increment> ...]]",
+        "key [<GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | \
+         INCRBY encoding offset increment>> ...]",
         "Reads, sets and increments integers of any width within a string.",
     ),
     Command::read("BITFIELD_RO", -2, READ, bitfield_ro).fast().docs(

@@ -406,8 +406,12 @@ impl EventLoop {
         more_due
     }
 
-    /// Closes clients that have been idle for too long or leave too much output unread.
+    /// Closes clients that have been idle for too long or leave too much output unread. The first loop also
+    /// takes the samples that rates are computed from.
     fn review(&mut self, now_ms: u64) {
+        if self.number == 0 {
+            self.shared.engine.statistics.sample(now_ms);
+        }
         let limits = &self.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);
         let mut close = Vec::new();

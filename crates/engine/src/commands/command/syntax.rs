@@ -31,6 +31,7 @@ pub(super) struct Argument {
 pub(super) enum Kind {
     String,
     Integer,
+    Double,
     Key,
     Pattern,
     UnixTime,
@@ -45,6 +46,7 @@ impl Kind {
         match self {
             Self::String => "string",
             Self::Integer => "integer",
+            Self::Double => "double",
             Self::Key => "key",
             Self::Pattern => "pattern",
             Self::UnixTime => "unix-time",
@@ -59,8 +61,8 @@ impl Kind {
         match name {
             "bit" | "client-id" | "count" | "cursor" | "db" | "decrement" | "destination-db" | "end"
             | "id" | "increment" | "index" | "index1" | "index2" | "len" | "maxage" | "milliseconds"
-            | "numkeys" | "offset" | "port" | "protover" | "seconds" | "start" | "stop" | "timeout"
-            | "ttl" | "version" => Self::Integer,
+            | "min-match-len" | "numkeys" | "offset" | "port" | "protover" | "seconds" | "start" | "stop"
+            | "timeout" | "ttl" | "version" => Self::Integer,
             "pattern" => Self::Pattern,
             name if name.starts_with("unix-time") => Self::UnixTime,
             _ => Self::String,
@@ -72,7 +74,7 @@ impl Argument {
     /// The arguments of a command; a subcommand's follow two words instead of one.
     pub(super) fn parse_all(row: &Command, is_subcommand: bool) -> Vec<Self> {
         let mut arguments = Parser { rest: row.syntax }.sequence(Level::Top);
-        mark_keys(&mut arguments, row, if is_subcommand { 2 } else { 1 });
+        refine(&mut arguments, row, if is_subcommand { 2 } else { 1 });
         arguments
     }
 
@@ -271,19 +273,21 @@ fn add_group(arguments: &mut Vec<Argument>, mut alternatives: Vec<Vec<Argument>>
     arguments.extend(group.map(|group| Argument { optional: optional || group.optional, ..group }));
 }
 
-/// Marks the values that stand where the row's key specifications find keys. Returns the place behind the
-/// arguments, as far as places are certain.
-fn mark_keys(arguments: &mut [Argument], row: &Command, first_place: usize) -> usize {
+/// Corrects the kinds of values by what the row tells: which of them are keys, and whether it counts in
+/// fractions. Returns the place behind the arguments, as far as places are certain.
+fn refine(arguments: &mut [Argument], row: &Command, first_place: usize) -> usize {
     let mut place = first_place;
     for argument in arguments {
         place += usize::from(argument.token.is_some());
         if argument.kind == Kind::Block {
-            place = mark_keys(&mut argument.arguments, row, place);
+            place = refine(&mut argument.arguments, row, place);
             continue;
         }
         argument.key_spec = row.keys.iter().position(|spec| is_key_place(spec, place));
         if argument.key_spec.is_some() {
             argument.kind = Kind::Key;
+        } else if argument.name == "increment" && row.name.ends_with("FLOAT") {
+            argument.kind = Kind::Double;
         }
         place += 1;
     }

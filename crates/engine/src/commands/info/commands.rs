@@ -1,12 +1,13 @@
 //! INFO's sections about commands: how often each ran, what it answered, how long it took.
 
+use std::sync::atomic::Ordering;
+
 use crate::statistics::CommandCounters;
-use crate::table::Registered;
 
 use super::{Facts, Lines};
 
 pub(super) fn counts(lines: &mut Lines, facts: &Facts<'_>) {
-    for (command, counters) in commands(facts) {
+    for (command, counters) in facts.engine.commands.all().iter().zip(&facts.counters.commands) {
         let CommandCounters { calls, rejected, failed, .. } = *counters;
         if calls + rejected + failed == 0 {
             continue;
@@ -30,11 +31,13 @@ pub(super) fn errors(lines: &mut Lines, facts: &Facts<'_>) {
 }
 
 pub(super) fn latencies(lines: &mut Lines, facts: &Facts<'_>) {
+    if !facts.engine.settings.latency_tracking.load(Ordering::Relaxed) {
+        return;
+    }
     let percentiles = facts.engine.settings.latency_percentiles.read().clone();
-    for (command, counters) in commands(facts) {
-        let Some(latency) = counters.latency.as_deref().filter(|latency| !latency.is_empty()) else {
-            continue;
-        };
+    for command in facts.engine.commands.all() {
+        let latency = facts.engine.statistics.latency(command.id);
+        let Some(latency) = latency.filter(|latency| !latency.is_empty()) else { continue };
         let values: Vec<String> = percentiles
             .iter()
             .map(|percentile| {
@@ -44,8 +47,4 @@ pub(super) fn latencies(lines: &mut Lines, facts: &Facts<'_>) {
             .collect();
         lines.field(&format!("latency_percentiles_usec_{}", command.full_name), values.join(","));
     }
-}
-
-fn commands<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (&'static Registered, &'a CommandCounters)> {
-    facts.engine.commands.all().iter().copied().zip(&facts.counters.commands)
 }

@@ -51,14 +51,24 @@ fn tokens_with_several_values_are_blocks() {
 #[test]
 fn a_repeated_choice_of_blocks_keeps_its_parts() {
     assert_eq!(
-        outline(
-            "key [GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY \
-             encoding offset increment> [GET encoding offset | ...]]"
-        )
-        .split(", ")
-        .next(),
-        Some("key")
+        outline("key [<GET encoding offset | [OVERFLOW <WRAP | FAIL>] SET offset value> ...]"),
+        "key, <GET:(encoding, offset), (OVERFLOW:<WRAP, FAIL>?, SET:(offset, value))>?+"
     );
+}
+
+#[test]
+fn keys_and_fractions_are_known_from_the_row() {
+    const KEY: &[KeySpec] = &[KeySpec::one(1, crate::command::KeyFlags::RW)];
+    let row = Command::write("ADDFLOAT", 3, KEY, |_| Ok(())).docs(
+        crate::command::Group::String,
+        "",
+        "",
+        "key increment",
+        "",
+    );
+    let arguments = Argument::parse_all(&row, false);
+    assert_eq!(arguments.iter().map(|argument| argument.kind).collect::<Vec<_>>(), [Kind::Key, Kind::Double]);
+    assert_eq!(arguments.first().and_then(|argument| argument.key_spec), Some(0));
 }
 
 #[test]
