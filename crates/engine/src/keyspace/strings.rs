@@ -127,7 +127,7 @@ impl Keys<'_> {
     /// Keeps a string as text that counts as changed in part. Its value stays, so this is no effect.
     pub fn make_raw(&mut self, key: &Key<'_>) {
         if let Some(mut slot) = self.database(key).table.find_mut(key.hash, key.bytes)
-            && splice_in_place(&mut slot.get_mut(), 0, &[]).is_none()
+            && slot.get().kind() != Kind::StringRaw as u8
         {
             let mut text = spliced(slot.get().payload(), 0, &[]);
             slot.with_payload(Kind::StringRaw as u8, raw_payload(&mut text));

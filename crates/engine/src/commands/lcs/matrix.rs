@@ -12,7 +12,7 @@
 /// Columns of a block.
 const BLOCK: usize = u64::BITS as usize;
 
-/// A step of an addition: the state of one block of columns while the rows go by.
+/// The state of one block of columns while the rows go by.
 struct Block {
     /// For each byte, the columns that hold it.
     columns_of: [u64; 256],
@@ -91,7 +91,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The rows and columns of a longest common subsequence, from its end to its start. Of several it is the
-    /// one that keeps to the later bytes of the text of the rows.
+    /// one that the textbook's walk finds which goes up a row only where that keeps a greater length.
     pub(super) fn common_backwards(&self) -> impl Iterator<Item = (usize, usize)> {
         let (mut rows, mut columns) = (self.rows.len(), self.columns.len());
         std::iter::from_fn(move || {
