@@ -47,7 +47,10 @@ impl<'a> Arguments<'a> {
     }
 
     /// The arguments from `index` on, one after another.
-    pub fn from(&self, index: usize) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+    pub fn from(
+        &self,
+        index: usize,
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
         let (input, spans) = (self.input, self.spans.get(index..).unwrap_or_default());
         spans.iter().map(move |span| input.get(span.start as usize..span.end as usize).unwrap_or_default())
     }

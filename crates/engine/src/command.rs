@@ -228,7 +228,13 @@ pub struct Command {
 }
 
 impl Command {
-    const fn new(name: &'static str, arity: i16, flags: Flags, keys: &'static [KeySpec], handler: Handler) -> Self {
+    const fn new(
+        name: &'static str,
+        arity: i16,
+        flags: Flags,
+        keys: &'static [KeySpec],
+        handler: Handler,
+    ) -> Self {
         Self {
             name,
             arity,

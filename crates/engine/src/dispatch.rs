@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::Engine;
 use crate::access::AccessPolicy;
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
 use crate::command::Flags;
 use crate::commands::container::{printed, unknown_subcommand};
@@ -140,6 +140,16 @@ impl Batch<'_> {
                 }
                 self.execute(engine, session, arguments, command, prepared.hash, reply)
             }
+            None if is_web_request(&arguments) => {
+                engine.host.log_warning(&format!(
+                    "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands. \
+                     This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise \
+                     your instance. Connection from {} aborted.",
+                    session.record.address
+                ));
+                session.closing = true;
+                return Next::Continue;
+            }
             command => match admit(engine, session, &arguments, command) {
                 Ok(command) => self.execute(engine, session, arguments, command, prepared.hash, reply),
                 Err(error) => {
@@ -245,6 +255,13 @@ impl Drop for Batch<'_> {
             counters.batch_nanoseconds += u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         }
     }
+}
+
+/// Whether the request is a line of HTTP, which a browser can be made to send to this port: what follows may
+/// look like commands.
+#[cold]
+fn is_web_request(arguments: &Arguments<'_>) -> bool {
+    arguments.get(0).is_some_and(|name| is_word(name, "POST") || is_word(name, "HOST:"))
 }
 
 /// The command that a request may run, or why it may not.

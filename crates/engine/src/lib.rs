@@ -52,7 +52,14 @@ impl Engine {
     pub fn new(keyspace: Keyspace, host: Arc<dyn Host>) -> Self {
         let commands = CommandTable::new();
         let statistics = Statistics::new(commands.all().len());
-        Self { keyspace, commands, clients: Clients::default(), settings: Settings::default(), statistics, host }
+        Self {
+            keyspace,
+            commands,
+            clients: Clients::default(),
+            settings: Settings::default(),
+            statistics,
+            host,
+        }
     }
 
     /// The wall clock in milliseconds since 1970.

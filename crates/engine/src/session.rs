@@ -37,6 +37,13 @@ pub struct Session {
 impl Session {
     /// A new client's state.
     pub fn new(record: Arc<ClientRecord>, authenticated: bool) -> Self {
-        Self { record, database: 0, authenticated, reply_mode: ReplyMode::On, no_touch: false, closing: false }
+        Self {
+            record,
+            database: 0,
+            authenticated,
+            reply_mode: ReplyMode::On,
+            no_touch: false,
+            closing: false,
+        }
     }
 }

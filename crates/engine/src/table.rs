@@ -183,7 +183,10 @@ impl Default for CommandTable {
 impl Registered {
     /// The subcommand of this name, in any case.
     pub fn subcommand(&self, name: &[u8]) -> Option<&'static Registered> {
-        self.subcommands.iter().copied().find(|subcommand| name.eq_ignore_ascii_case(subcommand.row.name.as_bytes()))
+        self.subcommands
+            .iter()
+            .copied()
+            .find(|subcommand| name.eq_ignore_ascii_case(subcommand.row.name.as_bytes()))
     }
 
     /// Whether it is a subcommand.

@@ -5,9 +5,9 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nuthatch_engine::host::{Host, MemoryFacts, ProcessFacts, ShutdownOptions};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use nuthatch_engine::host::{Host, MemoryFacts, ProcessFacts, ShutdownOptions};
 
 use crate::config::{Config, Origin};
 use crate::log::warning;
@@ -70,11 +70,13 @@ impl Host for Process {
 
     fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), String> {
         let origin = if local { Origin::Local } else { Origin::Remote };
-        self.config.set(pairs, origin, &mut |directive, settings| {
-            match self.shared.get().and_then(Weak::upgrade) {
-                Some(shared) => apply(directive, settings, &shared),
-                None => Ok(()),
-            }
+        self.config.set(pairs, origin, &mut |directive, settings| match self
+            .shared
+            .get()
+            .and_then(Weak::upgrade)
+        {
+            Some(shared) => apply(directive, settings, &shared),
+            None => Ok(()),
         })
     }
 
@@ -83,7 +85,9 @@ impl Host for Process {
     }
 
     fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
-        self.ending.send(Ending::Command(options)).map_err(|_| "Errors trying to SHUTDOWN. Check logs.".to_owned())
+        self.ending
+            .send(Ending::Command(options))
+            .map_err(|_| "Errors trying to SHUTDOWN. Check logs.".to_owned())
     }
 
     fn facts(&self) -> ProcessFacts {

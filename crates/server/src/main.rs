@@ -35,14 +35,14 @@ fn serve(config: &Arc<Config>) -> ExitCode {
         }
     };
     process::initialized();
-    let kinds: Vec<&str> = server::kinds(&config.settings());
+    let kinds = server::kinds(&config.settings());
     let (ending, ended) = mpsc::channel();
     let on_signal = ending.clone();
     let started = process::signals::watch(move |_| {
         // The receiver lives until the process ends.
         let _ = on_signal.send(Ending::Signal);
     })
-    .and_then(|()| Server::start(config, listeners, ending));
+    .and_then(|()| Server::start(config, listeners, ending, || process::ready(config, &kinds)));
     let server = match started {
         Ok(server) => server,
         Err(problem) => {
@@ -50,7 +50,6 @@ fn serve(config: &Arc<Config>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    process::ready(config, &kinds);
     // An error would mean that nobody is left to ask for the end.
     let _ = ended.recv();
     process::stopping(config);

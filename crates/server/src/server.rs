@@ -33,7 +33,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the threads of a server that listens on `listeners`.
+    /// Starts the threads of a server that listens on `listeners`, after calling `announce`.
     ///
     /// # Errors
     /// The system refuses threads or descriptors.
@@ -41,6 +41,7 @@ impl Server {
         config: &Arc<Config>,
         listeners: Vec<Listener>,
         ending: mpsc::Sender<Ending>,
+        announce: impl FnOnce(),
     ) -> io::Result<Self> {
         let settings = config.settings();
         let process = Arc::new(Process::new(config.clone(), ending));
@@ -65,9 +66,12 @@ impl Server {
         };
         process.attach(&shared);
         let mut listeners = Some(listeners);
+        let event_loops = (0..shared.mailboxes.len())
+            .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
+            .collect::<io::Result<Vec<_>>>()?;
+        announce();
         let mut threads = Vec::new();
-        for number in 0..shared.mailboxes.len() {
-            let event_loop = EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default())?;
+        for (number, event_loop) in event_loops.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("io-{number}"));
             threads.push(thread.spawn(move || event_loop.run())?);
         }
@@ -111,7 +115,9 @@ pub(crate) fn listen(settings: &Settings) -> Result<Vec<Listener>, String> {
                 Err(error) => {
                     let port = settings.port;
                     let reason = system_text(&error);
-                    log::warning!("Warning: Could not create server TCP listening socket {name}:{port}: {reason}");
+                    log::warning!(
+                        "Warning: Could not create server TCP listening socket {name}:{port}: {reason}"
+                    );
                     if !(optional && is_absent(&error)) {
                         return Err(format!("Failed listening on port {port} (tcp), aborting."));
                     }

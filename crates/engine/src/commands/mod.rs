@@ -23,8 +23,8 @@ mod memory;
 mod multiple;
 mod object;
 mod ranges;
-mod set;
 mod server;
+mod set;
 mod strings;
 
 use crate::command::Command;

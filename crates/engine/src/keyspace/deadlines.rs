@@ -25,7 +25,7 @@ const SWEEP_ITEMS_MIN: usize = 65_536;
 
 /// One database's index by deadline in one shard.
 #[derive(Default)]
-pub(crate) struct DeadlineIndex {
+pub struct DeadlineIndex {
     items: Deadlines,
     /// Whether a sweep is under way.
     sweeping: bool,

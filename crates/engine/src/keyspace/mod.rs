@@ -42,7 +42,8 @@ impl KeyHash {
     /// A hash keyed with `seed`.
     pub fn new(seed: u64) -> Self {
         static SHARED: OnceLock<SharedSeed> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| SharedSeed::from_u64(seed.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15));
+        let shared =
+            SHARED.get_or_init(|| SharedSeed::from_u64(seed.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15));
         Self(SeedableRandomState::with_seed(seed, shared))
     }
 }
@@ -99,8 +100,8 @@ struct Shard {
 pub enum Garbage {
     /// A big value.
     Entry(Entry),
-    /// All keys of one database in one shard.
-    Table(Table<KeyHash>),
+    /// All keys of one database in one shard, and their index by deadline.
+    Content(Box<(Table<KeyHash>, DeadlineIndex)>),
 }
 
 /// Releases [`Garbage`] later and elsewhere.
@@ -139,10 +140,7 @@ impl Keyspace {
                 })
                 .collect();
             let prefetchers = databases.iter().map(|database| database.table.prefetcher()).collect();
-            CachePadded::new(Shard {
-                state: Mutex::new(ShardState { databases, changes: 0 }),
-                prefetchers,
-            })
+            CachePadded::new(Shard { state: Mutex::new(ShardState { databases, changes: 0 }), prefetchers })
         };
         Self {
             shards: (0..shards).map(|_| shard()).collect(),

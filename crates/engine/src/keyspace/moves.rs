@@ -61,18 +61,18 @@ impl Keys<'_> {
         let mut keys = 0;
         for shard in self.all_shards() {
             let part = &mut shard.databases[place];
-            if part.table.is_empty() {
-                continue;
-            }
             keys += part.table.len();
             shard.changes += part.table.len() as u64;
             part.with_deadline = 0;
-            part.deadlines = Default::default();
+            let deadlines = std::mem::take(&mut part.deadlines);
+            if part.table.is_empty() {
+                continue;
+            }
             let content = part.table.take();
             if wait {
                 drop(content);
             } else {
-                (keyspace.reclaim)(Garbage::Table(content));
+                (keyspace.reclaim)(Garbage::Content(Box::new((content, deadlines))));
             }
         }
         self.append_database_effect(database, "flushdb", Change::Flush);

@@ -61,12 +61,10 @@ impl Connection {
     pub(super) fn send(&mut self) -> (u64, Sent) {
         let mut total = 0;
         while !self.reply.is_empty() {
-            let slices = self.reply.slices();
-            let sent = match &*slices {
+            let sent = match &*self.reply.slices() {
                 [only] => rustix::net::send(&self.socket, only, SendFlags::NOSIGNAL),
                 several => rustix::io::writev(&self.socket, several),
             };
-            drop(slices);
             match sent {
                 Ok(bytes) => {
                     total += bytes as u64;

@@ -107,7 +107,8 @@ impl EventLoop {
         let mut wait_ms = 0;
         while !self.stopping {
             events.clear();
-            let timeout = Timespec { tv_sec: (wait_ms / 1000) as i64, tv_nsec: (wait_ms % 1000 * 1_000_000) as i64 };
+            let timeout =
+                Timespec { tv_sec: (wait_ms / 1000) as i64, tv_nsec: (wait_ms % 1000 * 1_000_000) as i64 };
             let room = rustix::buffer::spare_capacity(&mut events);
             if let Err(error) = epoll::wait(&self.epoll, room, Some(&timeout))
                 && error != rustix::io::Errno::INTR
@@ -151,7 +152,8 @@ impl EventLoop {
                 }
             }
         }
-        let readable = flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        let readable =
+            flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
         if readable {
             let connection = &mut self.connections[token];
             if connection.held_until.is_some() {
@@ -197,7 +199,9 @@ impl EventLoop {
         let mut flags = epoll::EventFlags::empty();
         flags.set(epoll::EventFlags::IN, connection.held_until.is_none());
         flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
-        if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags).is_err() {
+        if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
+            .is_err()
+        {
             self.close(token, Reason::Ended);
         }
     }
@@ -248,16 +252,17 @@ impl EventLoop {
     /// Turns a connection away, or gives it to the next loop.
     fn admit(&mut self, accepted: Accepted) {
         let shared = &self.shared;
-        let refusal = if shared.engine.clients.len() as u64 >= shared.limits.clients_max.load(Ordering::Relaxed) {
-            Some("-ERR max number of clients reached\r\n")
-        } else if !accepted.local
-            && shared.limits.protected.load(Ordering::Relaxed)
-            && shared.engine.settings.password.read().is_empty()
-        {
-            Some(PROTECTED_MODE)
-        } else {
-            None
-        };
+        let refusal =
+            if shared.engine.clients.len() as u64 >= shared.limits.clients_max.load(Ordering::Relaxed) {
+                Some("-ERR max number of clients reached\r\n")
+            } else if !accepted.local
+                && shared.limits.protected.load(Ordering::Relaxed)
+                && shared.engine.settings.password.read().is_empty()
+            {
+                Some(PROTECTED_MODE)
+            } else {
+                None
+            };
         if let Some(text) = refusal {
             // Best effort: the connection ends either way.
             let _ = rustix::net::send(&accepted.socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
@@ -326,7 +331,8 @@ impl EventLoop {
                     }
                 }
                 Message::Client(id, Signal::Resume) => {
-                    if let Some(connection) = self.by_client.get(&id).and_then(|at| self.connections.get_mut(*at))
+                    if let Some(connection) =
+                        self.by_client.get(&id).and_then(|at| self.connections.get_mut(*at))
                         && connection.held_until.is_some()
                     {
                         connection.held_until = Some(0);

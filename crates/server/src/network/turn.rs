@@ -215,7 +215,13 @@ impl Turn {
     }
 
     /// Fills the batch with requests, in the order of the participants.
-    fn parse(&mut self, engine: &Engine, batch: &Batch<'_>, bulk_bytes_max: usize, connections: &mut Slab<Connection>) {
+    fn parse(
+        &mut self,
+        engine: &Engine,
+        batch: &Batch<'_>,
+        bulk_bytes_max: usize,
+        connections: &mut Slab<Connection>,
+    ) {
         let Self { arena, participants, requests, spans, .. } = self;
         requests.clear();
         spans.clear();
@@ -241,7 +247,13 @@ impl Turn {
                         }
                         let arguments = Arguments::new(&bytes[base..], &spans[first_span..]);
                         let prepared = batch.prepare(engine, session, &arguments);
-                        requests.push(Request { participant: place, base, first_span, spans: count, prepared });
+                        requests.push(Request {
+                            participant: place,
+                            base,
+                            first_span,
+                            spans: count,
+                            prepared,
+                        });
                         allowed -= 1;
                         if requests.len() == BATCH_REQUESTS_MAX {
                             return;
@@ -330,11 +342,11 @@ impl Turn {
             received += participant.received;
             reads += u64::from(participant.received > 0);
             sent += participant.sent;
-            let reason = if outcome == Sent::Broken || participant.ended {
+            let finished = connection.session.closing && outcome == Sent::All;
+            let query_bytes = connection.input.len() + connection.parser.memory();
+            let reason = if outcome == Sent::Broken || participant.ended || finished {
                 Some(Reason::Ended)
-            } else if connection.session.closing && outcome == Sent::All {
-                Some(Reason::Ended)
-            } else if connection.input.len() as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
+            } else if query_bytes as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
                 Some(Reason::QueryBuffer)
             } else {
                 connection.output_verdict(limits, now_ms).then_some(Reason::OutputBuffer)
