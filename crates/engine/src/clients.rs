@@ -68,8 +68,6 @@ pub struct ClientRecord {
     pub no_evict: AtomicBool,
     /// Reads leave no trace: CLIENT NO-TOUCH.
     pub no_touch: AtomicBool,
-    /// Asked to close: shown as a flag until it is gone.
-    pub closing: AtomicBool,
     /// Bytes of requests that are read and not run.
     pub query_buffer: AtomicU64,
     /// Bytes of replies that are not sent.
@@ -128,9 +126,9 @@ impl Clients {
         self.records.read().values().cloned().collect()
     }
 
-    /// Asks a client's thread to close it.
+    /// Asks a client's thread to close it. From here on the client is not to be seen any more.
     pub fn close(&self, record: &ClientRecord) {
-        record.closing.store(true, Ordering::Relaxed);
+        self.remove(record.id);
         record.mailbox.post(record.id, Signal::Close);
     }
 

@@ -41,6 +41,13 @@ impl CommandError {
         Self(Cow::Owned(text.into()))
     }
 
+    /// An error that repeats an argument between two parts of a text, up to its first zero byte: stock
+    /// servers print it as a C string.
+    pub fn repeating(before: &str, argument: &[u8], after: &str) -> Self {
+        let argument = argument.split(|byte| *byte == 0).next().unwrap_or_default();
+        Self::new([before.as_bytes(), argument, after.as_bytes()].concat())
+    }
+
     /// `ERR wrong number of arguments`, naming the command as the reply does.
     pub fn wrong_arity(name: &str) -> Self {
         Self::new(format!("ERR wrong number of arguments for '{name}' command"))

@@ -197,7 +197,7 @@ fn get_name(call: &mut Call<'_>) -> Outcome {
 
 fn set_name(call: &mut Call<'_>) -> Outcome {
     let name = call.arguments.at(2);
-    check_name(name, "Client names")?;
+    check_name(name, b"Client names")?;
     call.session.record.names.lock().name = name.to_vec();
     call.reply.ok();
     Ok(())
@@ -207,25 +207,24 @@ fn set_name(call: &mut Call<'_>) -> Outcome {
 ///
 /// # Errors
 /// It has other than printable ASCII characters; `what` begins the text.
-pub(super) fn check_name(name: &[u8], what: &str) -> Outcome {
+pub(super) fn check_name(name: &[u8], what: &[u8]) -> Outcome {
     if name.iter().all(u8::is_ascii_graphic) {
         return Ok(());
     }
-    Err(CommandError::new(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
+    Err(CommandError::repeating("ERR ", what, " cannot contain spaces, newlines or special characters."))
 }
 
 fn set_info(call: &mut Call<'_>) -> Outcome {
     let (option, value) = (call.arguments.at(2), call.arguments.at(3));
-    let shown = String::from_utf8_lossy(option);
     let mut names = call.session.record.names.lock();
     let target = if is_word(option, "LIB-NAME") {
         &mut names.library_name
     } else if is_word(option, "LIB-VER") {
         &mut names.library_version
     } else {
-        return Err(CommandError::new(format!("ERR Unrecognized option '{shown}'")));
+        return Err(CommandError::repeating("ERR Unrecognized option '", option, "'"));
     };
-    check_name(value, &shown)?;
+    check_name(value, option)?;
     *target = value.to_vec();
     call.reply.ok();
     Ok(())
@@ -288,10 +287,8 @@ fn pause(call: &mut Call<'_>) -> Outcome {
 }
 
 fn wrong_form(call: &Call<'_>) -> CommandError {
-    let name = String::from_utf8_lossy(call.arguments.at(1));
-    CommandError::new(format!(
-        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try CLIENT HELP."
-    ))
+    let before = "ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::repeating(before, call.arguments.at(1), "'. Try CLIENT HELP.")
 }
 
 fn unpause(call: &mut Call<'_>) -> Outcome {

@@ -156,11 +156,10 @@ fn hello(call: &mut Call<'_>) -> Outcome {
         } else if is_word(option, "SETNAME")
             && let Some(value) = options.next()
         {
-            check_name(value, "Client names")?;
+            check_name(value, b"Client names")?;
             name = Some(value);
         } else {
-            let option = String::from_utf8_lossy(option);
-            return Err(CommandError::new(format!("ERR Syntax error in HELLO option '{option}'")));
+            return Err(CommandError::repeating("ERR Syntax error in HELLO option '", option, "'"));
         }
     }
     if let Some((user, password)) = credentials {

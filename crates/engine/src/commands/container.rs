@@ -32,9 +32,8 @@ pub(super) fn subcommand_required(call: &mut Call<'_>) -> Outcome {
 pub(crate) fn unknown_subcommand(container: &str, subcommand: &[u8]) -> CommandError {
     /// How much of the name the error repeats.
     const SHOWN_BYTES_MAX: usize = 128;
-    let name = printed(subcommand);
-    let name = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES_MAX)]);
-    CommandError::new(format!("ERR unknown subcommand '{name}'. Try {container} HELP."))
+    let name = &subcommand[..subcommand.len().min(SHOWN_BYTES_MAX)];
+    CommandError::repeating("ERR unknown subcommand '", name, &format!("'. Try {container} HELP."))
 }
 
 /// The part of an argument that error texts repeat: stock servers print it as a C string.

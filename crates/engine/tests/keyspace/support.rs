@@ -122,7 +122,6 @@ fn client() -> ClientRecord {
         last_command: Default::default(),
         no_evict: Default::default(),
         no_touch: Default::default(),
-        closing: Default::default(),
         query_buffer: Default::default(),
         output_buffer: Default::default(),
         received: Default::default(),

@@ -300,7 +300,6 @@ impl EventLoop {
             last_command: AtomicU16::new(u16::MAX),
             no_evict: AtomicBool::new(false),
             no_touch: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
             query_buffer: AtomicU64::new(0),
             output_buffer: AtomicU64::new(0),
             received: AtomicU64::new(0),

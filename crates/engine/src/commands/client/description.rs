@@ -31,10 +31,7 @@ impl Kind {
             word if is_word(word, "MASTER") => Ok(Self::Primary),
             word if is_word(word, "REPLICA") || is_word(word, "SLAVE") => Ok(Self::Replica),
             word if is_word(word, "PUBSUB") => Ok(Self::Subscriber),
-            word => {
-                let word = String::from_utf8_lossy(word);
-                Err(CommandError::new(format!("ERR Unknown client type '{word}'")))
-            }
+            word => Err(CommandError::repeating("ERR Unknown client type '", word, "'")),
         }
     }
 }
@@ -89,7 +86,6 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
 
 fn flags(record: &ClientRecord) -> String {
     let flags: String = [
-        (record.closing.load(Ordering::Relaxed), 'A'),
         (record.unix_socket, 'U'),
         (record.no_evict.load(Ordering::Relaxed), 'e'),
         (record.no_touch.load(Ordering::Relaxed), 'T'),

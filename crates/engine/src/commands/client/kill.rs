@@ -59,8 +59,7 @@ impl<'a> Filter<'a> {
         } else if is_word(option, "USER") {
             // Every connection is the default user's, so the name selects all or is wrong.
             if value != DEFAULT_USER {
-                let name = String::from_utf8_lossy(value);
-                return Err(CommandError::new(format!("ERR No such user '{name}'")));
+                return Err(CommandError::repeating("ERR No such user '", value, "'"));
             }
         } else if is_word(option, "SKIPME") && is_word(value, "YES") {
             self.spare_self = true;

@@ -82,11 +82,25 @@ fn counts_are_right(command: &Registered, request: &Arguments<'_>) -> bool {
 
 /// What a request does with its key where that depends on the other arguments.
 fn flags_of_request(command: &Registered, request: &Arguments<'_>) -> KeyFlags {
-    let has_word = |word| request.from(2).any(|argument| is_word(argument, word));
-    let read_and_changed = KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE;
     match command.row.name {
-        "SET" if !has_word("GET") => KeyFlags::OW | KeyFlags::UPDATE,
-        "BITFIELD" if !has_word("SET") && !has_word("INCRBY") => KeyFlags::RO | KeyFlags::ACCESS,
-        _ => read_and_changed,
+        "SET" if !request.from(3).any(|option| is_word(option, "GET")) => KeyFlags::OW | KeyFlags::UPDATE,
+        "BITFIELD" if only_reads_fields(request) => KeyFlags::RO | KeyFlags::ACCESS,
+        _ => KeyFlags::RW | KeyFlags::ACCESS | KeyFlags::UPDATE,
     }
+}
+
+/// Whether all that a BITFIELD does is GET, the choice of an OVERFLOW aside.
+fn only_reads_fields(request: &Arguments<'_>) -> bool {
+    let mut words = request.from(2);
+    while let Some(word) = words.next() {
+        let complete = match word {
+            get if is_word(get, "GET") => words.next().is_some() && words.next().is_some(),
+            overflow if is_word(overflow, "OVERFLOW") => words.next().is_some(),
+            _ => false,
+        };
+        if !complete {
+            return false;
+        }
+    }
+    true
 }
