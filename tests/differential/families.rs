@@ -1,6 +1,6 @@
 //! One suite for each family of commands.
 
-use nuthatch_testkit::differential::Extent;
+use nuthatch_testkit::differential::{Extent, Report};
 use nuthatch_testkit::families;
 use nuthatch_testkit::generator::Family;
 
@@ -21,6 +21,16 @@ fn strings_answer_as_the_stock_servers() {
 fn large_strings_answer_as_the_stock_servers() {
     // Each command moves a hundred times the bytes.
     compare(&families::LARGE_STRINGS, 3);
+}
+
+#[test]
+fn conditional_strings_answer_as_valkey() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "valkey-9.1" => pair.run(&families::CONDITIONAL_STRINGS, extent),
+        // Redis took up other options for the same purpose, after 8.0.
+        name => Report { heading: format!("{name} has no conditional strings"), findings: Vec::new() },
+    });
 }
 
 #[test]

@@ -25,7 +25,7 @@ const PIPELINE_MAX: usize = 100;
 const FINDINGS_MAX: usize = 25;
 
 /// A server that takes longer for a batch counts as hanging.
-const BATCH_TIME_MAX: Duration = Duration::from_secs(3);
+const BATCH_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Making a history shorter ends after this time, with the shortest found by then.
 const SHORTEN_TIME_MAX: Duration = Duration::from_secs(20);
@@ -114,7 +114,8 @@ enum Outcome {
     },
 }
 
-fn first_line(frame: &[u8]) -> String {
+/// The reply as it is printed, cut where it is long.
+fn beginning(frame: &[u8]) -> String {
     const BYTES_MAX: usize = 300;
     let shown = frame[..frame.len().min(BYTES_MAX)].escape_ascii().to_string();
     if frame.len() > BYTES_MAX { format!("{shown}… ({} bytes)", frame.len()) } else { shown }
@@ -245,8 +246,8 @@ impl Pair<'_> {
                             ),
                             answers: format!(
                                 "candidate: {}\nreference: {}",
-                                first_line(ours),
-                                first_line(theirs)
+                                beginning(ours),
+                                beginning(theirs)
                             ),
                         });
                     }

@@ -9,5 +9,5 @@ mod transactions;
 pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
 pub use keys::KEYS;
-pub use strings::{LARGE_STRINGS, STRINGS};
+pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

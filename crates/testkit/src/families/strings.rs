@@ -69,3 +69,20 @@ pub const LARGE_STRINGS: Family = Family {
         (5, "OBJECT ENCODING key"),
     ],
 };
+
+/// Strings that are changed or deleted if they have a certain value, which Valkey introduced.
+pub const CONDITIONAL_STRINGS: Family = Family {
+    name: "conditional strings",
+    value_bytes_max: 64,
+    rows: &[
+        (30, "SET key count [IFEQ count|NX|XX] [GET] [EX seconds|KEEPTTL]"),
+        (10, "SET key value"),
+        (15, "DELIFEQ key count"),
+        (10, "GET key"),
+        (5, "APPEND key count"),
+        (5, "INCR key"),
+        (5, "LPUSH key count"),
+        (5, "DEL key"),
+        (3, "TTL key"),
+    ],
+};
