@@ -83,7 +83,9 @@ fn reset(call: &mut Call<'_>) -> Outcome {
     let session = &mut *call.session;
     session.database = 0;
     session.authenticated = call.engine.settings.password.read().is_empty();
-    session.reply_mode = ReplyMode::On;
+    if session.reply_mode == ReplyMode::Off {
+        session.reply_mode = ReplyMode::On;
+    }
     session.no_touch = false;
     let record = &session.record;
     record.database.store(0, Ordering::Relaxed);
