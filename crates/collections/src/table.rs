@@ -17,7 +17,7 @@
 //! # Invariants
 //!
 //! * All entries whose hashes agree in a segment's local depth of top bits are in that segment or in the stash.
-//! * An entry lives at most [`DISTANCE_MAX`](segment::DISTANCE_MAX) buckets behind its home, and its home's
+//! * An entry lives at most `segment::DISTANCE_MAX` buckets behind its home, and its home's
 //!   overflow map tells that distance.
 //! * The words of the directory, the tags and the slots are changed by the owner alone, through `&mut Table`, and
 //!   read by prefetchers at any time. Prefetchers follow no pointer to an entry, so that entries are freed at

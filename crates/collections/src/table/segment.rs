@@ -28,12 +28,13 @@ const OVERFLOW_SHIFT: u32 = 56;
 const DISTANCE_MASK: usize = ALIGN - 1;
 /// Where a slot holds the bits of the entry's hash that follow the first six: in the bits that addresses of user
 /// space leave free.
-const HASH_MASK: usize = !0 << ADDRESS_BITS;
+const HASH_MASK: usize = !0 << (usize::BITS - KNOWN_DEPTHS);
 const POINTER_MASK: usize = !(DISTANCE_MASK | HASH_MASK);
 /// With a depth below this, a segment can be split without looking at its entries, because the slots hold all
 /// bits of the hashes that the halves need. Few in tests, which take both ways so.
 pub(super) const KNOWN_DEPTHS: u32 = if cfg!(test) { 3 } else { u64::BITS - ADDRESS_BITS };
 
+const _: () = assert!(KNOWN_DEPTHS <= usize::BITS - ADDRESS_BITS);
 const _: () = assert!(DISTANCE_MAX < ALIGN && size_of::<Segment>() == 4096);
 
 /// A cache line of entries.

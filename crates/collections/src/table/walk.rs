@@ -2,7 +2,6 @@
 
 use crate::entry::RecordRef;
 
-use super::directory::Located;
 use super::segment::{BUCKET_BITS, BUCKETS, SLOTS, Slot, tag};
 use super::{KeyHasher, Occupied, Place, Table};
 
@@ -49,8 +48,7 @@ impl<H: KeyHasher> Table<H> {
         for _ in 0..SAMPLE_ATTEMPTS_MAX {
             // The top bits choose the segment and the lowest the slot.
             let number = random();
-            let Slot { bucket, slot } =
-                Slot { bucket: number as usize % BUCKETS, slot: number as usize / BUCKETS % 8 };
+            let (bucket, slot) = (number as usize % BUCKETS, number as usize / BUCKETS % (SLOTS + 1));
             // SAFETY: the directory is not empty, and the table keeps what it points to.
             let located = unsafe { self.directory.locate(number) };
             // A segment that has several words in the directory is chosen as often; make it as rare as the others.
@@ -96,7 +94,7 @@ impl<H: KeyHasher> Table<H> {
         }
         let prefix = u64::from(fragment) << 32;
         // SAFETY: the directory is not empty, and the table keeps what it points to.
-        let located: Located = unsafe { self.directory.locate(prefix) };
+        let located = unsafe { self.directory.locate(prefix) };
         // SAFETY: as above; segments are not merged until the loop is over.
         let segment = unsafe { located.segment() };
         let len = self.len;

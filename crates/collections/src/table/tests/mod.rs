@@ -7,7 +7,7 @@ mod walk;
 
 use std::collections::HashSet;
 
-use super::segment::{BUCKET_BITS, BUCKETS, DISTANCE_MAX, SLOTS, Slot};
+use super::segment::{BUCKET_BITS, BUCKETS, DISTANCE_MAX, KNOWN_DEPTHS, SLOTS, Slot};
 use super::*;
 use crate::entry::NewPayload;
 
@@ -129,7 +129,8 @@ impl Table<TestHash> {
                 );
                 assert!(distance <= DISTANCE_MAX);
                 let known = segment.known_hash(slot, located.depth);
-                assert_eq!(known << BUCKET_BITS >> 48, hash << BUCKET_BITS >> 48, "the bits in the slot");
+                let in_slot = |hash: u64| hash << BUCKET_BITS >> (u64::BITS - KNOWN_DEPTHS);
+                assert_eq!(in_slot(known), in_slot(hash));
                 assert_eq!(tag(known), tag(hash));
                 assert_eq!((located.home(hash) + distance) % BUCKETS, slot.bucket);
                 if distance > 0 {

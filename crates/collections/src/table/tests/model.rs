@@ -142,11 +142,11 @@ impl Pair {
 
     fn apply(&mut self, operation: Operation) {
         let plain = |number: u32| Twin {
-            kind: 1,
-            stamp: None,
+            kind: number as u8,
+            stamp: number.is_multiple_of(3).then_some(u64::from(number)),
             value: Value::Int(i64::from(number)),
-            access: 0,
-            mark: false,
+            access: number,
+            mark: number.is_multiple_of(2),
         };
         match operation {
             Operation::InsertMany(first, count) => {
