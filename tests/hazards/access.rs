@@ -73,3 +73,20 @@ fn large_requests_are_refused_before_the_password() {
         assert_eq!(client.read_to_end().expect("the connection ends"), b"");
     }
 }
+
+#[test]
+fn a_web_page_cannot_make_a_browser_send_commands() {
+    let server = start(&[]);
+    for request in [
+        "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET a b\r\n",
+        "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET a b\r\n",
+        "host: localhost\r\nSET a b\r\n",
+    ] {
+        let mut client = server.connect();
+        client.send(request.as_bytes()).expect("the server reads");
+        // Without this end the connection would stay open.
+        client.read_to_end().expect("the connection ends");
+        assert_eq!(server.connect().command("EXISTS a").integer(), Some(0), "{request}");
+    }
+    assert!(server.log().contains("SECURITY ATTACK"), "the log does not tell");
+}
