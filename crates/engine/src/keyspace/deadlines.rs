@@ -12,9 +12,10 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_collections::deadlines::Deadlines;
 use nuthatch_collections::entry::RecordRef;
+use nuthatch_collections::table::{Pin, Prefetcher, pin};
 
 use super::locked::{Keys, is_live};
-use super::{Database, Key, Keyspace, ShardState};
+use super::{Database, Key, Keyspace};
 use crate::effect::{Change, Effect};
 
 /// Items looked at under one hold of a shard's lock.
@@ -155,62 +156,89 @@ impl Keyspace {
         if !self.active_expiry.load(Ordering::Relaxed) {
             return progress;
         }
+        let pin = pin();
         let mut state = self.lock(shard);
         for number in 0..self.databases() {
             let place = self.place(number);
-            if !state.databases[place].deadlines.items.is_empty() {
-                self.expire_in(&mut state, number, place, now_ms, &mut progress);
+            let database = &mut state.databases[place];
+            if database.deadlines.items.is_empty() {
+                continue;
             }
+            let expired =
+                Expiry { keyspace: self, number, now_ms, prefetcher: &self.shards[shard].prefetchers[place] }
+                    .step(&pin, database, &mut progress.more_due);
+            state.changes += expired;
+            progress.expired += expired;
         }
         progress
     }
+}
 
-    fn expire_in(
-        &self,
-        state: &mut ShardState,
-        number: u32,
-        place: usize,
-        now_ms: u64,
-        progress: &mut ExpiryProgress,
-    ) {
-        let ShardState { databases, changes, .. } = state;
-        let Database { table, deadlines, with_deadline } = &mut databases[place];
-        let step = deadlines.items.advance(now_ms, STEP, &mut |item: u32, covered: Range<u64>| {
-            let mut next = Refiling::default();
-            table.visit_fragment(item, &mut |mut slot| {
-                let Some(deadline) = slot.get().stamp() else { return };
-                if deadline <= now_ms {
-                    let entry = slot.remove();
-                    *with_deadline -= 1;
-                    *changes += 1;
-                    progress.expired += 1;
-                    if let Some(log) = &self.log {
-                        log.append(&Effect {
-                            database: number,
-                            key: entry.as_ref().key(),
-                            event: "expired",
-                            change: Change::Remove,
-                        });
-                    }
-                    self.discard(entry);
-                } else if needs_item(slot.get(), &covered) {
-                    slot.get_mut().set_mark(false);
-                    next.add(deadline);
-                }
-            });
-            if next.entries > 1 {
-                // Different keys with the same fragment share the item of the earliest: the others are late.
-                table.visit_fragment(item, &mut |mut slot| slot.get_mut().set_mark(true));
-            }
-            next.earliest
+/// Expiry in one database's part of a shard.
+struct Expiry<'k> {
+    keyspace: &'k Keyspace,
+    /// The database's number, as clients know it.
+    number: u32,
+    now_ms: u64,
+    prefetcher: &'k Prefetcher,
+}
+
+impl Expiry<'_> {
+    /// Looks at up to [`STEP`] items. Returns how many keys were removed.
+    fn step(&self, pin: &Pin, database: &mut Database, more_due: &mut bool) -> u64 {
+        // Nearly every item leads to a bucket and a record that are in no cache: all are asked for first.
+        let any_hash = |fragment: u32| u64::from(fragment) << 32;
+        let mut due: Vec<(u32, Range<u64>)> = Vec::new();
+        let progress = database.deadlines.items.advance(self.now_ms, STEP, &mut |fragment, covered| {
+            self.prefetcher.bucket(pin, any_hash(fragment));
+            due.push((fragment, covered));
+            None
         });
-        progress.more_due |= step.more_due;
+        *more_due |= progress.more_due;
+        for (fragment, _) in &due {
+            self.prefetcher.entry(pin, any_hash(*fragment));
+        }
+        let expired =
+            due.into_iter().map(|(fragment, covered)| self.visit(database, fragment, &covered)).sum();
+        let Database { table, deadlines, with_deadline } = database;
         if deadlines.needs_sweep(*with_deadline) {
-            progress.more_due |= deadlines.sweep(&mut |item, covered| {
+            *more_due |= deadlines.sweep(&mut |item, covered| {
                 let mut needed = false;
                 table.visit_fragment(item, &mut |slot| needed |= needs_item(slot.get(), &covered));
                 needed
             });
         }
+        expired
+    }
+
+    /// Removes the entries of an item that are due, and files it again if others are still to come.
+    fn visit(&self, database: &mut Database, item: u32, covered: &Range<u64>) -> u64 {
+        let Database { table, deadlines, with_deadline } = database;
+        let mut next = Refiling::default();
+        let mut expired = 0;
+        table.visit_fragment(item, &mut |mut slot| {
+            let Some(deadline) = slot.get().stamp() else { return };
+            if deadline <= self.now_ms {
+                let entry = slot.remove();
+                *with_deadline -= 1;
+                expired += 1;
+                if let Some(log) = &self.keyspace.log {
+                    let (key, event) = (entry.as_ref().key(), "expired");
+                    log.append(&Effect { database: self.number, key, event, change: Change::Remove });
+                }
+                self.keyspace.discard(entry);
+            } else if needs_item(slot.get(), covered) {
+                slot.get_mut().set_mark(false);
+                next.add(deadline);
+            }
+        });
+        if next.entries > 1 {
+            // Different keys with the same fragment share the item of the earliest: the others are late.
+            table.visit_fragment(item, &mut |mut slot| slot.get_mut().set_mark(true));
+        }
+        if let Some(deadline) = next.earliest {
+            deadlines.items.insert(item, deadline, self.now_ms);
+        }
+        expired
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct EventLoop {
     aftermath: Aftermath,
     /// Connections whose commands are held back.
     held: Vec<usize>,
+    /// The shard whose keys are to be expired next.
+    expiring: usize,
     next_expiry_ms: u64,
     next_review_ms: u64,
     stopping: bool,
@@ -95,6 +97,7 @@ impl EventLoop {
             turn: Turn::new(),
             aftermath: Aftermath::default(),
             held: Vec::new(),
+            expiring: number,
             next_expiry_ms: 0,
             next_review_ms: 0,
             stopping: false,
@@ -384,31 +387,28 @@ impl EventLoop {
         }
     }
 
-    /// Removes keys whose deadlines have passed, for a bounded time. Says whether more are due.
+    /// Removes keys whose deadlines have passed, for a bounded time. Says whether more may be due.
     fn expire(&mut self) -> bool {
         let engine = &self.shared.engine;
-        let threads = self.shared.mailboxes.len();
+        let (threads, shards) = (self.shared.mailboxes.len(), engine.keyspace.shards());
         let started = Instant::now();
         let now_ms = engine.now_ms();
         let mut expired = 0;
-        let mut more_due = false;
-        for shard in (self.number..engine.keyspace.shards()).step_by(threads) {
-            loop {
-                let progress = engine.keyspace.expire_step(shard, now_ms);
-                expired += progress.expired;
-                if !progress.more_due {
-                    break;
-                }
-                if started.elapsed() >= EXPIRY_TIME_MAX {
-                    more_due = true;
-                    break;
-                }
+        let mut done = 0;
+        let own = (self.number..shards).step_by(threads).count();
+        while done < own && started.elapsed() < EXPIRY_TIME_MAX {
+            let progress = engine.keyspace.expire_step(self.expiring, now_ms);
+            expired += progress.expired;
+            if !progress.more_due {
+                done += 1;
+                let next = self.expiring + threads;
+                self.expiring = if next < shards { next } else { self.number };
             }
         }
         if expired > 0 {
             self.worker.counters().keys.expired += expired;
         }
-        more_due
+        done < own
     }
 
     /// Closes clients that have been idle for too long or leave too much output unread. The first loop also
