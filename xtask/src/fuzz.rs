@@ -21,7 +21,8 @@ pub(crate) fn run(shell: &Shell, seconds: u64) -> Result<()> {
         if file.extension() == Some(OsStr::new("rs"))
             && let Some(target) = file.file_stem()
         {
-            cmd!(shell, "cargo +nightly fuzz run {target} -- {limit}").run()?;
+            cmd!(shell, "cargo +nightly fuzz run {target} -- {limit} -verbosity=0 -print_final_stats=1")
+                .run()?;
         }
     }
     Ok(())
