@@ -3,8 +3,6 @@
 //! `NUTHATCH_COMMANDS` and `NUTHATCH_SEED` say how many commands each suite sends and from which
 //! seed; `PEER_REDIS8` and `PEER_VALKEY9` name further stock servers to compare with.
 
-#![allow(missing_docs, reason = "a test binary has no users of its items")]
-
 mod canary;
 mod command_table;
 mod families;

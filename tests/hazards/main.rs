@@ -1,7 +1,5 @@
 //! What could bring the server down, or make it lose its place, its memory or its word.
 
-#![allow(missing_docs, reason = "a test binary has no users of its items")]
-
 mod access;
 mod buffers;
 mod concurrency;

@@ -11,6 +11,7 @@ pub mod normalise;
 pub mod program;
 pub mod reply;
 pub mod request;
+mod samples;
 pub mod server;
 pub mod shrink;
 pub mod state;
