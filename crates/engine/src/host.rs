@@ -87,7 +87,7 @@ pub trait Host: Send + Sync {
     ///
     /// # Errors
     /// The text of the error reply, without its code.
-    fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), String>;
+    fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), Vec<u8>>;
 
     /// Writes the configuration in force back to its file.
     ///

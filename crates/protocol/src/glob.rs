@@ -2,7 +2,8 @@
 //!
 //! `*` stands for any bytes, `?` for one byte, `[abc]` and `[a-z]` for one of a set, `[^abc]` for one outside
 //! it, and a backslash takes the next byte literally, inside a set too. Patterns and texts are bytes, not
-//! characters. A set that is not closed ends with the pattern.
+//! characters. A set that is not closed ends with the pattern. An empty text matches the empty pattern only, not
+//! even `*`: as in stock servers, whose commands make exceptions for `*`.
 //!
 //! Only the last `*` is ever tried again: whatever an earlier one could have taken besides, the last one can
 //! take as well. So a match costs at most the product of the two lengths, and no stack.
@@ -19,6 +20,9 @@ pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
 
 #[inline]
 fn matches_folded(pattern: &[u8], text: &[u8], fold: impl Fn(u8) -> u8 + Copy) -> bool {
+    if text.is_empty() {
+        return pattern.is_empty();
+    }
     let (mut pattern, mut text) = (pattern, text);
     // The pattern after the last `*`, and the text that this `*` has not taken yet.
     let mut retry: Option<(&[u8], &[u8])> = None;

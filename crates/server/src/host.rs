@@ -68,7 +68,7 @@ impl Host for Process {
         self.config.get_matching(patterns)
     }
 
-    fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), String> {
+    fn config_set(&self, pairs: &[(&[u8], &[u8])], local: bool) -> Result<(), Vec<u8>> {
         let origin = if local { Origin::Local } else { Origin::Remote };
         self.config.set(pairs, origin, &mut |directive, settings| match self
             .shared

@@ -78,7 +78,7 @@ fn bitfield(call: &mut Call<'_>) -> Outcome {
                 call.reply.integer(before);
                 continue;
             }
-            Action::Set(value) => (field.fit(field.widen(value), overflow), Some(before)),
+            Action::Set(value) => (field.fit_given(value, overflow), Some(before)),
             Action::Increment(increment) => {
                 let sum = field.fit(i128::from(before) + i128::from(increment), overflow);
                 (sum, sum)

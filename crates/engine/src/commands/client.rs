@@ -13,7 +13,7 @@ use crate::command::{Command, Flags, Group, Handler};
 use crate::error::{CommandError, Outcome};
 use crate::session::ReplyMode;
 
-use super::container::{Explained, reply_help, subcommand_required};
+use super::container::{Explained, printed, reply_help, subcommand_required};
 use description::Kind;
 
 /// The family's rows.
@@ -208,7 +208,7 @@ fn set_name(call: &mut Call<'_>) -> Outcome {
 /// # Errors
 /// It has other than printable ASCII characters; `what` begins the text.
 pub(super) fn check_name(name: &[u8], what: &[u8]) -> Outcome {
-    if name.iter().all(u8::is_ascii_graphic) {
+    if printed(name).iter().all(u8::is_ascii_graphic) {
         return Ok(());
     }
     Err(CommandError::repeating("ERR ", what, " cannot contain spaces, newlines or special characters."))

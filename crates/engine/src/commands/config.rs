@@ -91,8 +91,8 @@ fn rewrite(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn refusal(reason: String) -> CommandError {
-    CommandError::new(format!("ERR {reason}"))
+fn refusal(reason: impl AsRef<[u8]>) -> CommandError {
+    CommandError::new([b"ERR ", reason.as_ref()].concat())
 }
 
 fn reset_statistics(call: &mut Call<'_>) -> Outcome {

@@ -149,7 +149,7 @@ impl Host for Clock {
         Vec::new()
     }
 
-    fn config_set(&self, _pairs: &[(&[u8], &[u8])], _local: bool) -> Result<(), String> {
+    fn config_set(&self, _pairs: &[(&[u8], &[u8])], _local: bool) -> Result<(), Vec<u8>> {
         Ok(())
     }
 

@@ -147,20 +147,20 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The text of the error reply, without its leading `ERR`.
+    /// The text of the error reply, without its leading `ERR`. It repeats names as they were given.
     pub(crate) fn set(
         &self,
         pairs: &[(&[u8], &[u8])],
         origin: Origin,
         apply: &mut dyn FnMut(&'static str, &Settings) -> Result<(), String>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Vec<u8>> {
         let mut values = self.lock();
         let targets = targets_of(pairs, &values, origin)?;
         let mut changed = values.clone();
         let mut changes = Vec::new();
         for ((name, index), (_, text)) in targets.iter().zip(pairs) {
             let current = values.at(*index);
-            let new = parse(*index, text, current).map_err(|reason| failure(name, &reason))?;
+            let new = parse(*index, text, current).map_err(|reason| failure(name.as_bytes(), &reason))?;
             if new != *current {
                 changes.push((*name, *index));
             }
@@ -175,7 +175,7 @@ impl Config {
                         crate::log::warning!("Failed applying restored failed CONFIG SET command: {reason}");
                     }
                 }
-                return Err(failure(name, &reason));
+                return Err(failure(name.as_bytes(), &reason));
             }
         }
         *values = changed;
@@ -235,30 +235,31 @@ fn targets_of(
     pairs: &[(&[u8], &[u8])],
     values: &Values,
     origin: Origin,
-) -> Result<Vec<(&'static str, Index)>, String> {
+) -> Result<Vec<(&'static str, Index)>, Vec<u8>> {
     let protected_allowed = match values.choice("enable-protected-configs") {
         "yes" => true,
         "local" => origin == Origin::Local,
         _ => false,
     };
-    let mut targets: Vec<(&'static str, Index)> = Vec::with_capacity(pairs.len());
-    for (name, _) in pairs {
-        let Some((name, index)) = directives::find(name) else {
-            let name = String::from_utf8_lossy(name);
-            return Err(format!("Unknown option or number of arguments for CONFIG SET - '{name}'"));
+    let mut names = HashSet::new();
+    let mut targets = Vec::with_capacity(pairs.len());
+    for (given, _) in pairs {
+        let Some((name, index)) = directives::find(given) else {
+            let unknown: &[u8] = b"Unknown option or number of arguments for CONFIG SET - '";
+            return Err([unknown, given, b"'"].concat());
         };
         let directive = directives::all()[index];
         let refusal = if directive.immutable {
             Some("can't set immutable config")
         } else if directive.protected && !protected_allowed {
             Some("can't set protected config")
-        } else if targets.iter().any(|(given, _)| *given == name) {
+        } else if !names.insert(name) {
             Some("duplicate parameter")
         } else {
             None
         };
         if let Some(refusal) = refusal {
-            return Err(failure(name, refusal));
+            return Err(failure(given, refusal));
         }
         targets.push((name, index));
     }
@@ -277,8 +278,9 @@ fn parse(index: Index, text: &[u8], current: &Value) -> Result<Value, Cow<'stati
     }
 }
 
-fn failure(name: &str, reason: &str) -> String {
-    format!("CONFIG SET failed (possibly related to argument '{name}') - {reason}")
+fn failure(name: &[u8], reason: &str) -> Vec<u8> {
+    let failed: &[u8] = b"CONFIG SET failed (possibly related to argument '";
+    [failed, name, b"') - ", reason.as_bytes()].concat()
 }
 
 #[cfg(test)]

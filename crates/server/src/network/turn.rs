@@ -333,7 +333,7 @@ impl Turn {
                 aftermath.held.push(token);
             }
             if let Some(error) = participant.error.take() {
-                connection.reply.error(format!("ERR {error}"));
+                connection.reply.error([b"ERR ", error.message().as_slice()].concat());
                 connection.session.closing = true;
             }
             writes += u64::from(!connection.reply.is_empty());

@@ -60,17 +60,35 @@ impl Field {
 
     /// A value that was given as a signed integer, as the field's type reads it: for an unsigned field, negative
     /// ones are large.
-    pub(super) fn widen(self, value: i64) -> i128 {
+    fn widen(self, value: i64) -> i128 {
         if self.signed { value.into() } else { (value as u64).into() }
+    }
+
+    /// The value that the field takes for one that a client gives, if any.
+    ///
+    /// A value so low that its distance from the greatest does not fit 64 bits saturates to the greatest, as it
+    /// does in stock servers.
+    pub(super) fn fit_given(self, value: i64, overflow: Overflow) -> Option<i64> {
+        let (_, greatest) = self.range();
+        let wraps_around = self.signed && self.bits < 64 && greatest - i128::from(value) > i64::MAX.into();
+        match overflow {
+            Overflow::Saturate if wraps_around => i64::try_from(greatest).ok(),
+            _ => self.fit(self.widen(value), overflow),
+        }
+    }
+
+    /// The least and the greatest value that the field holds.
+    fn range(self) -> (i128, i128) {
+        if self.signed {
+            (-(1i128 << (self.bits - 1)), (1i128 << (self.bits - 1)) - 1)
+        } else {
+            (0, (1i128 << self.bits) - 1)
+        }
     }
 
     /// The value that the field takes for `value`, if any.
     pub(super) fn fit(self, value: i128, overflow: Overflow) -> Option<i64> {
-        let (least, greatest) = if self.signed {
-            (-(1i128 << (self.bits - 1)), (1i128 << (self.bits - 1)) - 1)
-        } else {
-            (0, (1i128 << self.bits) - 1)
-        };
+        let (least, greatest) = self.range();
         let fits = (least..=greatest).contains(&value);
         match overflow {
             _ if fits => i64::try_from(value).ok(),
@@ -136,5 +154,7 @@ mod tests {
         fits(unsigned, 300, [Some(44), Some(255), None]);
         fits(unsigned, -1, [Some(255), Some(0), None]);
         fits(unsigned, unsigned.widen(-200), [Some(56), Some(255), None]);
+        assert_eq!(signed.fit_given(-200, Overflow::Saturate), Some(-128));
+        assert_eq!(signed.fit_given(i64::MIN, Overflow::Saturate), Some(127));
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use crate::Engine;
 use crate::arguments::is_word;
 use crate::clients::ClientRecord;
+use crate::commands::container::printed;
 use crate::error::CommandError;
 
 /// The kinds of client that CLIENT LIST and CLIENT KILL tell apart.
@@ -97,5 +98,5 @@ fn flags(record: &ClientRecord) -> String {
 }
 
 fn text(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
+    String::from_utf8_lossy(printed(name)).into_owned()
 }

@@ -28,7 +28,7 @@ pub(super) fn some(call: &mut Call<'_>) -> Outcome {
     for name in names {
         match call.engine.commands.find_full(name) {
             Some(command) => describe(call.reply, command),
-            None => call.reply.null_array(),
+            None => call.reply.null(),
         }
     }
     Ok(())
