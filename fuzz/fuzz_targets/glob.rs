@@ -17,6 +17,10 @@ fuzz_target!(|input: (&[u8], &[u8])| {
 
 /// Which prefixes of `text` match the pattern so far, one element of the pattern after the other.
 fn matches_by_table(pattern: &[u8], text: &[u8]) -> bool {
+    if text.is_empty() {
+        // As in stock servers: not even `*` matches it.
+        return pattern.is_empty();
+    }
     let mut matched = vec![false; text.len() + 1];
     matched[0] = true;
     for element in pattern {

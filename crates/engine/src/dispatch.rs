@@ -236,21 +236,25 @@ impl Batch<'_> {
 
     /// Writes down the runs so far and starts the clock again.
     fn finish_runs(&mut self) {
-        let now = Instant::now();
-        let elapsed: Duration = now - self.started;
-        self.started = now;
+        let elapsed = self.restart_clock();
         if !self.worker.runs.is_empty() {
             self.worker.runs.record(elapsed, self.keeps_latency, &mut self.worker.counters.lock());
         }
+    }
+
+    fn restart_clock(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.started, now)
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         if self.ran {
-            self.finish_runs();
+            let elapsed_since_runs = self.restart_clock();
             let elapsed = self.started - self.begun;
             let mut counters = self.worker.counters.lock();
+            self.worker.runs.record(elapsed_since_runs, self.keeps_latency, &mut counters);
             counters.batches += 1;
             counters.batch_nanoseconds += u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         }

@@ -190,14 +190,15 @@ impl Turn {
             let mut batch = engine.batch(worker);
             self.parse(engine, &batch, bulk_bytes_max, connections);
             let now_ms = batch.now_ms();
-            if self.requests.is_empty() {
-                break now_ms;
-            }
             for request in &self.requests {
                 let token = self.participants[request.participant].token;
                 batch.prefetch(engine, &connections[token].session, &request.prepared);
             }
             self.execute(engine, &mut batch, connections);
+            let exhausted = self.participants.iter().all(|participant| participant.exhausted);
+            if exhausted || self.requests.is_empty() {
+                break now_ms;
+            }
         };
         self.finish(worker, limits, now_ms, connections, aftermath);
     }
@@ -237,6 +238,10 @@ impl Turn {
                 if session.authenticated { BATCH_REQUESTS_MAX } else { BATCH_REQUESTS_UNAUTHENTICATED };
             while !participant.exhausted && !participant.held && !session.closing && allowed > 0 {
                 let base = start + participant.parsed;
+                if base == bytes.len() {
+                    participant.exhausted = true;
+                    break;
+                }
                 let first_span = spans.len();
                 match parser.parse(&mut bytes[base..], spans, &limits) {
                     Ok(Some(consumed)) => {
