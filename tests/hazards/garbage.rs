@@ -4,6 +4,7 @@ use nuthatch_testkit::differential::Extent;
 use nuthatch_testkit::families;
 use nuthatch_testkit::generator::Generator;
 use nuthatch_testkit::request::Request;
+use nuthatch_testkit::server::wait_until;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -50,4 +51,30 @@ fn random_bytes_do_no_harm() {
         client.read_to_end().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
     assert_eq!(server.connect().command("PING").text(), "PONG");
+}
+
+/// The parser must not apply what it remembers of the long request to the bytes of the one that was held.
+#[test]
+fn a_long_request_that_arrives_in_parts_behind_a_held_one_stays_whole() {
+    let server = start(&[]);
+    let mut operator = server.connect();
+    assert_eq!(operator.command("CLIENT PAUSE 600000 WRITE").text(), "OK");
+    let words = (0..100).map(|_| "x");
+    let requests = [
+        Request::from_line("SET held 1"),
+        Request::new(["MSET"].into_iter().chain(words)),
+        Request::from_line("STRLEN x"),
+    ];
+    let bytes = Request::encode_all(&requests);
+    let mut client = server.connect();
+    client.send(&bytes[..bytes.len() - 100]).expect("the connection is open");
+    assert!(wait_until(|| {
+        let list = operator.command("CLIENT LIST").text().to_string();
+        list.lines().any(|line| line.contains(" cmd=NULL ") && !line.contains(" qbuf=0 "))
+    }));
+    assert_eq!(operator.command("CLIENT UNPAUSE").text(), "OK");
+    client.send(&bytes[bytes.len() - 100..]).expect("the connection is open");
+    for expected in ["+OK\r\n", "+OK\r\n", ":1\r\n"] {
+        assert_eq!(client.read_frame().expect("a reply"), expected.as_bytes());
+    }
 }

@@ -25,7 +25,7 @@ pub enum Next {
     /// Goes on with the next command.
     Continue,
     /// Keeps the command, which did not run, and tries again at this time (milliseconds since 1970) or
-    /// when it is signalled to.
+    /// when it is signalled to. Requests behind it are to be parsed anew then.
     Retry(u64),
 }
 

@@ -56,10 +56,10 @@ impl ShortNames {
     /// A power of two, and several times the number of commands, so that almost all are found at once.
     const SLOTS: usize = 1024;
 
-    fn new(commands: &[&'static Registered]) -> Self {
+    fn new(by_name: &HashMap<String, &'static Registered>) -> Self {
         let mut slots: Box<[_]> = vec![(0, None); Self::SLOTS].into();
-        for command in commands {
-            let name = command.row.name.as_bytes();
+        for (name, command) in by_name {
+            let name = name.as_bytes();
             if name.iter().all(u8::is_ascii_alphabetic)
                 && let Some(number) = Self::number_of(name)
             {
@@ -129,8 +129,23 @@ impl CommandTable {
             all.push(registered);
             by_name.insert(registered.full_name.clone(), registered);
         }
-        let commands: Vec<_> = by_name.values().copied().collect();
-        Self { short_names: ShortNames::new(&commands), by_name, all }
+        Self { short_names: ShortNames::new(&by_name), by_name, all }
+    }
+
+    /// Gives a command another name, or none, as `rename-command` does.
+    ///
+    /// # Errors
+    /// What is wrong, in the words of stock servers: there is no such command, or the new name is taken.
+    pub fn rename(&mut self, name: &[u8], new_name: &[u8]) -> Result<(), &'static str> {
+        let lower_case = |name: &[u8]| String::from_utf8_lossy(name).to_ascii_lowercase();
+        let Some(command) = self.by_name.remove(&lower_case(name)) else {
+            return Err("No such command in rename-command");
+        };
+        if !new_name.is_empty() && self.by_name.insert(lower_case(new_name), command).is_some() {
+            return Err("Target command name already exists");
+        }
+        self.short_names = ShortNames::new(&self.by_name);
+        Ok(())
     }
 
     /// The command of this name, in any case.
@@ -239,6 +254,18 @@ mod tests {
                 assert_eq!(found, Some(command.id), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn renamed_commands_answer_to_their_new_names_only() {
+        let mut table = CommandTable::new();
+        let get = table.find(b"get").map(|found| found.id);
+        assert_eq!(table.rename(b"GET", b"Fetch"), Ok(()));
+        assert_eq!(table.rename(b"flushall", b""), Ok(()));
+        assert_eq!(table.find(b"FETCH").map(|found| found.id), get);
+        assert!(table.find(b"get").is_none() && table.find(b"flushall").is_none());
+        assert_eq!(table.rename(b"get", b"x"), Err("No such command in rename-command"));
+        assert_eq!(table.rename(b"set", b"fetch"), Err("Target command name already exists"));
     }
 
     #[test]

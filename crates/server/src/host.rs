@@ -10,6 +10,7 @@ use nix::sys::time::TimeVal;
 use nuthatch_engine::host::{Host, MemoryFacts, ProcessFacts, ShutdownOptions};
 
 use crate::config::{Config, Origin};
+use crate::log;
 use crate::log::warning;
 use crate::memory;
 use crate::network::Shared;
@@ -85,9 +86,12 @@ impl Host for Process {
     }
 
     fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
-        self.ending
-            .send(Ending::Command(options))
-            .map_err(|_| "Errors trying to SHUTDOWN. Check logs.".to_owned())
+        let failure = || "Errors trying to SHUTDOWN. Check logs.".to_owned();
+        if options.save && !options.force {
+            log::warning!("Error trying to save the DB, can't exit: nothing is saved in this version.");
+            return Err(failure());
+        }
+        self.ending.send(Ending::Command(options)).map_err(|_| failure())
     }
 
     fn facts(&self) -> ProcessFacts {

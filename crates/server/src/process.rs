@@ -144,12 +144,47 @@ fn prepare(config: &Config, supervised: bool) -> bool {
         );
         return false;
     }
+    let without_effect = config.without_effect();
+    if !without_effect.is_empty() {
+        log::warning!(
+            "WARNING These directives are set but have no effect in this version: {}",
+            without_effect.join(", ")
+        );
+    }
+    log::warning!("WARNING Nothing is saved in this version: all data is gone when the server ends.");
+    if !declarations.users.iter().all(|words| is_default_user(words))
+        || !config.get("aclfile").unwrap_or_default().is_empty()
+    {
+        log::warning!(
+            "{NAME} does not know ACL users yet: the restrictions of `user` and `aclfile` would not hold. Aborting"
+        );
+        return false;
+    }
     for module in &declarations.modules {
         let path = String::from_utf8_lossy(module.first().map_or(b"", Vec::as_slice));
         log::warning!("Module {path} failed to load: {NAME} does not load modules");
         log::warning!("Can't load module from {path}: server aborting");
     }
     declarations.modules.is_empty()
+}
+
+/// Whether a `user` line says no more than what holds without it, such as the one that a rewritten
+/// configuration of a stock server ends with.
+fn is_default_user(words: &[Vec<u8>]) -> bool {
+    const UNRESTRICTED: &[&[u8]] = &[
+        b"on",
+        b"nopass",
+        b"sanitize-payload",
+        b"~*",
+        b"&*",
+        b"+@all",
+        b"allkeys",
+        b"allchannels",
+        b"allcommands",
+    ];
+    words.split_first().is_some_and(|(name, rules)| {
+        name == b"default" && rules.iter().all(|rule| UNRESTRICTED.contains(&rule.as_slice()))
+    })
 }
 
 fn write_pid_file(file: &Path) {

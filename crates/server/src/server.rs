@@ -48,7 +48,10 @@ impl Server {
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let keyspace =
             Keyspace::new(settings.databases, settings.io_threads, seed, None, start_reclaiming()?);
-        let engine = Engine::new(keyspace, process.clone());
+        let mut engine = Engine::new(keyspace, process.clone());
+        for (name, new_name) in &config.declarations().renamed_commands {
+            engine.commands.rename(name, new_name).map_err(io::Error::other)?;
+        }
         let mailboxes = (0..settings.io_threads.max(1))
             .map(|_| ThreadMailbox::new().map(Arc::new))
             .collect::<io::Result<Vec<_>>>()?;

@@ -99,7 +99,7 @@ fn count(call: &mut Call<'_>) -> Outcome {
 fn list(call: &mut Call<'_>) -> Outcome {
     let table = &call.engine.commands;
     let found: Vec<&Registered> = match call.arguments.len() {
-        2 => table.commands().collect(),
+        2 => table.all().to_vec(),
         5 if is_word(call.arguments.at(2), "FILTERBY") => {
             let filter = Filter::parse(call.arguments.at(3), call.arguments.at(4))?;
             table.all().iter().copied().filter(|command| filter.selects(command)).collect()

@@ -273,8 +273,8 @@ const CLIENTS: &[Directive] = &[
 ];
 
 const MEMORY: &[Directive] = &[
-    row("maxmemory", Size(0, u64::MAX), "0").effective(),
-    row("maxmemory-policy", Choice(POLICIES), "noeviction").effective(),
+    row("maxmemory", Size(0, u64::MAX), "0"),
+    row("maxmemory-policy", Choice(POLICIES), "noeviction"),
     row("maxmemory-samples", Integer(1, 64), "5"),
     row("maxmemory-eviction-tenacity", Integer(0, 100), "10"),
     row("lfu-log-factor", Integer(0, INT_MAX), "10").effective(),

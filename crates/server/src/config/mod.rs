@@ -104,6 +104,17 @@ impl Config {
         &self.declarations
     }
 
+    /// The directives that are set to something else than their default although they have no effect yet.
+    pub(crate) fn without_effect(&self) -> Vec<&'static str> {
+        let (values, defaults) = (self.lock(), Values::defaults());
+        let differs = |index: Index| values.at(index).to_text() != defaults.at(index).to_text();
+        let directives = directives::all().iter().enumerate();
+        directives
+            .filter(|(index, directive)| !directive.effective && !directive.hidden && differs(*index))
+            .map(|(_, directive)| directive.name)
+            .collect()
+    }
+
     /// The absolute path of the configuration file, if the server was started with one.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.file.as_deref()

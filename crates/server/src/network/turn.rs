@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
 use nuthatch_engine::dispatch::{Batch, Next, Prepared, Worker};
-use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, Span};
+use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, RequestParser, Span};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
@@ -296,8 +296,10 @@ impl Turn {
                 Next::Retry(until) => {
                     connection.held_until = Some(until);
                     participant.held = true;
-                    // Whatever was parsed from here on is parsed again when its time comes.
+                    // Whatever was parsed from here on is parsed again when its time comes, and from its start:
+                    // the parser may have begun with a later request.
                     participant.parsed = request.base - start;
+                    connection.parser = RequestParser::new();
                     participant.error = None;
                     continue;
                 }
