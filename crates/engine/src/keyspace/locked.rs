@@ -137,6 +137,7 @@ impl<'k> Keys<'k> {
         let (now_ms, access) = (self.now_ms, self.access);
         let place = self.keyspace.place(key.database);
         let shard = self.keyspace.shard_of(key.hash);
+        // As in `shard`, which would borrow the counters, too.
         let state = match &mut self.guards {
             Guards::One(held, state) if *held == shard => &mut **state,
             Guards::Many(held) => match held.binary_search_by_key(&shard, |(index, _)| *index) {
@@ -262,7 +263,7 @@ pub(super) fn is_live(record: RecordRef<'_>, now_ms: u64) -> bool {
     record.stamp().is_none_or(|deadline| deadline > now_ms)
 }
 
-/// Sets the access field of a record that was just made or read.
+/// Sets the access field of a record that was just made.
 pub(super) fn note_creation(record: &mut RecordMut<'_>, access: AccessPolicy) {
     record.set_access(access.initial());
 }

@@ -1,7 +1,7 @@
 //! The keyspace: databases striped into shards, each behind its own short lock.
 //!
-//! The lock order of the whole server: shards ascending, then (one day) waiters, subscriptions, the log.
-//! [`locked::Guards`] is the only place that locks more than one shard, and it asserts the order.
+//! The lock order of the whole server: shards ascending, then the log, then a thread's counters. Only
+//! [`locked`] locks more than one shard, and debug builds assert the order there.
 
 pub mod deadlines;
 mod inspect;
