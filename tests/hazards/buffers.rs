@@ -69,3 +69,14 @@ fn an_announced_length_takes_no_memory() {
     let taken = server.resident_bytes().saturating_sub(before);
     assert!(taken < BYTES_MAX, "{} unfinished requests took {taken} bytes", clients.len());
 }
+
+/// Replies to clients that have not authenticated must not fill the memory.
+#[test]
+fn a_client_without_the_password_that_does_not_read_is_cut_off() {
+    const REQUESTS_MAX: usize = 5_000_000;
+    let server = start(&["--requirepass", "secret"]);
+    let mut client = server.connect();
+    let requests = b"*1\r\n$3\r\nGET\r\n".repeat(1000);
+    let cut_off = (0..REQUESTS_MAX / 1000).any(|_| client.send(&requests).is_err());
+    assert!(cut_off, "{REQUESTS_MAX} replies are waiting");
+}

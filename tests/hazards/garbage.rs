@@ -78,3 +78,43 @@ fn a_long_request_that_arrives_in_parts_behind_a_held_one_stays_whole() {
         assert_eq!(client.read_frame().expect("a reply"), expected.as_bytes());
     }
 }
+
+#[test]
+fn held_inline_requests_are_unescaped_once() {
+    let server = start(&[]);
+    let mut operator = server.connect();
+    assert_eq!(operator.command("CLIENT PAUSE 600000 WRITE").text(), "OK");
+    let mut client = server.connect();
+    client
+        .send(b"SET 'it\\'s' \"v\\n w\"\r\nSET \"q\\x41\\\"b\" x\r\nPING\r\n")
+        .expect("the connection is open");
+    assert!(wait_until(|| operator
+        .command("CLIENT LIST")
+        .text()
+        .lines()
+        .any(|line| !line.contains(" qbuf=0 "))));
+    assert_eq!(operator.command("CLIENT UNPAUSE").text(), "OK");
+    for expected in ["+OK\r\n", "+OK\r\n", "+PONG\r\n"] {
+        assert_eq!(client.read_frame().expect("a reply"), expected.as_bytes());
+    }
+    assert_eq!(client.call(["GET", "it's"]).text(), "v\n w");
+    assert_eq!(client.call(["GET", "qA\"b"]).text(), "x");
+}
+
+#[test]
+fn a_held_write_of_a_client_that_has_left_does_not_run() {
+    let server = start(&[]);
+    let mut operator = server.connect();
+    assert_eq!(operator.command("CLIENT PAUSE 600000 WRITE").text(), "OK");
+    let mut client = server.connect();
+    client.send(&Request::encode_all(&[Request::from_line("SET gone 1")])).expect("the connection is open");
+    assert!(wait_until(|| operator
+        .command("CLIENT LIST")
+        .text()
+        .lines()
+        .any(|line| !line.contains(" qbuf=0 "))));
+    drop(client);
+    assert!(wait_until(|| operator.command("CLIENT LIST").text().lines().count() == 1));
+    assert_eq!(operator.command("CLIENT UNPAUSE").text(), "OK");
+    assert_eq!(operator.command("EXISTS gone").integer(), Some(0));
+}

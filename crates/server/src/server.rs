@@ -60,6 +60,7 @@ impl Server {
             limits: Limits::default(),
             mailboxes,
             accepted: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
         });
         apply_all(&settings, &shared);
         *shared.engine.settings.debug_commands.write() = match config.get("enable-debug-command").as_deref() {

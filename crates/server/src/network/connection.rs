@@ -13,6 +13,9 @@ use super::limits::Limits;
 /// Buffers of idle connections above this are given back, in bytes.
 const IDLE_BUFFER_BYTES_MAX: usize = 1024;
 
+/// What may wait for a client that has not authenticated, in bytes: it has no business but to do so.
+const UNAUTHENTICATED_OUTPUT_BYTES_MAX: u64 = 1024;
+
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -112,6 +115,9 @@ impl Connection {
             return false;
         }
         let waiting = self.reply.len() as u64;
+        if !self.session.authenticated && waiting > UNAUTHENTICATED_OUTPUT_BYTES_MAX {
+            return true;
+        }
         let limit = *limits.output.read();
         if limit.hard_bytes > 0 && waiting >= limit.hard_bytes {
             return true;

@@ -50,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) mailboxes: Vec<Arc<ThreadMailbox>>,
     /// Connections accepted so far: the next goes to the next loop.
     pub(crate) accepted: AtomicUsize,
+    /// Connections that are open, those included that a loop has not taken over yet.
+    pub(crate) open: AtomicUsize,
 }
 
 /// One thread's event loop.
@@ -155,13 +157,14 @@ impl EventLoop {
                 }
             }
         }
-        let readable =
-            flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        let ended =
+            flags.intersects(epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
+        let readable = ended || flags.contains(epoll::EventFlags::IN);
         if readable {
             let connection = &mut self.connections[token];
             if connection.held_until.is_some() {
-                // Its commands wait, but it may have left.
-                if flags.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
+                // Its commands wait, but not if it has left.
+                if ended {
                     self.close(token, Reason::Ended);
                 }
                 return;
@@ -200,7 +203,10 @@ impl EventLoop {
     fn watch(&mut self, token: usize) {
         let Some(connection) = self.connections.get(token) else { return };
         let mut flags = epoll::EventFlags::empty();
-        flags.set(epoll::EventFlags::IN, connection.held_until.is_none());
+        let held = connection.held_until.is_some();
+        flags.set(epoll::EventFlags::IN, !held);
+        // What a held client sends stays unread, so that its end must be told apart from that.
+        flags.set(epoll::EventFlags::RDHUP, held);
         flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
         if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
             .is_err()
@@ -211,6 +217,9 @@ impl EventLoop {
 
     fn close(&mut self, token: usize, reason: Reason) {
         let Some(connection) = self.connections.try_remove(token) else { return };
+        // The next connection may get the same token.
+        self.held.retain(|held| *held != token);
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
         let record = &connection.session.record;
         self.by_client.remove(&record.id);
         self.shared.engine.clients.remove(record.id);
@@ -255,17 +264,18 @@ impl EventLoop {
     /// Turns a connection away, or gives it to the next loop.
     fn admit(&mut self, accepted: Accepted) {
         let shared = &self.shared;
-        let refusal =
-            if shared.engine.clients.len() as u64 >= shared.limits.clients_max.load(Ordering::Relaxed) {
-                Some("-ERR max number of clients reached\r\n")
-            } else if !accepted.local
-                && shared.limits.protected.load(Ordering::Relaxed)
-                && shared.engine.settings.password.read().is_empty()
-            {
-                Some(PROTECTED_MODE)
-            } else {
-                None
-            };
+        let refusal = if shared.open.load(Ordering::Relaxed) as u64
+            >= shared.limits.clients_max.load(Ordering::Relaxed)
+        {
+            Some("-ERR max number of clients reached\r\n")
+        } else if !accepted.local
+            && shared.limits.protected.load(Ordering::Relaxed)
+            && shared.engine.settings.password.read().is_empty()
+        {
+            Some(PROTECTED_MODE)
+        } else {
+            None
+        };
         if let Some(text) = refusal {
             // Best effort: the connection ends either way.
             let _ = rustix::net::send(&accepted.socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
@@ -274,6 +284,7 @@ impl EventLoop {
         }
         self.worker.counters().connections += 1;
         accepted.keep_alive(shared.limits.keepalive_seconds.load(Ordering::Relaxed));
+        shared.open.fetch_add(1, Ordering::Relaxed);
         let next = shared.accepted.fetch_add(1, Ordering::Relaxed) % shared.mailboxes.len();
         if next == self.number {
             self.adopt(accepted);
@@ -317,6 +328,7 @@ impl EventLoop {
         if let Err(error) = epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN) {
             log::warning!("Error registering fd event for the new client: {error}");
             self.connections.remove(token);
+            self.shared.open.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         self.by_client.insert(record.id, token);
@@ -351,7 +363,9 @@ impl EventLoop {
         let mut now_ms = self.shared.engine.now_ms();
         self.resume_held(now_ms);
         if now_ms >= self.next_expiry_ms {
-            self.next_expiry_ms = if self.expire() { now_ms } else { now_ms + EXPIRY_MS };
+            // Nothing changes while writes are held back.
+            let paused = self.shared.engine.clients.paused_until(true, now_ms).is_some();
+            self.next_expiry_ms = if !paused && self.expire() { now_ms } else { now_ms + EXPIRY_MS };
             now_ms = self.shared.engine.now_ms();
         }
         if now_ms >= self.next_review_ms {

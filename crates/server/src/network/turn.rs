@@ -54,8 +54,11 @@ struct Participant {
     parsed: usize,
     /// Nothing more can be parsed from the bytes that are there.
     exhausted: bool,
-    /// A command is held back: parsing goes on where it stands.
+    /// A command is held back.
     held: bool,
+    /// The requests from the held one on that had been parsed, written again: parsing an inline request
+    /// changes its bytes.
+    held_requests: Vec<u8>,
     /// The peer is gone or has ended its side.
     ended: bool,
     error: Option<ProtocolError>,
@@ -164,6 +167,7 @@ impl Turn {
             parsed: 0,
             exhausted: false,
             held: false,
+            held_requests: Vec::new(),
             ended,
             error: None,
             received,
@@ -279,26 +283,30 @@ impl Turn {
         for request in requests.iter() {
             let participant = &mut participants[request.participant];
             let connection = &mut connections[participant.token];
-            if participant.held || connection.session.closing {
+            if connection.session.closing {
                 continue;
             }
             let Connection { input, session, reply, .. } = connection;
-            let (bytes, start) = match participant.source {
-                Source::Arena(start, end) => (&arena[..end], start),
-                Source::Own => (&input[..], 0),
+            let bytes = match participant.source {
+                Source::Arena(_, end) => &arena[..end],
+                Source::Own => &input[..],
             };
             let arguments = Arguments::new(
                 &bytes[request.base..],
                 &spans[request.first_span..request.first_span + request.spans],
             );
+            if participant.held {
+                write_request(&arguments, &mut participant.held_requests);
+                continue;
+            }
             match batch.run(engine, session, arguments, request.prepared, reply) {
                 Next::Continue => participant.commands += 1,
                 Next::Retry(until) => {
+                    write_request(&arguments, &mut participant.held_requests);
                     connection.held_until = Some(until);
                     participant.held = true;
-                    // Whatever was parsed from here on is parsed again when its time comes, and from its start:
-                    // the parser may have begun with a later request.
-                    participant.parsed = request.base - start;
+                    // What follows is parsed again when its time comes, and from its start: the parser may have
+                    // begun with another request, or found an error.
                     connection.parser = RequestParser::new();
                     participant.error = None;
                     continue;
@@ -337,6 +345,7 @@ impl Turn {
                 Source::Own => drop(connection.input.drain(..participant.parsed)),
             }
             if participant.held {
+                connection.input.splice(..0, participant.held_requests);
                 aftermath.held.push(token);
             }
             if let Some(error) = participant.error.take() {
@@ -379,6 +388,16 @@ impl Turn {
         counters.sent += sent;
         counters.reads += reads;
         counters.writes += writes;
+    }
+}
+
+/// Appends a request in the form in which clients send it.
+fn write_request(arguments: &Arguments<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(format!("*{}\r\n", arguments.len()).as_bytes());
+    for argument in arguments.from(0) {
+        out.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        out.extend_from_slice(argument);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
