@@ -140,8 +140,12 @@ impl Deadlines {
 
     /// Adds an item. Times are in milliseconds, of a clock that should not go back.
     pub fn insert(&mut self, fragment: u32, deadline_ms: u64, now_ms: u64) {
+        let now = now_ms >> TICK_BITS;
         if self.is_empty() {
-            self.current = now_ms >> TICK_BITS;
+            self.current = now;
+        } else if now + BACKWARD_TICKS_MAX < self.current {
+            // An item filed before the index knows that the clock went back would be as late as that.
+            self.rewind(now);
         }
         self.insert_item(fragment, deadline_ms);
     }
