@@ -27,3 +27,23 @@ pub fn settings() -> &'static CStr {
     // SAFETY: it points to the constant text above.
     unsafe { CStr::from_ptr(std::hint::black_box(&MALLOC_CONF).0) }
 }
+
+/// Gives the pages that hold no allocation back to the system, those of all threads. Says whether jemalloc knows how.
+pub fn purge() -> bool {
+    // "arena.4096" stands for all arenas: `MALLCTL_ARENAS_ALL` in jemalloc's manual.
+    let name = c"arena.4096.purge";
+    let nothing = std::ptr::null_mut();
+    // SAFETY: the name ends with a zero byte, and this command takes no value and returns none.
+    unsafe { tikv_jemalloc_sys::mallctl(name.as_ptr(), nothing, std::ptr::null_mut(), nothing, 0) == 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
+    fn jemalloc_knows_how_to_purge() {
+        assert!(purge());
+    }
+}

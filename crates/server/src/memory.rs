@@ -1,7 +1,7 @@
 //! The allocator's figures.
 
 use nuthatch_engine::host::MemoryFacts;
-use tikv_jemalloc_ctl::{arenas, epoch, stats};
+use tikv_jemalloc_ctl::{epoch, stats};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -28,7 +28,8 @@ pub(crate) fn allocator() -> String {
 
 /// Gives free pages back to the system.
 pub(crate) fn purge() {
-    let _ = arenas::narenas::read();
+    // jemalloc is the allocator, so it knows how.
+    let _ = nuthatch_collections::allocator::purge();
 }
 
 /// The allocator's own report.
