@@ -1,4 +1,4 @@
-//! Settings changed while the server runs.
+//! Settings: changed while the server runs, and those that would promise what is not kept.
 
 use crate::start;
 
@@ -19,4 +19,31 @@ fn several_settings_are_changed_together_or_not_at_all() {
     assert_eq!(client.command("CONFIG SET maxmemory 200mb hz 20").text(), "OK");
     assert_eq!(client.command("CONFIG GET maxmemory").into_elements()[1].text(), "209715200");
     assert_eq!(client.command("CONFIG GET hz").into_elements()[1].text(), "20");
+}
+
+#[test]
+fn renamed_commands_cannot_be_reached_by_their_old_names() {
+    let server = start(&["--rename-command", "GET", "fetch", "--rename-command", "FLUSHALL", ""]);
+    let mut client = server.connect();
+    assert_eq!(client.command("SET key value").text(), "OK");
+    assert_eq!(client.command("FETCH key").text(), "value");
+    for line in ["GET key", "FLUSHALL"] {
+        assert!(client.command(line).text().starts_with("ERR unknown command"), "{line}");
+    }
+}
+
+#[test]
+fn settings_without_effect_are_named_in_the_log() {
+    let server = start(&["--appendonly", "yes"]);
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("have no effect in this version")).unwrap_or_default();
+    assert!(line.contains("appendonly") && !line.contains("maxclients"), "{log}");
+}
+
+#[test]
+fn a_shutdown_that_is_to_save_is_refused() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    assert_eq!(client.command("SHUTDOWN SAVE").text(), "ERR Errors trying to SHUTDOWN. Check logs.");
+    assert_eq!(client.command("PING").text(), "PONG");
 }

@@ -51,8 +51,6 @@ bitflags! {
         const ALL_KEYS = 1 << 16;
         /// May reach replicas although it writes no keys.
         const MAY_REPLICATE = 1 << 17;
-        /// Held back by CLIENT PAUSE never: it must get through.
-        const UNPAUSED = 1 << 18;
     }
 }
 

@@ -133,9 +133,7 @@ impl Batch<'_> {
         let outcome = match prepared.command {
             Some(command) if command.row.accepts(arguments.len()) && session.authenticated => {
                 let writes = command.row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE));
-                if let Some(until) = engine.clients.paused_until(writes, self.now_ms)
-                    && !command.row.flags.contains(Flags::UNPAUSED)
-                {
+                if let Some(until) = engine.clients.paused_until(writes, self.now_ms) {
                     return Next::Retry(until);
                 }
                 self.execute(engine, session, arguments, command, prepared.hash, reply)

@@ -270,3 +270,18 @@ fn the_version_is_printed_in_the_layout_that_scripts_take_apart() -> io::Result<
     assert!(stdout.contains(" bits=64 "), "{stdout}");
     Ok(())
 }
+
+#[test]
+fn restrictions_of_users_stop_the_start_as_they_would_not_hold() -> io::Result<()> {
+    for restriction in [&["--user", "default", "off"][..], &["--aclfile", "/nonexistent.acl"]] {
+        let output = command(&[&["--port", "0"], restriction].concat()).output()?;
+        let log = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            !output.status.success() && log.contains("does not know ACL users"),
+            "{restriction:?}: {log}"
+        );
+    }
+    let unrestricted = ["--port", "0", "--user", "default", "on", "nopass", "~*", "&*", "+@all"];
+    Server::start(&unrestricted)?.read_until("Server initialized")?;
+    Ok(())
+}

@@ -346,7 +346,6 @@ impl Turn {
             }
             if participant.held {
                 connection.input.splice(..0, participant.held_requests);
-                aftermath.held.push(token);
             }
             if let Some(error) = participant.error.take() {
                 connection.reply.error([b"ERR ", error.message().as_slice()].concat());
@@ -371,6 +370,9 @@ impl Turn {
             if let Some(reason) = reason {
                 aftermath.close.push((token, reason));
                 continue;
+            }
+            if participant.held {
+                aftermath.held.push(token);
             }
             let waits = outcome == Sent::Part;
             if waits != connection.waits_to_send {
