@@ -4,7 +4,7 @@
 //! header  8 bytes   kind, flags, key length, inline payload length, access
 //! stamp   8 bytes   only with the stamp flag
 //! length  8 bytes   only for a key of more than 255 bytes
-//! word    8 bytes   only when the payload is an integer or a shared vector
+//! word    8 bytes   only when the payload is an integer, a shared vector or a collection
 //! key
 //! payload           only when the payload is inline
 //! ```
@@ -20,10 +20,12 @@ mod tests;
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use header::{Header, LONG_KEY, MARK, SHARED, SHORT_KEY_MAX, STAMP, WORD};
+use crate::collection::Collection;
+use header::{COLLECTION, Header, LONG_KEY, MARK, SHARED, SHORT_KEY_MAX, STAMP, WORD};
 pub use record::{RecordMut, RecordRef};
 
 /// The longest payload that is stored in the entry's own allocation, in bytes.
@@ -37,10 +39,11 @@ pub(crate) const ALIGN: usize = 16;
 pub(crate) const ADDRESS_BITS: u32 = 48;
 
 const _: () = assert!(size_of::<Arc<Vec<u8>>>() == 8 && align_of::<Arc<Vec<u8>>>() <= 8);
+const _: () = assert!(size_of::<Box<Collection>>() == 8 && align_of::<Box<Collection>>() <= 8);
 const _: () = assert!(size_of::<usize>() == 8, "table and entries rely on 64-bit pointers");
 
 /// What an entry holds, borrowed from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Payload<'a> {
     /// Bytes in the entry's own allocation.
     Inline(&'a [u8]),
@@ -48,6 +51,33 @@ pub enum Payload<'a> {
     Int(i64),
     /// Bytes that others may own too, so that they can be sent without being copied.
     Shared(&'a Arc<Vec<u8>>),
+    /// A value of many elements.
+    Collection(&'a Collection),
+}
+
+impl<'a> Payload<'a> {
+    /// The bytes of an inline or shared payload.
+    #[inline]
+    pub fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Payload::Inline(bytes) => Some(bytes),
+            Payload::Shared(bytes) => Some(bytes),
+            Payload::Int(_) | Payload::Collection(_) => None,
+        }
+    }
+}
+
+impl PartialEq for Payload<'_> {
+    /// A collection equals only itself.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Payload::Inline(one), Payload::Inline(other)) => one == other,
+            (Payload::Int(one), Payload::Int(other)) => one == other,
+            (Payload::Shared(one), Payload::Shared(other)) => one == other,
+            (Payload::Collection(one), Payload::Collection(other)) => std::ptr::eq(*one, *other),
+            _ => false,
+        }
+    }
 }
 
 /// What an entry shall hold.
@@ -59,6 +89,8 @@ pub enum NewPayload<'a> {
     Int(i64),
     /// Bytes that others may own too.
     Shared(Arc<Vec<u8>>),
+    /// A value of many elements.
+    Collection(Box<Collection>),
 }
 
 impl<'a> From<Payload<'a>> for NewPayload<'a> {
@@ -67,8 +99,17 @@ impl<'a> From<Payload<'a>> for NewPayload<'a> {
             Payload::Inline(bytes) => NewPayload::Inline(bytes),
             Payload::Int(number) => NewPayload::Int(number),
             Payload::Shared(bytes) => NewPayload::Shared(Arc::clone(bytes)),
+            Payload::Collection(collection) => NewPayload::Collection(Box::new(collection.clone())),
         }
     }
+}
+
+/// A payload as it is stored; an inline one in parts that are joined.
+enum Form<'a> {
+    Inline([&'a [u8]; 3]),
+    Int(i64),
+    Shared(Arc<Vec<u8>>),
+    Collection(Box<Collection>),
 }
 
 /// The owner of a key and its value.
@@ -77,7 +118,7 @@ pub struct Entry {
     head: NonNull<u64>,
 }
 
-// SAFETY: an entry owns its parts, bytes and an Arc of a Vec, which are all Send.
+// SAFETY: an entry owns its parts, bytes and an Arc of a Vec or a collection, which are all Send.
 unsafe impl Send for Entry {}
 // SAFETY: through a shared reference an entry can only be read.
 unsafe impl Sync for Entry {}
@@ -100,6 +141,21 @@ impl Entry {
         Entry::build(key, kind, stamp, payload, header.flags() & MARK, header.access())
     }
 
+    /// A copy of `record`, whose payload is bytes, with `range` of them replaced by `with`. A payload that becomes
+    /// longer than [`INLINE_MAX`] becomes shared.
+    pub(crate) fn spliced(record: RecordRef<'_>, kind: u8, range: Range<usize>, with: &[u8]) -> Entry {
+        let bytes = record.payload().bytes().unwrap_or_default();
+        let parts = [&bytes[..range.start], with, &bytes[range.end..]];
+        let header = record.header();
+        let payload = if bytes.len() - range.len() + with.len() <= INLINE_MAX {
+            Form::Inline(parts)
+        } else {
+            Form::Shared(Arc::new(parts.concat()))
+        };
+        let mark = header.flags() & MARK;
+        Entry::build_form(record.key(), kind, record.stamp(), payload, mark, header.access())
+    }
+
     fn build(
         key: &[u8],
         kind: u8,
@@ -108,24 +164,47 @@ impl Entry {
         mark: u8,
         access: u32,
     ) -> Entry {
-        let payload = match payload {
+        match payload {
             NewPayload::Inline(bytes) if bytes.len() > INLINE_MAX => {
-                NewPayload::Shared(Arc::new(bytes.to_vec()))
+                let payload = Form::Shared(Arc::new(bytes.to_vec()));
+                Entry::build_form(key, kind, stamp, payload, mark, access)
             }
-            other => other,
-        };
+            NewPayload::Inline(bytes) => {
+                Entry::build_form(key, kind, stamp, Form::Inline([bytes, &[], &[]]), mark, access)
+            }
+            NewPayload::Int(number) => Entry::build_form(key, kind, stamp, Form::Int(number), mark, access),
+            NewPayload::Shared(bytes) => {
+                Entry::build_form(key, kind, stamp, Form::Shared(bytes), mark, access)
+            }
+            NewPayload::Collection(collection) => {
+                Entry::build_form(key, kind, stamp, Form::Collection(collection), mark, access)
+            }
+        }
+    }
+
+    fn build_form(
+        key: &[u8],
+        kind: u8,
+        stamp: Option<u64>,
+        payload: Form<'_>,
+        mark: u8,
+        access: u32,
+    ) -> Entry {
         let (form, inline) = match &payload {
-            NewPayload::Inline(bytes) => (0, *bytes),
-            NewPayload::Int(_) => (WORD, &[][..]),
-            NewPayload::Shared(_) => (WORD | SHARED, &[][..]),
+            Form::Inline(parts) => (0, *parts),
+            Form::Int(_) => (WORD, [&[][..]; 3]),
+            Form::Shared(_) => (WORD | SHARED, [&[][..]; 3]),
+            Form::Collection(_) => (WORD | COLLECTION, [&[][..]; 3]),
         };
+        let inline_len = inline.iter().map(|part| part.len()).sum::<usize>();
+        debug_assert!(inline_len <= INLINE_MAX);
         let is_long = key.len() > SHORT_KEY_MAX;
         let flags =
             form | mark | if stamp.is_some() { STAMP } else { 0 } | if is_long { LONG_KEY } else { 0 };
         let key_len = if is_long { 0 } else { key.len() as u8 };
-        let header = Header::new(kind, flags, key_len, inline.len() as u16, access);
+        let header = Header::new(kind, flags, key_len, inline_len as u16, access);
         let key_offset = header.key_offset();
-        let layout = layout(size_class(key_offset + key.len() + inline.len()));
+        let layout = layout(size_class(key_offset + key.len() + inline_len));
         // SAFETY: the layout has at least the header's eight bytes, and all that is written lies within it:
         // the words that the flags announce, the key behind them and the inline payload behind that.
         let head = unsafe {
@@ -140,13 +219,16 @@ impl Entry {
             }
             let word = head.add(header.payload_word());
             match payload {
-                NewPayload::Inline(_) => {}
-                NewPayload::Int(number) => word.write(number as u64),
-                NewPayload::Shared(bytes) => word.cast::<Arc<Vec<u8>>>().write(bytes),
+                Form::Inline(_) => {}
+                Form::Int(number) => word.write(number as u64),
+                Form::Shared(bytes) => word.cast::<Arc<Vec<u8>>>().write(bytes),
+                Form::Collection(collection) => word.cast::<Box<Collection>>().write(collection),
             }
-            let bytes = head.cast::<u8>().add(key_offset).as_ptr();
-            bytes.copy_from_nonoverlapping(key.as_ptr(), key.len());
-            bytes.add(key.len()).copy_from_nonoverlapping(inline.as_ptr(), inline.len());
+            let mut bytes = head.cast::<u8>().add(key_offset).as_ptr();
+            for part in [key].into_iter().chain(inline) {
+                bytes.copy_from_nonoverlapping(part.as_ptr(), part.len());
+                bytes = bytes.add(part.len());
+            }
             head
         };
         Entry { head }
@@ -188,8 +270,10 @@ impl Entry {
 
     /// The same entry under another key.
     #[must_use]
-    pub fn with_key(self, key: &[u8]) -> Entry {
-        self.duplicate(key)
+    pub fn with_key(mut self, key: &[u8]) -> Entry {
+        let payload = self.as_mut().take_payload();
+        let record = self.as_ref();
+        Entry::rebuild(record, key, record.kind(), record.stamp(), payload.unwrap_or(record.payload().into()))
     }
 
     /// A copy under `key`; see [`copy_of`](Self::copy_of).
@@ -209,11 +293,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let layout = layout(self.as_ref().own_bytes());
-        let mut record = self.as_mut();
-        if let Some(shared) = record.shared_mut() {
-            // SAFETY: the entry owns the Arc and ends here, so that nobody sees it afterwards.
-            unsafe { std::ptr::drop_in_place(shared) }
-        }
+        drop(self.as_mut().take_payload());
         // SAFETY: `build` allocated with the layout that the header tells.
         unsafe { dealloc(self.head.as_ptr().cast(), layout) }
     }

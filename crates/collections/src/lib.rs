@@ -1,6 +1,7 @@
 //! The data structures that Nuthatch is built on, and the only crate with unsafe code.
 //!
 //! * [`allocator`]: how memory is asked for.
+//! * [`collection`]: values of many elements.
 //! * [`entry`]: a key with its value in one allocation.
 //! * [`table`]: the hash table of entries, which grows and shrinks without a pause.
 //! * [`deadlines`]: an index of keys by deadline, at little more than four bytes each.
@@ -8,10 +9,12 @@
 //! Nothing here knows commands, clocks or the protocol.
 
 pub mod allocator;
+pub mod collection;
 pub mod deadlines;
 pub mod entry;
 pub mod table;
 
+pub use collection::Collection;
 pub use deadlines::{Deadlines, Progress};
 pub use entry::{Entry, INLINE_MAX, NewPayload, Payload, RecordMut, RecordRef};
 pub use table::{KeyHasher, Occupied, Pin, Prefetcher, Table, pin};

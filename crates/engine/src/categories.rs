@@ -15,24 +15,36 @@ bitflags! {
         const READ = 1 << 1;
         /// Changes keys.
         const WRITE = 1 << 2;
+        /// About sets.
+        const SET = 1 << 3;
+        /// About sorted sets.
+        const SORTEDSET = 1 << 4;
+        /// About lists.
+        const LIST = 1 << 5;
+        /// About hashes.
+        const HASH = 1 << 6;
         /// About strings.
-        const STRING = 1 << 3;
+        const STRING = 1 << 7;
         /// About bits in strings.
-        const BITMAP = 1 << 4;
+        const BITMAP = 1 << 8;
+        /// About estimates of cardinality.
+        const HYPERLOGLOG = 1 << 9;
+        /// About places on the earth.
+        const GEO = 1 << 10;
         /// About messages.
-        const PUBSUB = 1 << 5;
+        const PUBSUB = 1 << 11;
         /// For operators.
-        const ADMIN = 1 << 6;
+        const ADMIN = 1 << 12;
         /// Takes constant or logarithmic time.
-        const FAST = 1 << 7;
+        const FAST = 1 << 13;
         /// Not [`Categories::FAST`].
-        const SLOW = 1 << 8;
+        const SLOW = 1 << 14;
         /// May wait.
-        const BLOCKING = 1 << 9;
+        const BLOCKING = 1 << 15;
         /// Should not be in everybody's hands.
-        const DANGEROUS = 1 << 10;
+        const DANGEROUS = 1 << 16;
         /// About connections.
-        const CONNECTION = 1 << 11;
+        const CONNECTION = 1 << 17;
     }
 }
 
@@ -62,6 +74,12 @@ impl Categories {
         match command.group {
             Group::String => Self::STRING,
             Group::Bitmap => Self::BITMAP,
+            Group::Hash => Self::HASH,
+            Group::List => Self::LIST,
+            Group::Set => Self::SET,
+            Group::SortedSet => Self::SORTEDSET,
+            Group::Geo => Self::GEO,
+            Group::HyperLogLog => Self::HYPERLOGLOG,
             Group::Generic => Self::KEYSPACE,
             Group::Connection => Self::CONNECTION,
             Group::Server => Self::empty(),

@@ -61,6 +61,18 @@ pub enum Group {
     String,
     /// Bits in strings.
     Bitmap,
+    /// Hashes.
+    Hash,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Sorted sets.
+    SortedSet,
+    /// Places on the earth, in sorted sets.
+    Geo,
+    /// Estimates of cardinality, in strings.
+    HyperLogLog,
     /// Keys of any type.
     Generic,
     /// The connection itself.
@@ -75,6 +87,12 @@ impl Group {
         match self {
             Self::String => "string",
             Self::Bitmap => "bitmap",
+            Self::Hash => "hash",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "sorted-set",
+            Self::Geo => "geo",
+            Self::HyperLogLog => "hyperloglog",
             Self::Generic => "generic",
             Self::Connection => "connection",
             Self::Server => "server",

@@ -203,6 +203,7 @@ impl Batch<'_> {
         let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
         let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };
         let outcome = (command.row.handler)(&mut call);
+        call.keys.finish(call.session.database, arguments);
         let counted = call.keys.counters;
         drop(call);
         session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);

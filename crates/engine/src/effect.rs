@@ -2,10 +2,13 @@
 //!
 //! Every change of the keyspace makes one effect, appended while its shards are locked, so that whoever
 //! reads the log (the append-only file, replicas, notifications, invalidations) sees an order that agrees
-//! with execution. Effects are physical: applying them again to the state before gives the state after,
-//! whatever the time or the random numbers were. Without a log an effect costs one branch.
+//! with execution. Applying effects again to the state before gives the state after, whatever the time or the
+//! random numbers were: most are physical, and those of collections end with a request that is to be run again.
+//! Without a log an effect costs one branch.
 
 use nuthatch_collections::entry::RecordRef;
+
+use crate::arguments::Arguments;
 
 /// One change of one key, or of a whole database.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +50,12 @@ pub enum Change<'a> {
     Flush,
     /// The database and this one have exchanged their contents.
     Swap(u32),
+    /// The key is one of those that a request has changed, which follows under the same locks.
+    Part,
+    /// What makes the changes that were announced by [`Part`](Self::Part): the request that a client sent.
+    Request(Arguments<'a>),
+    /// As [`Request`](Self::Request), but other words, because those of the client depend on the moment or on chance.
+    Equivalent(&'a [Vec<u8>]),
 }
 
 /// Takes effects in the order of execution. Called with shards locked: it must not block or lock shards.

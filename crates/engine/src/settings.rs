@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use crate::access::AccessPolicy;
+use crate::value::limits::EncodingLimits;
 
 /// The settings in force. The server writes them at start and on CONFIG SET.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub latency_tracking: AtomicBool,
     /// `latency-tracking-info-percentiles`.
     pub latency_percentiles: RwLock<Vec<f64>>,
+    /// Up to which sizes values keep their compact encodings.
+    pub encodings: EncodingLimits,
     /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
     pub debug_commands: RwLock<LocalOnly>,
 }
@@ -48,6 +51,7 @@ impl Default for Settings {
             password: RwLock::default(),
             latency_tracking: AtomicBool::new(true),
             latency_percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
+            encodings: EncodingLimits::default(),
             debug_commands: RwLock::new(LocalOnly::No),
         }
     }

@@ -198,6 +198,16 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     engine.frequency.store(frequency, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
+    let encodings = &engine.encodings;
+    encodings.hash_entries_max.store(settings.hash_max_listpack_entries, Ordering::Relaxed);
+    encodings.hash_value_bytes_max.store(settings.hash_max_listpack_value, Ordering::Relaxed);
+    encodings.list_size_max.store(settings.list_max_listpack_size, Ordering::Relaxed);
+    encodings.set_integers_max.store(settings.set_max_intset_entries, Ordering::Relaxed);
+    encodings.set_entries_max.store(settings.set_max_listpack_entries, Ordering::Relaxed);
+    encodings.set_value_bytes_max.store(settings.set_max_listpack_value, Ordering::Relaxed);
+    encodings.sorted_set_entries_max.store(settings.zset_max_listpack_entries, Ordering::Relaxed);
+    encodings.sorted_set_value_bytes_max.store(settings.zset_max_listpack_value, Ordering::Relaxed);
+    encodings.hyperloglog_sparse_bytes_max.store(settings.hll_sparse_max_bytes, Ordering::Relaxed);
     engine.password.write().clone_from(&settings.requirepass);
     engine.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     engine.latency_percentiles.write().clone_from(&settings.latency_tracking_info_percentiles);

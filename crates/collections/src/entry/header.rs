@@ -15,6 +15,8 @@ pub(super) const WORD: u8 = 4;
 pub(super) const SHARED: u8 = 8;
 /// Free for the engine's use.
 pub(super) const MARK: u8 = 16;
+/// The payload's word is a collection, instead of an integer.
+pub(super) const COLLECTION: u8 = 32;
 
 /// The flags that each stand for one word between the header and the key.
 const EXTRA_WORDS: u8 = STAMP | LONG_KEY | WORD;

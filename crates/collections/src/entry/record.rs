@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
 
-use super::header::{ACCESS_MAX, Header, LONG_KEY, MARK, SHARED, STAMP, WORD};
+use super::header::{ACCESS_MAX, COLLECTION, Header, LONG_KEY, MARK, SHARED, STAMP, WORD};
 use super::{INLINE_MAX, NewPayload, Payload, size_class};
+use crate::collection::Collection;
 
 /// A shared view of an entry.
 #[derive(Clone, Copy)]
@@ -18,7 +20,7 @@ pub struct RecordRef<'a> {
     entry: PhantomData<&'a ()>,
 }
 
-// SAFETY: a view is a shared reference to an entry, whose parts (bytes and an Arc of a Vec) are all Sync.
+// SAFETY: a view is a shared reference to an entry, whose parts (bytes, and an Arc of a Vec or a collection) are all Sync.
 unsafe impl Send for RecordRef<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for RecordRef<'_> {}
@@ -79,6 +81,11 @@ impl<'a> RecordRef<'a> {
         } else if header.has(SHARED) {
             // SAFETY: the flags say that this word holds an initialised Arc, which lives for 'a.
             Payload::Shared(unsafe { self.head.add(header.payload_word()).cast::<Arc<Vec<u8>>>().as_ref() })
+        } else if header.has(COLLECTION) {
+            // SAFETY: the flags say that this word holds an initialised Box, which lives for 'a.
+            Payload::Collection(unsafe {
+                self.head.add(header.payload_word()).cast::<Box<Collection>>().as_ref()
+            })
         } else {
             Payload::Int(self.word(header.payload_word()) as i64)
         }
@@ -99,14 +106,15 @@ impl<'a> RecordRef<'a> {
         self.header().has(MARK)
     }
 
-    /// The bytes that the entry asked from the allocator, with those of a shared vector, which may have other
-    /// owners too.
+    /// The bytes that the entry asked from the allocator, with those of a collection and of a shared vector, which
+    /// may have other owners too.
     pub fn allocated_bytes(self) -> usize {
-        let shared = match self.payload() {
+        let apart = match self.payload() {
             Payload::Shared(bytes) => size_of::<Vec<u8>>() + 2 * size_of::<usize>() + bytes.capacity(),
+            Payload::Collection(collection) => size_of::<Collection>() + collection.memory_bytes(),
             Payload::Inline(_) | Payload::Int(_) => 0,
         };
-        self.own_bytes() + shared
+        self.own_bytes() + apart
     }
 
     /// The size of the entry's own allocation.
@@ -267,8 +275,40 @@ impl<'a> RecordMut<'a> {
                 }
                 is_int
             }
-            NewPayload::Shared(_) => false,
+            NewPayload::Shared(_) | NewPayload::Collection(_) => false,
         }
+    }
+
+    /// Replaces `range` of a payload of bytes by `with`, if that can be done without another allocation of the entry;
+    /// false, and nothing is changed, if not. A shared payload is copied first if it has other owners.
+    #[must_use]
+    pub fn splice(&mut self, kind: u8, range: Range<usize>, with: &[u8]) -> bool {
+        if let Some(shared) = self.shared_mut() {
+            Arc::make_mut(shared).splice(range, with.iter().copied());
+            self.set_kind(kind);
+            return true;
+        }
+        let header = self.header();
+        if header.has(WORD) {
+            return false;
+        }
+        let old_len = header.inline_len();
+        assert!(range.start <= range.end && range.end <= old_len, "the range is within the payload");
+        let new_len = old_len - range.len() + with.len();
+        let offset = header.key_offset() + self.key().len();
+        if new_len > INLINE_MAX || size_class(offset + new_len) != self.as_ref().own_bytes() {
+            return false;
+        }
+        self.set_header(header.with_kind(kind).with_inline_len(new_len as u16));
+        // SAFETY: the allocation has the size that the key and the new payload need; the range lies within the old
+        // payload, and so does the rest that is moved; `with` cannot overlap because the view is exclusive.
+        unsafe {
+            let payload = self.head.cast::<u8>().add(offset).as_ptr();
+            let gap = payload.add(range.start);
+            payload.add(range.end).copy_to(gap.add(with.len()), old_len - range.end);
+            gap.copy_from_nonoverlapping(with.as_ptr(), with.len());
+        }
+        true
     }
 
     /// The bytes of an inline payload.
@@ -291,11 +331,39 @@ impl<'a> RecordMut<'a> {
         header.has(SHARED).then(|| unsafe { self.head.add(header.payload_word()).cast().as_mut() })
     }
 
+    /// The collection, for as long as the entry is borrowed.
+    pub fn into_collection_mut(self) -> Option<&'a mut Collection> {
+        let header = self.header();
+        // SAFETY: the flags say that the word holds an initialised Box, and the view was exclusive during 'a.
+        header.has(COLLECTION).then(|| unsafe {
+            self.head.add(header.payload_word()).cast::<Box<Collection>>().as_mut().as_mut()
+        })
+    }
+
+    /// Takes a shared payload or a collection out; the entry then holds an integer.
+    pub(crate) fn take_payload(&mut self) -> Option<NewPayload<'static>> {
+        let header = self.header();
+        if !header.has(SHARED | COLLECTION) {
+            return None;
+        }
+        // The word becomes a plain integer, so that nobody else takes what it holds for an owner.
+        self.set_header(header.with_flags(header.flags() & !(SHARED | COLLECTION)));
+        // SAFETY: the flags said which owner the word holds, initialised, and nobody reads it as one any more.
+        unsafe {
+            let word = self.head.add(header.payload_word());
+            Some(if header.has(SHARED) {
+                NewPayload::Shared(word.cast::<Arc<Vec<u8>>>().read())
+            } else {
+                NewPayload::Collection(word.cast::<Box<Collection>>().read())
+            })
+        }
+    }
+
     /// Changes an integer payload; false if the payload has another form.
     #[must_use]
     pub fn set_int(&mut self, number: i64) -> bool {
         let header = self.header();
-        let is_int = header.has(WORD) && !header.has(SHARED);
+        let is_int = header.has(WORD) && !header.has(SHARED | COLLECTION);
         if is_int {
             // SAFETY: the flags say that this word is the integer, and the view is exclusive.
             unsafe { self.head.add(header.payload_word()).write(number as u64) }

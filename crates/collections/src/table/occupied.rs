@@ -1,5 +1,8 @@
 //! A handle to an entry in the table.
 
+use std::ops::Range;
+
+use crate::collection::Collection;
 use crate::entry::{Entry, NewPayload, RecordMut, RecordRef};
 
 use super::{KeyHasher, Place, Table};
@@ -90,11 +93,29 @@ impl<'a, H: KeyHasher> Occupied<'a, H> {
         {
             return;
         }
-        let old = self.get();
-        if old.stamp() != stamp {
-            let new = Entry::rebuild(old, old.key(), old.kind(), stamp, old.payload().into());
+        if self.get().stamp() != stamp {
+            let taken = self.get_mut().take_payload();
+            let old = self.get();
+            let payload = taken.unwrap_or_else(|| old.payload().into());
+            let new = Entry::rebuild(old, old.key(), old.kind(), stamp, payload);
             self.replace(new);
         }
+    }
+
+    /// Replaces `range` of a payload of bytes by `with`, in place if that is possible. Key, stamp, access and mark stay.
+    ///
+    /// # Panics
+    /// If the payload is no bytes, or the range is not within them.
+    pub fn splice(&mut self, kind: u8, range: Range<usize>, with: &[u8]) {
+        if !self.get_mut().splice(kind, range.clone(), with) {
+            let new = Entry::spliced(self.get(), kind, range, with);
+            self.replace(new);
+        }
+    }
+
+    /// The collection.
+    pub fn collection_mut(&mut self) -> Option<&mut Collection> {
+        self.table.record_mut(self.place).into_collection_mut()
     }
 
     /// Gives the entry another value, in place if that is possible. If not, the entry is reallocated and the old

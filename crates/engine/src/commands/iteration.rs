@@ -120,7 +120,7 @@ impl<'a> ScanOptions<'a> {
     }
 
     fn accepts(&self, key: &[u8], kind: Kind) -> bool {
-        self.type_name.is_none_or(|name| name.eq_ignore_ascii_case(kind.type_name().as_bytes()))
+        self.type_name.is_none_or(|name| name.eq_ignore_ascii_case(kind.value_type().name().as_bytes()))
             && self.pattern.is_none_or(|pattern| glob::matches(pattern, key))
     }
 }

@@ -134,7 +134,7 @@ fn touch(call: &mut Call<'_>) -> Outcome {
 
 fn type_name(call: &mut Call<'_>) -> Outcome {
     let key = call.key(1);
-    let name = call.keys.inspect(&key, |record| Kind::of(record.kind()).type_name());
+    let name = call.keys.inspect(&key, |record| Kind::of(record.kind()).value_type().name());
     call.reply.simple(name.unwrap_or("none"));
     Ok(())
 }

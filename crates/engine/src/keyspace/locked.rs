@@ -84,13 +84,25 @@ pub struct Keys<'k> {
     pub(super) access: AccessPolicy,
     /// What was looked up.
     pub counters: KeyCounters,
+    /// Whether parts of collections changed, so that the log must be told of the request.
+    pub(super) changed_parts: bool,
+    /// What the log is told instead of the request.
+    pub(super) equivalents: Vec<Vec<Vec<u8>>>,
 }
 
 impl<'k> Keys<'k> {
     /// The keys behind `guards`, as of `now_ms`.
     #[inline]
     pub fn new(keyspace: &'k Keyspace, guards: Guards<'k>, now_ms: u64, access: AccessPolicy) -> Self {
-        Self { keyspace, guards, now_ms, access, counters: KeyCounters::default() }
+        Self {
+            keyspace,
+            guards,
+            now_ms,
+            access,
+            counters: KeyCounters::default(),
+            changed_parts: false,
+            equivalents: Vec::new(),
+        }
     }
 
     /// The keyspace, for what needs no key's lock.
@@ -160,13 +172,23 @@ impl<'k> Keys<'k> {
     }
 
     /// Looks a key up without a trace: neither counted nor noted as an access.
-    pub fn peek(&mut self, key: &Key<'_>) -> Option<RecordRef<'_>> {
-        let now_ms = self.now_ms;
-        self.database(key).table.find(key.hash, key.bytes).filter(|record| is_live(*record, now_ms))
+    pub fn peek(&self, key: &Key<'_>) -> Option<RecordRef<'_>> {
+        let place = self.keyspace.place(key.database);
+        let shard = self.keyspace.shard_of(key.hash);
+        let state = match &self.guards {
+            Guards::One(held, state) if *held == shard => &**state,
+            Guards::Many(held) => match held.binary_search_by_key(&shard, |(index, _)| *index) {
+                Ok(at) => &*held[at].1,
+                Err(_) => undeclared_key(),
+            },
+            _ => undeclared_key(),
+        };
+        let record = state.databases[place].table.find(key.hash, key.bytes);
+        record.filter(|record| is_live(*record, self.now_ms))
     }
 
     /// Whether the key exists.
-    pub fn contains(&mut self, key: &Key<'_>) -> bool {
+    pub fn contains(&self, key: &Key<'_>) -> bool {
         self.peek(key).is_some()
     }
 
@@ -181,15 +203,15 @@ impl<'k> Keys<'k> {
     /// The key holds a value of another type.
     #[inline]
     pub fn read_string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
-        Ok(self.read(key).map(StringRef::of))
+        self.read(key).map(|record| StringRef::of(record).ok_or(CommandError::WRONG_TYPE)).transpose()
     }
 
     /// Looks at a string that is about to be changed: not counted as a read.
     ///
     /// # Errors
     /// The key holds a value of another type.
-    pub fn peek_string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
-        Ok(self.peek(key).map(StringRef::of))
+    pub fn peek_string(&self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
+        self.peek(key).map(|record| StringRef::of(record).ok_or(CommandError::WRONG_TYPE)).transpose()
     }
 
     /// Tells the log about a change and counts it.

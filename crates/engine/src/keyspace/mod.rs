@@ -3,6 +3,7 @@
 //! The lock order of the whole server: shards ascending, then the log, then a thread's counters. Only
 //! [`locked`] locks more than one shard, and debug builds assert the order there.
 
+pub mod collections;
 pub mod deadlines;
 mod inspect;
 pub mod locked;

@@ -59,51 +59,8 @@ impl Keys<'_> {
         deadline: NewDeadline,
         event: &'static str,
     ) {
-        let (now_ms, access) = (self.now_ms, self.access);
-        let database = self.database(key);
-        let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
-            Some(mut slot) => {
-                let before = slot.get().stamp();
-                let after = match deadline {
-                    NewDeadline::Keep => before.filter(|deadline| *deadline > now_ms),
-                    NewDeadline::Clear => None,
-                    NewDeadline::At(deadline) => Some(deadline),
-                };
-                let in_place =
-                    before.is_some() == after.is_some() && slot.get_mut().overwrite(kind as u8, &payload);
-                let mut replaced = None;
-                if in_place {
-                    if let Some(deadline) = after {
-                        let had_one = slot.get_mut().set_stamp(deadline);
-                        debug_assert!(had_one, "overwritten in place only if both have a deadline");
-                    }
-                    access.touch(&mut slot.get_mut());
-                } else {
-                    let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
-                    note_creation(&mut entry.as_mut(), access);
-                    entry.as_mut().set_mark(slot.get().mark());
-                    replaced = Some(slot.replace(entry));
-                }
-                (before, after, replaced)
-            }
-            None => {
-                let after = match deadline {
-                    NewDeadline::Keep | NewDeadline::Clear => None,
-                    NewDeadline::At(deadline) => Some(deadline),
-                };
-                let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
-                note_creation(&mut entry.as_mut(), access);
-                database.table.insert(key.hash, entry);
-                (None, after, None)
-            }
-        };
-        if before.is_some() || after.is_some() {
-            self.index_deadline(key, before, after);
-        }
+        self.put(key, kind, payload, deadline);
         self.append_put(key, event);
-        if let Some(entry) = replaced {
-            self.discard(entry);
-        }
     }
 
     /// Replaces the number in a record that is known to hold one, in place; other records are set anew.
@@ -208,6 +165,7 @@ fn spliced(payload: Payload<'_>, offset: usize, bytes: &[u8]) -> Vec<u8> {
         }
         Payload::Inline(text) => text,
         Payload::Shared(text) => text,
+        Payload::Collection(_) => &[],
     };
     let end = offset + bytes.len();
     // Memory that is allocated as zeros is not touched until it is used: a far offset costs little.

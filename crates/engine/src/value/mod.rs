@@ -1,8 +1,39 @@
 //! The types of values and how records encode them.
 
+pub mod limits;
 pub mod string;
 
+/// A type of values, as clients see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A string, which may be a number or a bitmap.
+    String,
+    /// A list.
+    List,
+    /// A set.
+    Set,
+    /// A sorted set.
+    SortedSet,
+    /// A hash.
+    Hash,
+}
+
+impl Type {
+    /// The name, as TYPE answers it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::SortedSet => "zset",
+            Self::Hash => "hash",
+        }
+    }
+}
+
 /// The type and encoding of a record, kept in one byte of its header.
+///
+/// A packed kind is one byte string in the record: see `nuthatch_collections::packed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
@@ -12,22 +43,61 @@ pub enum Kind {
     StringEmbedded = 1,
     /// Any other string.
     StringRaw = 2,
+    /// A list of few elements, packed, with back-lengths.
+    ListPacked = 3,
+    /// Any other list.
+    ListChunked = 4,
+    /// A set of integers in ascending order.
+    SetIntegers = 5,
+    /// A set of few members, packed.
+    SetPacked = 6,
+    /// Any other set.
+    SetTable = 7,
+    /// A sorted set of few members, packed: member and score in ascending order of the scores.
+    SortedSetPacked = 8,
+    /// Any other sorted set.
+    SortedSetTree = 9,
+    /// A hash of few fields, packed: field and value.
+    HashPacked = 10,
+    /// A hash of few fields, packed, of which some have deadlines: field, value and deadline.
+    HashPackedDeadlines = 11,
+    /// Any other hash.
+    HashTable = 12,
 }
 
 impl Kind {
+    /// Every kind, at its number.
+    const ALL: [Self; 13] = [
+        Self::StringInteger,
+        Self::StringEmbedded,
+        Self::StringRaw,
+        Self::ListPacked,
+        Self::ListChunked,
+        Self::SetIntegers,
+        Self::SetPacked,
+        Self::SetTable,
+        Self::SortedSetPacked,
+        Self::SortedSetTree,
+        Self::HashPacked,
+        Self::HashPackedDeadlines,
+        Self::HashTable,
+    ];
+
     /// The kind that a record's header gives. Records are made only from kinds, so others do not occur.
+    #[inline]
     pub fn of(byte: u8) -> Self {
-        match byte {
-            0 => Self::StringInteger,
-            1 => Self::StringEmbedded,
-            _ => Self::StringRaw,
-        }
+        Self::ALL.get(usize::from(byte)).copied().unwrap_or(Self::StringRaw)
     }
 
-    /// The name of the type, as TYPE answers it.
-    pub const fn type_name(self) -> &'static str {
+    /// The type of the value.
+    #[inline]
+    pub const fn value_type(self) -> Type {
         match self {
-            Self::StringInteger | Self::StringEmbedded | Self::StringRaw => "string",
+            Self::StringInteger | Self::StringEmbedded | Self::StringRaw => Type::String,
+            Self::ListPacked | Self::ListChunked => Type::List,
+            Self::SetIntegers | Self::SetPacked | Self::SetTable => Type::Set,
+            Self::SortedSetPacked | Self::SortedSetTree => Type::SortedSet,
+            Self::HashPacked | Self::HashPackedDeadlines | Self::HashTable => Type::Hash,
         }
     }
 
@@ -37,6 +107,24 @@ impl Kind {
             Self::StringInteger => "int",
             Self::StringEmbedded => "embstr",
             Self::StringRaw => "raw",
+            Self::ListChunked => "quicklist",
+            Self::SetIntegers => "intset",
+            Self::SortedSetTree => "skiplist",
+            Self::HashPackedDeadlines => "listpackex",
+            Self::SetTable | Self::HashTable => "hashtable",
+            Self::ListPacked | Self::SetPacked | Self::SortedSetPacked | Self::HashPacked => "listpack",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_at_its_number() {
+        for (number, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!((kind as usize, Kind::of(number as u8)), (number, kind));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nuthatch_collections::entry::{INLINE_MAX, NewPayload, Payload, RecordRef};
 use nuthatch_protocol::number::parse_i64;
 
-use super::Kind;
+use super::{Kind, Type};
 
 /// Strings up to this length are called `embstr`, longer ones `raw`.
 pub const EMBEDDED_MAX: usize = 44;
@@ -26,12 +26,17 @@ pub enum StringRef<'a> {
 }
 
 impl<'a> StringRef<'a> {
-    /// The string in `record`.
-    pub fn of(record: RecordRef<'a>) -> Self {
+    /// The string in `record`, if it holds one.
+    #[inline]
+    pub fn of(record: RecordRef<'a>) -> Option<Self> {
+        if Kind::of(record.kind()).value_type() != Type::String {
+            return None;
+        }
         match record.payload() {
-            Payload::Int(number) => Self::Integer(number),
-            Payload::Inline(bytes) => Self::Bytes(bytes),
-            Payload::Shared(bytes) => Self::Shared(bytes),
+            Payload::Int(number) => Some(Self::Integer(number)),
+            Payload::Inline(bytes) => Some(Self::Bytes(bytes)),
+            Payload::Shared(bytes) => Some(Self::Shared(bytes)),
+            Payload::Collection(_) => None,
         }
     }
 

@@ -46,6 +46,7 @@ impl EffectLog for Recorder {
             Change::Rename { database, key } => RecordedChange::Rename { database, key: key.to_vec() },
             Change::Flush => RecordedChange::Flush,
             Change::Swap(other) => RecordedChange::Swap(other),
+            Change::Part | Change::Request(_) | Change::Equivalent(_) => return,
         };
         let recorded = Recorded { database: effect.database, key: effect.key.to_vec(), change };
         self.0.lock().expect("no test panics while it holds the lock").push(recorded);
@@ -66,7 +67,7 @@ fn replay(server: &Server, effect: &Recorded) {
             match Kind::of(*kind) {
                 Kind::StringInteger => keys.set_string(&key, text, deadline, ""),
                 Kind::StringEmbedded => keys.set_text(&key, text, deadline, ""),
-                Kind::StringRaw => keys.set_raw_string(&key, text.clone(), deadline, ""),
+                _ => keys.set_raw_string(&key, text.clone(), deadline, ""),
             }
         }
         RecordedChange::Splice { offset, bytes } => {

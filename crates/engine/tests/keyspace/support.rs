@@ -100,6 +100,7 @@ pub(crate) fn content_of(record: RecordRef<'_>) -> Content {
         Payload::Int(number) => number.to_string().into_bytes(),
         Payload::Inline(bytes) => bytes.to_vec(),
         Payload::Shared(bytes) => bytes.to_vec(),
+        Payload::Collection(_) => Vec::new(),
     };
     (record.kind(), text, record.stamp())
 }

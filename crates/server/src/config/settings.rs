@@ -95,6 +95,24 @@ pub(crate) struct Settings {
     pub(crate) lfu_log_factor: u32,
     /// Minutes after which the use counter of LFU eviction is lowered.
     pub(crate) lfu_decay_time: u32,
+    /// Up to how many fields a hash is packed.
+    pub(crate) hash_max_listpack_entries: u64,
+    /// Up to how long a field or value of a packed hash may be, in bytes.
+    pub(crate) hash_max_listpack_value: u64,
+    /// Up to which size a list's elements are packed together: elements if positive, else a class of sizes.
+    pub(crate) list_max_listpack_size: i64,
+    /// Up to how many members a set of integers is an array.
+    pub(crate) set_max_intset_entries: u64,
+    /// Up to how many members a set is packed.
+    pub(crate) set_max_listpack_entries: u64,
+    /// Up to how long a member of a packed set may be, in bytes.
+    pub(crate) set_max_listpack_value: u64,
+    /// Up to how many members a sorted set is packed.
+    pub(crate) zset_max_listpack_entries: u64,
+    /// Up to how long a member of a packed sorted set may be, in bytes.
+    pub(crate) zset_max_listpack_value: u64,
+    /// Up to how many bytes a HyperLogLog is kept sparse.
+    pub(crate) hll_sparse_max_bytes: u64,
     /// Keep the distribution of each command's latency.
     pub(crate) latency_tracking: bool,
     /// The percentiles of it that `INFO` shows.
@@ -157,6 +175,15 @@ impl Settings {
             },
             lfu_log_factor: values.number("lfu-log-factor"),
             lfu_decay_time: values.number("lfu-decay-time"),
+            hash_max_listpack_entries: values.number("hash-max-listpack-entries"),
+            hash_max_listpack_value: values.size("hash-max-listpack-value"),
+            list_max_listpack_size: values.number("list-max-listpack-size"),
+            set_max_intset_entries: values.number("set-max-intset-entries"),
+            set_max_listpack_entries: values.number("set-max-listpack-entries"),
+            set_max_listpack_value: values.number("set-max-listpack-value"),
+            zset_max_listpack_entries: values.number("zset-max-listpack-entries"),
+            zset_max_listpack_value: values.size("zset-max-listpack-value"),
+            hll_sparse_max_bytes: values.size("hll-sparse-max-bytes"),
             latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),

@@ -49,6 +49,7 @@ impl From<RecordRef<'_>> for Twin {
             Payload::Inline(bytes) => Value::Bytes(bytes.to_vec()),
             Payload::Int(number) => Value::Int(number),
             Payload::Shared(bytes) => Value::Shared(bytes.to_vec()),
+            Payload::Collection(_) => unreachable!("the model has no collections"),
         };
         let (kind, stamp, access, mark) = (record.kind(), record.stamp(), record.access(), record.mark());
         Twin { kind, stamp, value, access, mark }

@@ -24,7 +24,7 @@ fn describe(record: RecordRef<'_>, policy: AccessPolicy) -> String {
         "Value at:0x0 refcount:{} encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         references(record),
         Kind::of(record.kind()).encoding_name(),
-        serialized_len(StringRef::of(record)),
+        StringRef::of(record).map_or(0, serialized_len),
         record.access(),
         policy.idle_seconds(record.access()),
     )

@@ -1,0 +1,12 @@
+//! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
+
+/// A value of many elements.
+#[derive(Clone, Debug)]
+pub enum Collection {}
+
+impl Collection {
+    /// The memory behind the collection in bytes; its own size is not counted.
+    pub fn memory_bytes(&self) -> usize {
+        match *self {}
+    }
+}

@@ -1,0 +1,213 @@
+//! Values of many elements: how commands reach, change, replace and remove them.
+//!
+//! A small collection is one byte string in its record, which [`Slot::splice`] edits; a big one is a
+//! [`Collection`]. What an edit means is the business of the types in [`crate::value`].
+//!
+//! Changes of collections are told to the log in two steps: [`Keys::note`] for each key that changed, and the
+//! request as a whole, or what is equivalent to it, when the command is done.
+
+use nuthatch_collections::collection::Collection;
+use nuthatch_collections::entry::{Entry, NewPayload, RecordRef};
+use nuthatch_collections::table::Occupied;
+use std::ops::Range;
+
+use super::locked::{Keys, is_live, note_creation};
+use super::strings::NewDeadline;
+use super::{Key, KeyHash, Keyspace};
+use crate::arguments::Arguments;
+use crate::effect::{Change, Effect};
+use crate::error::CommandError;
+use crate::value::{Kind, Type};
+
+/// A key's record, for changing its value.
+pub struct Slot<'a> {
+    occupied: Occupied<'a, KeyHash>,
+    keyspace: &'a Keyspace,
+}
+
+impl<'a> Slot<'a> {
+    /// The type and encoding.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        Kind::of(self.occupied.get().kind())
+    }
+
+    /// The record as it is.
+    #[inline]
+    pub fn record(&self) -> RecordRef<'_> {
+        self.occupied.get()
+    }
+
+    /// The bytes of a packed value; none of another.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.occupied.get().payload().bytes().unwrap_or_default()
+    }
+
+    /// Replaces `range` of a packed value's bytes by `with`; the value is of this kind then.
+    ///
+    /// # Panics
+    /// If the value is not packed, or the range is not within its bytes.
+    pub fn splice(&mut self, kind: Kind, range: Range<usize>, with: &[u8]) {
+        self.occupied.splice(kind as u8, range, with);
+    }
+
+    /// The value, if it is a collection.
+    pub fn collection_mut(&mut self) -> Option<&mut Collection> {
+        self.occupied.collection_mut()
+    }
+
+    /// The value, if it is a collection, for as long as the keys are borrowed.
+    pub fn into_collection_mut(self) -> Option<&'a mut Collection> {
+        self.occupied.into_mut().into_collection_mut()
+    }
+
+    /// Gives the key another value; its deadline stays.
+    pub fn replace(&mut self, kind: Kind, payload: NewPayload<'_>) {
+        if let Some(old) = self.occupied.with_payload(kind as u8, payload) {
+            self.keyspace.discard(old);
+        }
+    }
+}
+
+/// Whether the record's value has this type.
+#[inline]
+fn check_type(record: RecordRef<'_>, wanted: Type) -> Result<RecordRef<'_>, CommandError> {
+    if Kind::of(record.kind()).value_type() == wanted { Ok(record) } else { Err(CommandError::WRONG_TYPE) }
+}
+
+impl<'k> Keys<'k> {
+    /// Looks a key up for a command that reads its value: counts a hit or a miss and notes the access.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn read_as(&mut self, key: &Key<'_>, wanted: Type) -> Result<Option<RecordRef<'_>>, CommandError> {
+        self.read(key).map(|record| check_type(record, wanted)).transpose()
+    }
+
+    /// Looks a key up without a trace, for one that was read before or is about to be changed. Several keys can be
+    /// looked at side by side.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn peek_as(&self, key: &Key<'_>, wanted: Type) -> Result<Option<RecordRef<'_>>, CommandError> {
+        self.peek(key).map(|record| check_type(record, wanted)).transpose()
+    }
+
+    /// Looks a key up for a command that changes its value. A key past its deadline is removed.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn change_as(&mut self, key: &Key<'_>, wanted: Type) -> Result<Option<Slot<'_>>, CommandError> {
+        self.remove_if_expired(key);
+        let (keyspace, access) = (self.keyspace, self.access);
+        let Some(mut occupied) = self.database(key).table.find_mut(key.hash, key.bytes) else {
+            return Ok(None);
+        };
+        check_type(occupied.get(), wanted)?;
+        access.touch(&mut occupied.get_mut());
+        Ok(Some(Slot { occupied, keyspace }))
+    }
+
+    /// Gives a key a value, whether or not it has one of any type. Nobody is told: see [`Self::note`].
+    pub fn put(&mut self, key: &Key<'_>, kind: Kind, payload: NewPayload<'_>, deadline: NewDeadline) {
+        let (now_ms, access) = (self.now_ms, self.access);
+        let database = self.database(key);
+        let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
+            Some(mut slot) => {
+                let before = slot.get().stamp();
+                let after = match deadline {
+                    NewDeadline::Keep => before.filter(|deadline| *deadline > now_ms),
+                    NewDeadline::Clear => None,
+                    NewDeadline::At(deadline) => Some(deadline),
+                };
+                let in_place =
+                    before.is_some() == after.is_some() && slot.get_mut().overwrite(kind as u8, &payload);
+                let mut replaced = None;
+                if in_place {
+                    if let Some(deadline) = after {
+                        let had_one = slot.get_mut().set_stamp(deadline);
+                        debug_assert!(had_one, "overwritten in place only if both have a deadline");
+                    }
+                    access.touch(&mut slot.get_mut());
+                } else {
+                    let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
+                    note_creation(&mut entry.as_mut(), access);
+                    entry.as_mut().set_mark(slot.get().mark());
+                    replaced = Some(slot.replace(entry));
+                }
+                (before, after, replaced)
+            }
+            None => {
+                let after = match deadline {
+                    NewDeadline::Keep | NewDeadline::Clear => None,
+                    NewDeadline::At(deadline) => Some(deadline),
+                };
+                let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
+                note_creation(&mut entry.as_mut(), access);
+                database.table.insert(key.hash, entry);
+                (None, after, None)
+            }
+        };
+        if before.is_some() || after.is_some() {
+            self.index_deadline(key, before, after);
+        }
+        if let Some(entry) = replaced {
+            self.discard(entry);
+        }
+    }
+
+    /// Removes a key as a part of a command's changes. Says whether there was one that had not expired.
+    pub fn take_away(&mut self, key: &Key<'_>, event: &'static str) -> bool {
+        let now_ms = self.now_ms;
+        let Some(entry) = self.extract(key) else { return false };
+        let live = is_live(entry.as_ref(), now_ms);
+        self.counters.expired += u64::from(!live);
+        self.discard(entry);
+        self.note(key, if live { event } else { "expired" });
+        live
+    }
+
+    /// Notes that a part of a key's value has changed, under the event's name in keyspace notifications.
+    #[inline]
+    pub fn note(&mut self, key: &Key<'_>, event: &'static str) {
+        self.changed_parts = true;
+        self.append_effect(key, event, Change::Part);
+    }
+
+    /// Whether anybody reads the log: what is only for the log need not be made otherwise.
+    #[inline]
+    pub fn is_logged(&self) -> bool {
+        self.keyspace.log.is_some()
+    }
+
+    /// What the log is told instead of the request, which would not give the same state when it is run again: one
+    /// request, or several by several calls. Only for commands that [`Self::note`] their changes.
+    pub fn replay_as(&mut self, request: Vec<Vec<u8>>) {
+        if self.is_logged() {
+            self.equivalents.push(request);
+        }
+    }
+
+    /// Tells the log of the request, or what it is equivalent to, if a part of a value has changed.
+    #[inline]
+    pub(crate) fn finish(&mut self, database: u32, request: Arguments<'_>) {
+        if self.changed_parts {
+            self.append_request(database, request);
+        }
+    }
+
+    fn append_request(&mut self, database: u32, request: Arguments<'_>) {
+        self.changed_parts = false;
+        let Some(log) = &self.keyspace.log else { return };
+        if self.equivalents.is_empty() {
+            log.append(&Effect { database, key: &[], event: "", change: Change::Request(request) });
+        }
+        for request in self.equivalents.drain(..) {
+            log.append(&Effect { database, key: &[], event: "", change: Change::Equivalent(&request) });
+        }
+    }
+}
