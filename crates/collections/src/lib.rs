@@ -4,12 +4,14 @@
 //! * [`entry`]: a key with its value in one allocation.
 //! * [`table`]: the hash table of entries, which grows and shrinks without a pause.
 //! * [`deadlines`]: an index of keys by deadline, at little more than four bytes each.
+//! * [`packed`]: sequences of elements in one byte string, for small collections and pages of big ones.
 //!
 //! Nothing here knows commands, clocks or the protocol.
 
 pub mod allocator;
 pub mod deadlines;
 pub mod entry;
+pub mod packed;
 pub mod table;
 
 pub use deadlines::{Deadlines, Progress};
