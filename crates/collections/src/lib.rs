@@ -5,6 +5,7 @@
 //! * [`entry`]: a key with its value in one allocation.
 //! * [`table`]: the hash table of entries, which grows and shrinks without a pause.
 //! * [`deadlines`]: an index of keys by deadline, at little more than four bytes each.
+//! * [`packed`]: sequences of elements in one byte string, for small collections and pages of big ones.
 //!
 //! Nothing here knows commands, clocks or the protocol.
 
@@ -12,6 +13,7 @@ pub mod allocator;
 pub mod collection;
 pub mod deadlines;
 pub mod entry;
+pub mod packed;
 pub mod table;
 
 pub use collection::Collection;
