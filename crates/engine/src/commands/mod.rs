@@ -3,6 +3,7 @@
 mod bitfield;
 mod bitmaps;
 mod bitop;
+mod blocking;
 mod client;
 mod command;
 mod conditions;
