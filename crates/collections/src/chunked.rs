@@ -85,9 +85,9 @@ impl ChunkedList {
         self.nodes.len()
     }
 
-    /// All the memory that the list takes, in bytes.
+    /// The memory behind the list in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<ChunkedList>() + self.nodes.capacity() * size_of::<Node>() + self.node_bytes
+        self.nodes.capacity() * size_of::<Node>() + self.node_bytes
     }
 
     /// Adds an element at an end.

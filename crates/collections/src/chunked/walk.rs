@@ -1,5 +1,7 @@
 //! Finding elements by index, and walking from there in either direction.
 
+use std::collections::vec_deque;
+
 use super::{ChunkedList, End, Node, strip};
 use crate::packed::Element;
 
@@ -39,28 +41,17 @@ impl ChunkedList {
 
     /// The elements from `index` on, towards the back.
     pub fn iter_from(&self, index: usize) -> Iter<'_> {
-        let mut iter = Iter {
-            list: self,
-            end: End::Back,
-            nodes: self.nodes.len()..self.nodes.len(),
-            strip: strip::iter(&[]),
-        };
-        if let Some(place) = self.place(index) {
-            iter.strip = strip::iter(&self.nodes[place.node].elements()[place.offset..]);
-            iter.nodes.start = place.node + 1;
-        }
-        iter
+        let Some(Place { node, offset, .. }) = self.place(index) else { return Iter::empty() };
+        let strip = strip::iter(&self.nodes[node].elements()[offset..]);
+        Iter { end: End::Back, nodes: self.nodes.range(node + 1..), strip }
     }
 
     /// The elements from `index` on, towards the front.
     pub fn iter_back_from(&self, index: usize) -> Iter<'_> {
-        let mut iter = Iter { list: self, end: End::Front, nodes: 0..0, strip: strip::iter(&[]) };
-        if let Some(Place { node, index, .. }) = self.place(index) {
-            let content = &self.nodes[node];
-            iter.strip = strip::iter(&content.elements()[..content.offset_of(index + 1)]);
-            iter.nodes.end = node;
-        }
-        iter
+        let Some(Place { node, index, .. }) = self.place(index) else { return Iter::empty() };
+        let content = &self.nodes[node];
+        let strip = strip::iter(&content.elements()[..content.offset_of(index + 1)]);
+        Iter { end: End::Front, nodes: self.nodes.range(..node), strip }
     }
 
     /// The node that the element `index` is in, and its index there. Counts from the nearer end.
@@ -92,13 +83,23 @@ impl ChunkedList {
 /// Iterates over elements in one direction; see [`ChunkedList::iter_from`].
 #[derive(Clone, Debug)]
 pub struct Iter<'a> {
-    list: &'a ChunkedList,
     /// Where it goes.
     end: End,
     /// The nodes that are still to come.
-    nodes: std::ops::Range<usize>,
+    nodes: vec_deque::Iter<'a, Node>,
     /// What is left of the present one.
     strip: strip::Iter<'a>,
+}
+
+impl<'a> Iter<'a> {
+    fn empty() -> Iter<'a> {
+        Iter::of_strip(&[], End::Back)
+    }
+
+    /// The elements of a [strip](strip) alone, towards `end`.
+    pub fn of_strip(elements: &'a [u8], end: End) -> Iter<'a> {
+        Iter { end, nodes: vec_deque::Iter::default(), strip: strip::iter(elements) }
+    }
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -118,7 +119,7 @@ impl<'a> Iterator for Iter<'a> {
                 End::Back => self.nodes.next(),
                 End::Front => self.nodes.next_back(),
             }?;
-            self.strip = strip::iter(self.list.nodes.get(node).map_or(&[], Node::elements));
+            self.strip = strip::iter(node.elements());
         }
     }
 }
