@@ -61,11 +61,11 @@ impl ChunkedList {
     }
 
     /// The elements of a list that has a single node, if that may become small for good.
+    #[inline]
     pub fn as_small(&self, limit: NodeLimit) -> Option<&[u8]> {
-        let [node] = self.nodes.as_slices().0 else { return None };
-        let elements = node.elements();
-        let is_small = self.nodes.len() == 1 && !node.is_isolated();
-        (is_small && limit.is_half(elements.len(), node.count())).then_some(elements)
+        let node = self.nodes.front().filter(|_| self.nodes.len() == 1)?;
+        let is_small = !node.is_isolated() && limit.is_half(node.elements().len(), node.count());
+        is_small.then(|| node.elements())
     }
 
     /// How many elements the list has.

@@ -1,6 +1,6 @@
 //! Removing elements: by range, and by value.
 
-use super::{ChunkedList, End, Node, strip};
+use super::{ChunkedList, End, strip};
 use crate::packed::Element;
 
 impl ChunkedList {
@@ -61,7 +61,7 @@ impl ChunkedList {
                 at = left;
             }
             places.clear();
-            find_equal(&self.nodes[at], from, wanted, most - removed, &mut places);
+            strip::find_equal(self.nodes[at].elements(), from, wanted, most - removed, &mut places);
             removed += places.len();
             if places.len() == self.nodes[at].count() {
                 self.remove_node(at);
@@ -76,35 +76,5 @@ impl ChunkedList {
         }
         self.len -= removed;
         removed
-    }
-}
-
-/// Finds the first `most` elements of a node that equal `wanted`: offsets with lengths, ascending.
-fn find_equal(node: &Node, from: End, wanted: Element<'_>, most: usize, places: &mut Vec<(usize, usize)>) {
-    let elements = node.elements();
-    let stored_len = strip::stored_len(wanted);
-    let mut strip = strip::iter(elements);
-    match from {
-        End::Front => {
-            while let Some(element) = strip.next() {
-                if element == wanted {
-                    places.push((elements.len() - strip.rest().len() - stored_len, stored_len));
-                    if places.len() == most {
-                        return;
-                    }
-                }
-            }
-        }
-        End::Back => {
-            while let Some(element) = strip.next_back() {
-                if element == wanted {
-                    places.push((strip.rest().len(), stored_len));
-                    if places.len() == most {
-                        break;
-                    }
-                }
-            }
-            places.reverse();
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! This is what lies between the header and the end of a public listpack. A small list is such a byte string by
 //! itself; a big one is a sequence of them.
 
+use super::End;
 use crate::packed::listpack::{back_length_len, push_back_length, read_back_length, write_back_length};
 use crate::packed::{self, Element, encode, encoded_len};
 
@@ -66,6 +67,42 @@ pub fn write(element: Element<'_>, out: &mut [u8]) {
     let (encoding, back_length) = out.split_at_mut(len);
     packed::overwrite(element, encoding);
     write_back_length(len, back_length);
+}
+
+/// Finds the first `most` elements of a strip that equal `wanted`, counted from the end `from`: offsets with lengths,
+/// ascending.
+pub fn find_equal(
+    elements: &[u8],
+    from: End,
+    wanted: Element<'_>,
+    most: usize,
+    places: &mut Vec<(usize, usize)>,
+) {
+    let stored_len = stored_len(wanted);
+    let mut walk = iter(elements);
+    match from {
+        End::Front => {
+            while let Some(element) = walk.next() {
+                if element == wanted {
+                    places.push((elements.len() - walk.rest().len() - stored_len, stored_len));
+                    if places.len() == most {
+                        return;
+                    }
+                }
+            }
+        }
+        End::Back => {
+            while let Some(element) = walk.next_back() {
+                if element == wanted {
+                    places.push((walk.rest().len(), stored_len));
+                    if places.len() == most {
+                        break;
+                    }
+                }
+            }
+            places.reverse();
+        }
+    }
 }
 
 /// The elements from first to last, or from the other end.

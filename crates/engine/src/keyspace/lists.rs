@@ -209,7 +209,10 @@ impl ListSlot<'_> {
 
     #[inline]
     fn chunked(&mut self) -> Option<&mut ChunkedList> {
-        self.slot.collection_mut().map(|Collection::List(list)| list)
+        match self.slot.collection_mut() {
+            Some(Collection::List(list)) => Some(list),
+            _ => None,
+        }
     }
 
     #[inline]

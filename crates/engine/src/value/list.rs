@@ -178,9 +178,16 @@ impl<'a> PackedList<'a> {
     /// The bytes of the list without the first `most` elements that equal `wanted`, counted from the end `from`, and
     /// how many these are.
     pub fn without_equal(self, from: End, wanted: Element<'_>, most: usize) -> (Vec<u8>, usize) {
-        let mut list = ChunkedList::of_strip(self.elements, self.count);
-        let removed = list.remove_equal(from, wanted, most);
-        (packed(list.as_single().unwrap_or_default(), list.len()), removed)
+        let mut places = Vec::new();
+        strip::find_equal(self.elements, from, wanted, most, &mut places);
+        let mut kept = Vec::with_capacity(self.elements.len());
+        let mut next = 0;
+        for (at, len) in &places {
+            kept.extend_from_slice(&self.elements[next..*at]);
+            next = at + len;
+        }
+        kept.extend_from_slice(&self.elements[next..]);
+        (packed(&kept, self.count - places.len()), places.len())
     }
 
     /// Where the element at `index` begins, if there is one.
