@@ -1,5 +1,6 @@
 //! Lists: one file a subject, and what they share.
 
+pub(super) mod blocking;
 pub(super) mod edits;
 pub(super) mod moves;
 pub(super) mod pops;
@@ -40,6 +41,14 @@ fn parse_end(word: &[u8]) -> Result<End, CommandError> {
         Ok(End::Back)
     } else {
         Err(CommandError::SYNTAX)
+    }
+}
+
+/// The word for an end of a list.
+fn end_name(end: End) -> &'static str {
+    match end {
+        End::Front => "LEFT",
+        End::Back => "RIGHT",
     }
 }
 
