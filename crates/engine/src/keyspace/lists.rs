@@ -13,7 +13,7 @@ use super::collections::Slot;
 use super::locked::Keys;
 use super::strings::NewDeadline;
 use crate::error::CommandError;
-use crate::value::list::{Edit, ListRef, PackedList, count_bytes, packed};
+use crate::value::list::{Edit, ListRef, PackedList, packed};
 use crate::value::{Kind, Type};
 
 /// A list that is being changed.
@@ -68,8 +68,8 @@ impl Keys<'_> {
         let count = elements.len();
         let empty = PackedList::of(&[]);
         if empty.may_take(count, elements.clone().map(<[u8]>::len).sum(), limit) {
-            let bytes = packed(&empty.pushed(end, elements, count).with, count);
-            self.put(key, Kind::ListPacked, NewPayload::Inline(&bytes), NewDeadline::Clear);
+            let edit = empty.pushed(end, elements, count);
+            self.put(key, Kind::ListPacked, NewPayload::Inline(&edit.with), NewDeadline::Clear);
         } else {
             let mut list = ChunkedList::new();
             elements.for_each(|text| list.push(end, Element::of(text), limit));
@@ -222,9 +222,10 @@ impl ListSlot<'_> {
 
     #[inline]
     fn apply(&mut self, edit: Edit) {
-        let count = count_bytes(edit.count);
         self.slot.splice(Kind::ListPacked, edit.range, &edit.with);
-        self.slot.splice(Kind::ListPacked, 0..count.len(), &count);
+        if let Some(count) = edit.count {
+            self.slot.splice(Kind::ListPacked, 0..count.len(), &count);
+        }
     }
 }
 
