@@ -72,7 +72,8 @@ impl<'a> ListRef<'a> {
                 Iter::of_strip(&list.elements[list.offset_of(index)..], End::Back)
             }
             (Self::Packed(list), End::Front) => {
-                Iter::of_strip(&list.elements[..list.offset_of(index.saturating_add(1))], End::Front)
+                let end = if index < list.count { list.offset_of(index + 1) } else { 0 };
+                Iter::of_strip(&list.elements[..end], End::Front)
             }
             (Self::Chunked(list), End::Back) => list.iter_from(index),
             (Self::Chunked(list), End::Front) => list.iter_back_from(index),
@@ -306,8 +307,9 @@ mod tests {
                 list.get(index).map(|element| element.to_cow().into_owned()).as_deref(),
                 twin.get(index).copied()
             );
-            assert_eq!(list.iter(index, End::Back).count(), twin.len() - index);
-            assert_eq!(list.iter(index, End::Front).count(), (index + 1).min(twin.len()));
+            let is_there = index < twin.len();
+            assert_eq!(list.iter(index, End::Back).count(), twin.len().saturating_sub(index));
+            assert_eq!(list.iter(index, End::Front).count(), if is_there { index + 1 } else { 0 });
         }
     }
 }
