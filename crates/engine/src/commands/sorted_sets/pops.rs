@@ -159,7 +159,8 @@ fn pop_one_key(call: &mut Call<'_>, end: End) -> Outcome {
     let (count, form) = match call.arguments.get(2) {
         None => (1, PopReply::One),
         Some(count) => {
-            let count = parse_i64(count).and_then(|count| usize::try_from(count).ok()).ok_or(INVALID_COUNT)?;
+            let count =
+                parse_i64(count).and_then(|count| usize::try_from(count).ok()).ok_or(INVALID_COUNT)?;
             (count, PopReply::Many)
         }
     };
