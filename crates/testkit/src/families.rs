@@ -4,6 +4,7 @@ mod bitmaps;
 mod connection;
 mod keys;
 mod lists;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -11,5 +12,6 @@ pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
+pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

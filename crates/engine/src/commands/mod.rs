@@ -66,6 +66,7 @@ pub const FAMILIES: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     sorted_sets::adding::COMMANDS,
+    sorted_sets::blocking::COMMANDS,
     sorted_sets::combining::COMMANDS,
     sorted_sets::counting::COMMANDS,
     sorted_sets::pops::COMMANDS,
