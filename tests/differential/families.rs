@@ -62,3 +62,8 @@ fn connections_answer_as_the_stock_servers() {
 fn transactions_answer_as_the_stock_servers() {
     compare(&families::TRANSACTIONS, 1);
 }
+
+#[test]
+fn sorted_sets_answer_as_the_stock_servers() {
+    compare(&families::SORTED_SETS, 1);
+}

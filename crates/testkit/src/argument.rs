@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::samples::{
-    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, NUMBERS, PATTERNS, TYPES, WORDS,
+    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, SCORES,
+    TYPES, WORDS,
 };
 
 /// The state from which requests are generated.
@@ -95,6 +96,10 @@ kinds! {
     Type "type" "The name of a type of values.",
     Word "word" "A short name without blanks.",
     Command "command" "The name of a command.",
+    Member "member" "A member of a collection, one of a few.",
+    Score "score" "The score of a member.",
+    ScoreBound "score-bound" "The bound of a range of scores.",
+    MemberBound "member-bound" "The bound of a range of members.",
 }
 
 impl Kind {
@@ -148,13 +153,29 @@ impl Kind {
             Self::Type => world.pick(TYPES).into(),
             Self::Word => world.pick(WORDS).into(),
             Self::Command => world.pick(COMMANDS).into(),
+            Self::Member => world.pick(MEMBERS).into(),
+            Self::Score => world.pick(SCORES).into(),
+            Self::ScoreBound => {
+                let excluded = if world.random.random_bool(0.3) { "(" } else { "" };
+                format!("{excluded}{}", world.pick(SCORES)).into_bytes()
+            }
+            Self::MemberBound if world.random.random_ratio(1, 4) => world.pick(&["-", "+"]).into(),
+            Self::MemberBound => {
+                let sign = world.pick(&["(", "["]);
+                format!("{sign}{}", world.pick(MEMBERS)).into_bytes()
+            }
         }
     }
 
     /// A value that the command should refuse, or that is at the edge of what it accepts.
     pub(crate) fn hostile(self, world: &mut World) -> Vec<u8> {
         match self {
-            Self::Float => world.pick(HOSTILE_FLOATS).into(),
+            Self::Float | Self::Score => world.pick(HOSTILE_FLOATS).into(),
+            Self::ScoreBound => {
+                let excluded = if world.random.random_bool(0.3) { "(" } else { "" };
+                format!("{excluded}{}", world.pick(HOSTILE_FLOATS)).into_bytes()
+            }
+            Self::MemberBound => world.pick(&["", "a", "[", "(", "--", "-a", "+a", "{a", "inf", "0"]).into(),
             Self::BitfieldType => world
                 .pick(&[
                     "",
@@ -200,7 +221,13 @@ impl Kind {
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
-            Self::Key | Self::Value | Self::Word | Self::Pattern | Self::Type | Self::Command => world
+            Self::Key
+            | Self::Value
+            | Self::Word
+            | Self::Pattern
+            | Self::Type
+            | Self::Command
+            | Self::Member => world
                 .pick(&[
                     &b""[..],
                     b"\0",

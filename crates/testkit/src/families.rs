@@ -5,6 +5,7 @@ mod blocking;
 mod connection;
 mod keys;
 mod lists;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -13,5 +14,6 @@ pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
+pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

@@ -9,6 +9,7 @@ mod inspect;
 pub mod lists;
 pub mod locked;
 mod moves;
+pub mod sorted_sets;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;
