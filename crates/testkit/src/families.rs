@@ -3,11 +3,13 @@
 mod bitmaps;
 mod connection;
 mod keys;
+mod sets;
 mod strings;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
 pub use keys::KEYS;
+pub use sets::{LIMITED_SETS, SETS};
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

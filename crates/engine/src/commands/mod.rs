@@ -27,6 +27,7 @@ mod ranges;
 mod scanning;
 mod server;
 mod set;
+mod sets;
 mod strings;
 
 use crate::command::Command;
@@ -56,5 +57,9 @@ pub const FAMILIES: &[&[Command]] = &[
     ranges::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::members::COMMANDS,
+    sets::random::COMMANDS,
+    sets::scan::COMMANDS,
     strings::COMMANDS,
 ];
