@@ -21,12 +21,14 @@
 
 mod decimal;
 mod element;
+mod index;
 pub mod listpack;
 mod search;
 #[cfg(test)]
 mod tests;
 
 pub use element::{Element, encode, encoded_len, overwrite, read, skip};
+pub use index::{Index, encodings};
 pub(crate) use search::Wanted;
 pub use search::{Found, find, search};
 

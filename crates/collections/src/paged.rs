@@ -12,6 +12,7 @@
 //! The caller passes [`ElementHasher`](crate::hash::ElementHasher)'s hash of the key with each call; the table computes
 //! the same when it splits a page.
 
+mod common;
 mod page;
 mod pages;
 mod resize;

@@ -87,11 +87,14 @@ impl PagedTable {
         if self.is_empty() {
             return None;
         }
-        // Hardly any page has more entries than this. An index beyond the page's end is a failure, so that a page is
-        // taken the more often the more entries it has.
-        let limit = self.len / self.pages.len() * 4 + 8;
+        // Pages are chosen by their share of the hash space, which is halved when they are split, as the first one is
+        // before all others. Hardly any has more entries than its limit, which is twice what it should have and some;
+        // an index beyond its end is a failure, so that a page is taken the more often the more entries it has.
+        let deepest = self.depth(0);
+        let limit_of_deepest = (self.len >> deepest) * 2 + 8;
         for _ in 0..SAMPLE_ATTEMPTS_MAX {
-            let page = scale(random(), self.pages.len());
+            let page = self.page_of(random());
+            let limit = limit_of_deepest << (deepest - self.depth(page));
             let index = scale(random(), limit);
             let count = self.offsets(page).count();
             if index < count {

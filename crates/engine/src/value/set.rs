@@ -172,3 +172,6 @@ impl<'a> Wanted<'a> {
 pub(crate) fn hash(element: Element<'_>) -> u64 {
     element.with_text(|text| ElementHasher::get().hash(text))
 }
+
+#[cfg(test)]
+mod tests;

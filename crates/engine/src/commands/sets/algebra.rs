@@ -14,7 +14,7 @@ use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 use crate::value::Type;
 use crate::value::set::new::NewSet;
-use crate::value::set::{SetRef, algebra};
+use crate::value::set::{SetLimits, SetRef, algebra};
 
 const SOURCES: &[KeySpec] = &[KeySpec::rest(1, 1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 const COUNTED_SOURCES: &[KeySpec] = &[KeySpec::counted(1, 1, KeyFlags::RO.union(KeyFlags::ACCESS))];
@@ -154,15 +154,34 @@ fn store(call: &mut Call<'_>, operation: Operation) -> Outcome {
     let (destination, limits) = (call.key(1), limits(call));
     let names = names(call, FIRST_SOURCE, call.arguments.len());
     let mut sets = sources(&mut call.keys, &names)?;
-    let mut result = NewSet::integers();
-    let mut len = 0;
-    operation.visit(&mut sets, |member| {
-        result.add(member, limits);
-        len += 1;
-    });
+    let result = combined(operation, &mut sets, limits);
+    let len = result.len();
     call.keys.store_set(&destination, result, operation.event());
-    call.reply.integer(len);
+    call.reply.integer(len as i64);
     Ok(())
+}
+
+/// The result as a set of its own.
+fn combined(operation: Operation, sets: &mut [SetRef<'_>], limits: SetLimits) -> NewSet {
+    let mut result = NewSet::integers();
+    match (operation, &*sets) {
+        // The result itself tells what is there already.
+        (Operation::Union, sets) => sets.iter().flat_map(|set| set.members()).for_each(|member| {
+            result.add(member, limits);
+        }),
+        (Operation::Difference, [first, others @ ..]) if algebra::is_copy_quicker(*first, others) => {
+            for member in first.members() {
+                result.add(member, limits);
+            }
+            for member in others.iter().flat_map(|set| set.members()) {
+                result.remove(member);
+            }
+        }
+        _ => operation.visit(sets, |member| {
+            result.add(member, limits);
+        }),
+    }
+    result
 }
 
 fn count_intersection(call: &mut Call<'_>) -> Outcome {

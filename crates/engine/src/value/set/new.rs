@@ -51,6 +51,21 @@ impl NewSet {
         change::add(self, member, limits)
     }
 
+    /// Removes a member, if it is there.
+    pub fn remove(&mut self, member: Element<'_>) {
+        change::remove(self, member);
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.view().len()
+    }
+
+    /// Whether there are no members.
+    pub fn is_empty(&self) -> bool {
+        self.view().is_empty()
+    }
+
     /// Hands over what a key's record is to hold.
     pub fn give<R>(self, to: impl FnOnce(Kind, NewPayload<'_>) -> R) -> R {
         match self.0 {
