@@ -1,6 +1,7 @@
 //! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
 
 use crate::chunked::ChunkedList;
+use crate::paged::PagedTable;
 use crate::sorted_set::SortedSet;
 
 /// A value of many elements.
@@ -10,6 +11,8 @@ pub enum Collection {
     List(ChunkedList),
     /// Members with scores.
     SortedSet(SortedSet),
+    /// A set, of stride 1.
+    Set(PagedTable),
 }
 
 impl Collection {
@@ -18,6 +21,7 @@ impl Collection {
         match self {
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
+            Self::Set(table) => table.memory_bytes(),
         }
     }
 }

@@ -28,6 +28,7 @@ mod ranges;
 mod scanning;
 mod server;
 mod set;
+mod sets;
 mod sorted_sets;
 mod strings;
 
@@ -76,5 +77,9 @@ pub const FAMILIES: &[&[Command]] = &[
     sorted_sets::scanning::COMMANDS,
     sorted_sets::scores::COMMANDS,
     sorted_sets::storing::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::members::COMMANDS,
+    sets::random::COMMANDS,
+    sets::scan::COMMANDS,
     strings::COMMANDS,
 ];

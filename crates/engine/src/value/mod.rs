@@ -2,6 +2,7 @@
 
 pub mod limits;
 pub mod list;
+pub mod set;
 pub mod sorted_set;
 pub mod string;
 
