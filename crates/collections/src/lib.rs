@@ -5,6 +5,7 @@
 //! * [`entry`]: a key with its value in one allocation.
 //! * [`table`]: the hash table of entries, which grows and shrinks without a pause.
 //! * [`deadlines`]: an index of keys by deadline, at little more than four bytes each.
+//! * [`chunked`]: lists as sequences of nodes of elements.
 //! * [`packed`]: sequences of elements in one byte string, for small collections and pages of big ones.
 //! * [`paged`]: the hash table of packed pages, for big collections.
 //! * [`integer_set`]: a sorted set of integers in one byte string.
@@ -13,6 +14,7 @@
 //! Nothing here knows commands, clocks or the protocol.
 
 pub mod allocator;
+pub mod chunked;
 pub mod collection;
 pub mod deadlines;
 pub mod entry;
