@@ -54,7 +54,7 @@ impl PagedTable {
     ///
     /// A position is a fraction of the hash space, which no split or merge changes: an entry that is there from
     /// the first call to the last is visited at least once.
-    pub fn scan(&self, position: u64, visit: &mut dyn FnMut(EntryRef<'_>)) -> Option<u64> {
+    pub fn scan<'a>(&'a self, position: u64, visit: &mut dyn FnMut(EntryRef<'a>)) -> Option<u64> {
         let index = self.page_of(position);
         self.entries(self.pages.get(index)).for_each(visit);
         let below = u64::MAX.checked_shr(self.depth(index)).unwrap_or(0);
