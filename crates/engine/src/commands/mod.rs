@@ -15,6 +15,7 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod hashes;
 mod info;
 mod iteration;
 mod keys;
@@ -48,6 +49,13 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    hashes::deadlines::COMMANDS,
+    hashes::exchange::COMMANDS,
+    hashes::numbers::COMMANDS,
+    hashes::random::COMMANDS,
+    hashes::reads::COMMANDS,
+    hashes::scan::COMMANDS,
+    hashes::writes::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,

@@ -1,5 +1,6 @@
 //! The types of values and how records encode them.
 
+pub mod hash;
 pub mod limits;
 pub mod list;
 pub mod set;
