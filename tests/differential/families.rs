@@ -52,3 +52,8 @@ fn connections_answer_as_the_stock_servers() {
 fn transactions_answer_as_the_stock_servers() {
     compare(&families::TRANSACTIONS, 1);
 }
+
+#[test]
+fn hyperloglogs_answer_as_the_stock_servers() {
+    compare(&families::HYPERLOGLOG, 1);
+}

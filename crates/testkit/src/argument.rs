@@ -7,6 +7,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+use crate::hyperloglog;
 use crate::samples::{
     COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, NUMBERS, PATTERNS, TYPES, WORDS,
 };
@@ -95,6 +96,8 @@ kinds! {
     Type "type" "The name of a type of values.",
     Word "word" "A short name without blanks.",
     Command "command" "The name of a command.",
+    Element "element" "One of a few strings, or one that has not been used before.",
+    HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
 }
 
 impl Kind {
@@ -148,6 +151,11 @@ impl Kind {
             Self::Type => world.pick(TYPES).into(),
             Self::Word => world.pick(WORDS).into(),
             Self::Command => world.pick(COMMANDS).into(),
+            Self::Element => {
+                let max = world.pick(&[20, 1000, i64::MAX]);
+                number(world.random.random_range(0..max))
+            }
+            Self::HyperLogLog => hyperloglog::value(&mut world.random),
         }
     }
 
@@ -197,10 +205,11 @@ impl Kind {
                     ])
                     .into()
             }
+            Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
-            Self::Key | Self::Value | Self::Word | Self::Pattern | Self::Type | Self::Command => world
+            Self::Key | Self::Value | Self::Element | Self::Word | Self::Pattern | Self::Type | Self::Command => world
                 .pick(&[
                     &b""[..],
                     b"\0",

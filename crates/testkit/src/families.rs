@@ -2,12 +2,14 @@
 
 mod bitmaps;
 mod connection;
+mod hyperloglog;
 mod keys;
 mod strings;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
+pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

@@ -14,6 +14,7 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod hyperloglog;
 mod info;
 mod iteration;
 mod keys;
@@ -43,6 +44,7 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
