@@ -4,6 +4,7 @@ mod bitmaps;
 mod connection;
 mod hyperloglog;
 mod keys;
+mod lists;
 mod strings;
 mod transactions;
 
@@ -11,5 +12,6 @@ pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
+pub use lists::{LARGE_LISTS, LISTS};
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

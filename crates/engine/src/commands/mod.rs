@@ -3,6 +3,7 @@
 mod bitfield;
 mod bitmaps;
 mod bitop;
+mod blocking;
 mod client;
 mod command;
 mod conditions;
@@ -19,11 +20,13 @@ mod info;
 mod iteration;
 mod keys;
 mod lcs;
+mod lists;
 mod lolwut;
 mod memory;
 mod multiple;
 mod object;
 mod ranges;
+mod scanning;
 mod server;
 mod set;
 mod strings;
@@ -49,6 +52,13 @@ pub const FAMILIES: &[&[Command]] = &[
     iteration::COMMANDS,
     keys::COMMANDS,
     lcs::COMMANDS,
+    lists::blocking::COMMANDS,
+    lists::edits::COMMANDS,
+    lists::moves::COMMANDS,
+    lists::pops::COMMANDS,
+    lists::positions::COMMANDS,
+    lists::pushes::COMMANDS,
+    lists::reads::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     multiple::COMMANDS,

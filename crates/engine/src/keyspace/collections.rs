@@ -175,20 +175,16 @@ impl<'k> Keys<'k> {
     #[inline]
     pub fn note(&mut self, key: &Key<'_>, event: &'static str) {
         self.changed_parts = true;
+        self.mark_ready(key);
         self.append_effect(key, event, Change::Part);
-    }
-
-    /// Whether anybody reads the log: what is only for the log need not be made otherwise.
-    #[inline]
-    pub fn is_logged(&self) -> bool {
-        self.keyspace.log.is_some()
     }
 
     /// What the log is told instead of the request, which would not give the same state when it is run again: one
     /// request, or several by several calls. Only for commands that [`Self::note`] their changes.
-    pub fn replay_as(&mut self, request: Vec<Vec<u8>>) {
-        if self.is_logged() {
-            self.equivalents.push(request);
+    #[inline]
+    pub fn replay_as(&mut self, request: impl FnOnce() -> Vec<Vec<u8>>) {
+        if self.keyspace.log.is_some() {
+            self.equivalents.push(request());
         }
     }
 
@@ -196,18 +192,22 @@ impl<'k> Keys<'k> {
     #[inline]
     pub(crate) fn finish(&mut self, database: u32, request: Arguments<'_>) {
         if self.changed_parts {
-            self.append_request(database, request);
+            if self.equivalents.is_empty()
+                && let Some(log) = &self.keyspace.log
+            {
+                log.append(&Effect { database, key: &[], event: "", change: Change::Request(request) });
+            }
+            self.finish_served(database);
         }
     }
 
-    fn append_request(&mut self, database: u32, request: Arguments<'_>) {
+    /// Tells the log of what was done for a client that had been waiting.
+    pub(crate) fn finish_served(&mut self, database: u32) {
         self.changed_parts = false;
-        let Some(log) = &self.keyspace.log else { return };
-        if self.equivalents.is_empty() {
-            log.append(&Effect { database, key: &[], event: "", change: Change::Request(request) });
-        }
         for request in self.equivalents.drain(..) {
-            log.append(&Effect { database, key: &[], event: "", change: Change::Equivalent(&request) });
+            if let Some(log) = &self.keyspace.log {
+                log.append(&Effect { database, key: &[], event: "", change: Change::Equivalent(&request) });
+            }
         }
     }
 }
