@@ -67,3 +67,8 @@ fn transactions_answer_as_the_stock_servers() {
 fn hyperloglogs_answer_as_the_stock_servers() {
     compare(&families::HYPERLOGLOG, 1);
 }
+
+#[test]
+fn places_answer_as_the_stock_servers() {
+    compare(&families::GEO, 1);
+}

@@ -7,10 +7,10 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::hyperloglog;
 use crate::samples::{
     COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, NUMBERS, PATTERNS, TYPES, WORDS,
 };
+use crate::{geo, hyperloglog};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -96,6 +96,11 @@ kinds! {
     Type "type" "The name of a type of values.",
     Word "word" "A short name without blanks.",
     Command "command" "The name of a command.",
+    Longitude "longitude" "Degrees east.",
+    Latitude "latitude" "Degrees north.",
+    Distance "distance" "A length that is not negative, in any unit.",
+    Unit "unit" "A unit of length.",
+    Member "member" "One of a few members of a set.",
     Element "element" "One of a few strings, or one that has not been used before.",
     HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
 }
@@ -151,6 +156,14 @@ impl Kind {
             Self::Type => world.pick(TYPES).into(),
             Self::Word => world.pick(WORDS).into(),
             Self::Command => world.pick(COMMANDS).into(),
+            Self::Longitude => geo::longitude(&mut world.random),
+            Self::Latitude => geo::latitude(&mut world.random),
+            Self::Distance => geo::distance(&mut world.random),
+            Self::Unit => world.pick(&["m", "km", "ft", "mi", "M", "KM"]).into(),
+            Self::Member => {
+                let prefix = world.pick(&["", "place "]);
+                format!("{prefix}{}", world.random.random_range(1..=20)).into_bytes()
+            }
             Self::Element => {
                 let max = world.pick(&[20, 1000, i64::MAX]);
                 number(world.random.random_range(0..max))
@@ -205,11 +218,20 @@ impl Kind {
                     ])
                     .into()
             }
+            Self::Longitude | Self::Latitude | Self::Distance => geo::hostile(&mut world.random),
             Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
-            Self::Key | Self::Value | Self::Element | Self::Word | Self::Pattern | Self::Type | Self::Command => world
+            Self::Key
+            | Self::Value
+            | Self::Member
+            | Self::Unit
+            | Self::Element
+            | Self::Word
+            | Self::Pattern
+            | Self::Type
+            | Self::Command => world
                 .pick(&[
                     &b""[..],
                     b"\0",

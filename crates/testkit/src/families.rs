@@ -2,6 +2,7 @@
 
 mod bitmaps;
 mod connection;
+mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;
@@ -10,6 +11,7 @@ mod transactions;
 
 pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
+pub use geo::GEO;
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};

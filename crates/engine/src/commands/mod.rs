@@ -15,6 +15,7 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod geo;
 mod hyperloglog;
 mod info;
 mod iteration;
@@ -47,6 +48,10 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
     hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,

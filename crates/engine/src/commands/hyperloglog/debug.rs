@@ -19,6 +19,7 @@ pub(super) fn pfdebug(call: &mut Call<'_>) -> Outcome {
         return simd(call);
     }
     let encoding = encoding(&call.keys, &key)?.ok_or(NO_SUCH_KEY)?;
+    call.keys.make_raw(&key);
     if is_word(subcommand, "GETREG") {
         get_registers(call, &key)
     } else if is_word(subcommand, "DECODE") {
@@ -54,7 +55,6 @@ fn make_dense(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandError> 
     let text = call.keys.peek_string(key)?.map(StringRef::bytes).unwrap_or_default();
     let sketch = sketch(&text)?;
     if sketch.encoding() == Encoding::Dense {
-        call.keys.make_raw(key);
         return Ok(false);
     }
     let value = hyperloglog::to_dense(sketch)?;
@@ -96,7 +96,10 @@ pub(super) fn pfselftest(call: &mut Call<'_>) -> Outcome {
     /// Six standard errors.
     const ERROR_MAX: f64 = 6.0 * 1.04 / 128.0;
     let mut sparse = Cow::Owned(hyperloglog::empty());
-    let mut dense = Cow::Owned(hyperloglog::with_dense_body(&hyperloglog::empty()[..hyperloglog::HEADER_BYTES], &Merged::default()));
+    let mut dense = Cow::Owned(hyperloglog::with_dense_body(
+        &hyperloglog::empty()[..hyperloglog::HEADER_BYTES],
+        &Merged::default(),
+    ));
     for element in 1..=ELEMENTS {
         let observation = Observation::of(&element.to_le_bytes());
         hyperloglog::observe(&mut dense, observation, 0)?;
