@@ -62,7 +62,7 @@ proptest! {
         prop_assert_eq!(registers_of(&bytes).is_ok(), whole);
         prop_assert_eq!(Sketch::of(&bytes).expect("the header is right").cardinality().is_ok(), whole);
         prop_assert!(sparse::runs(&body).count() <= body.len());
-        let mut value = Cow::Owned(bytes);
+        let mut value: Cow<'_, [u8]> = Cow::Owned(bytes);
         for observation in observations {
             let before = value.clone();
             if observe(&mut value, observation, 3000).is_err() {
