@@ -72,3 +72,8 @@ fn hyperloglogs_answer_as_the_stock_servers() {
 fn places_answer_as_the_stock_servers() {
     compare(&families::GEO, 1);
 }
+
+#[test]
+fn sorted_sets_answer_as_the_stock_servers() {
+    compare(&families::SORTED_SETS, 1);
+}

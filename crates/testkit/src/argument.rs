@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::samples::{
-    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, NUMBERS, PATTERNS, TYPES, WORDS,
+    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, SCORES,
+    TYPES, WORDS,
 };
 use crate::{geo, hyperloglog};
 
@@ -96,11 +97,14 @@ kinds! {
     Type "type" "The name of a type of values.",
     Word "word" "A short name without blanks.",
     Command "command" "The name of a command.",
+    Member "member" "A member of a collection, one of a few.",
+    Score "score" "The score of a member.",
+    ScoreBound "score-bound" "The bound of a range of scores.",
+    MemberBound "member-bound" "The bound of a range of members.",
     Longitude "longitude" "Degrees east.",
     Latitude "latitude" "Degrees north.",
     Distance "distance" "A length that is not negative, in any unit.",
     Unit "unit" "A unit of length.",
-    Member "member" "One of a few members of a set.",
     Element "element" "One of a few strings, or one that has not been used before.",
     HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
 }
@@ -156,14 +160,21 @@ impl Kind {
             Self::Type => world.pick(TYPES).into(),
             Self::Word => world.pick(WORDS).into(),
             Self::Command => world.pick(COMMANDS).into(),
+            Self::Member => world.pick(MEMBERS).into(),
+            Self::Score => world.pick(SCORES).into(),
+            Self::ScoreBound => {
+                let excluded = if world.random.random_bool(0.3) { "(" } else { "" };
+                format!("{excluded}{}", world.pick(SCORES)).into_bytes()
+            }
+            Self::MemberBound if world.random.random_ratio(1, 4) => world.pick(&["-", "+"]).into(),
+            Self::MemberBound => {
+                let sign = world.pick(&["(", "["]);
+                format!("{sign}{}", world.pick(MEMBERS)).into_bytes()
+            }
             Self::Longitude => geo::longitude(&mut world.random),
             Self::Latitude => geo::latitude(&mut world.random),
             Self::Distance => geo::distance(&mut world.random),
             Self::Unit => world.pick(&["m", "km", "ft", "mi", "M", "KM"]).into(),
-            Self::Member => {
-                let prefix = world.pick(&["", "place "]);
-                format!("{prefix}{}", world.random.random_range(1..=20)).into_bytes()
-            }
             Self::Element => {
                 let max = world.pick(&[20, 1000, i64::MAX]);
                 number(world.random.random_range(0..max))
@@ -175,7 +186,12 @@ impl Kind {
     /// A value that the command should refuse, or that is at the edge of what it accepts.
     pub(crate) fn hostile(self, world: &mut World) -> Vec<u8> {
         match self {
-            Self::Float => world.pick(HOSTILE_FLOATS).into(),
+            Self::Float | Self::Score => world.pick(HOSTILE_FLOATS).into(),
+            Self::ScoreBound => {
+                let excluded = if world.random.random_bool(0.3) { "(" } else { "" };
+                format!("{excluded}{}", world.pick(HOSTILE_FLOATS)).into_bytes()
+            }
+            Self::MemberBound => world.pick(&["", "a", "[", "(", "--", "-a", "+a", "{a", "inf", "0"]).into(),
             Self::BitfieldType => world
                 .pick(&[
                     "",
@@ -225,13 +241,13 @@ impl Kind {
             }
             Self::Key
             | Self::Value
-            | Self::Member
-            | Self::Unit
-            | Self::Element
             | Self::Word
             | Self::Pattern
             | Self::Type
-            | Self::Command => world
+            | Self::Command
+            | Self::Member
+            | Self::Unit
+            | Self::Element => world
                 .pick(&[
                     &b""[..],
                     b"\0",

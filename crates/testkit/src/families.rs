@@ -6,6 +6,7 @@ mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -15,5 +16,6 @@ pub use geo::GEO;
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
+pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

@@ -205,12 +205,17 @@ fn count_one(call: &mut Call<'_>) -> Result<u64, CommandError> {
     let Some(text) = call.keys.read_string(&key)? else { return Ok(0) };
     let text = text.bytes();
     let sketch = sketch(&text)?;
-    if let Some(cardinality) = sketch.cached_cardinality() {
-        return Ok(cardinality);
+    let (cached, estimated) = match sketch.cached_cardinality() {
+        Some(cardinality) => (true, Ok(cardinality)),
+        None => (false, sketch.cardinality()),
+    };
+    match estimated {
+        Ok(cardinality) if !cached => {
+            call.keys.splice(&key, CARDINALITY_AT, &cardinality.to_le_bytes(), KEPT_OTHERWISE);
+        }
+        _ => call.keys.make_raw(&key),
     }
-    let cardinality = sketch.cardinality()?;
-    call.keys.splice(&key, CARDINALITY_AT, &cardinality.to_le_bytes(), KEPT_OTHERWISE);
-    Ok(cardinality)
+    Ok(estimated?)
 }
 
 fn count_several(call: &mut Call<'_>) -> Result<u64, CommandError> {

@@ -30,6 +30,7 @@ mod ranges;
 mod scanning;
 mod server;
 mod set;
+mod sorted_sets;
 mod strings;
 
 use crate::command::Command;
@@ -71,5 +72,16 @@ pub const FAMILIES: &[&[Command]] = &[
     ranges::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sorted_sets::adding::COMMANDS,
+    sorted_sets::blocking::COMMANDS,
+    sorted_sets::combining::COMMANDS,
+    sorted_sets::counting::COMMANDS,
+    sorted_sets::pops::COMMANDS,
+    sorted_sets::random::COMMANDS,
+    sorted_sets::ranges::COMMANDS,
+    sorted_sets::removal::COMMANDS,
+    sorted_sets::scanning::COMMANDS,
+    sorted_sets::scores::COMMANDS,
+    sorted_sets::storing::COMMANDS,
     strings::COMMANDS,
 ];

@@ -1,6 +1,7 @@
 //! Sorted sets: one file a subject, and what they share.
 
 pub(super) mod adding;
+pub(super) mod blocking;
 mod bounds;
 pub(super) mod combining;
 pub(super) mod counting;

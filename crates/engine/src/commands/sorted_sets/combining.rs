@@ -111,20 +111,20 @@ fn zunionstore(call: &mut Call<'_>) -> Outcome {
 }
 
 fn reply_combination(call: &mut Call<'_>, operation: Operation) -> Outcome {
-    let keys = inputs::keys(call, 1)?;
-    inputs::note_reads(call, keys.clone())?;
-    let (recipe, with_scores) = parse_options(call, &keys, operation, true)?;
-    let members = recipe.combine(&inputs::look(call, keys));
+    let indexes = inputs::keys(call, 1)?;
+    let keys = inputs::note_reads(call, indexes.clone())?;
+    let (recipe, with_scores) = parse_options(call, &indexes, operation, true)?;
+    let members = recipe.combine(&inputs::look(&call.keys, &keys));
     let entries = members.iter().map(|(score, member)| (Element::Bytes(member), *score));
     reply_entries(call.reply, Shape::with_scores(with_scores), members.len(), entries);
     Ok(())
 }
 
 fn store_combination(call: &mut Call<'_>, operation: Operation, event: &'static str) -> Outcome {
-    let keys = inputs::keys(call, 2)?;
-    inputs::note_reads(call, keys.clone())?;
-    let (recipe, _) = parse_options(call, &keys, operation, false)?;
-    let members = recipe.combine(&inputs::look(call, keys));
+    let indexes = inputs::keys(call, 2)?;
+    let keys = inputs::note_reads(call, indexes.clone())?;
+    let (recipe, _) = parse_options(call, &indexes, operation, false)?;
+    let members = recipe.combine(&inputs::look(&call.keys, &keys));
     let members = members.iter().map(|(score, member)| (*score, &member[..]));
     let stored = NewSortedSet::from_sorted(members, packed_limits(call));
     store(call, Some(stored), event);
@@ -162,16 +162,16 @@ fn parse_options(
 
 fn zintercard(call: &mut Call<'_>) -> Outcome {
     const NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
-    let keys = inputs::keys(call, 1)?;
-    inputs::note_reads(call, keys.clone())?;
+    let indexes = inputs::keys(call, 1)?;
+    let keys = inputs::note_reads(call, indexes.clone())?;
     let mut limit = 0;
-    let mut options = call.arguments.from(keys.end);
+    let mut options = call.arguments.from(indexes.end);
     while let Some(option) = options.next() {
         let number = options.next().filter(|_| is_word(option, "LIMIT")).ok_or(CommandError::SYNTAX)?;
         limit = parse_i64(number).and_then(|number| usize::try_from(number).ok()).ok_or(NEGATIVE)?;
     }
     let limit = if limit == 0 { usize::MAX } else { limit };
-    let count = algebra::count_common(&inputs::look(call, keys), limit);
+    let count = algebra::count_common(&inputs::look(&call.keys, &keys), limit);
     call.reply.integer(count as i64);
     Ok(())
 }

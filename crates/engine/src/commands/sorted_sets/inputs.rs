@@ -8,6 +8,8 @@ use nuthatch_protocol::number::parse_i64;
 
 use crate::call::Call;
 use crate::error::CommandError;
+use crate::keyspace::Key;
+use crate::keyspace::locked::Keys;
 use crate::value::sorted_set::SortedSetRef;
 use crate::value::{Kind, Type};
 
@@ -64,26 +66,26 @@ pub(super) fn keys(call: &Call<'_>, at: usize) -> Result<Range<usize>, CommandEr
     end.filter(|end| *end <= call.arguments.len()).map(|end| first..end).ok_or(CommandError::SYNTAX)
 }
 
-/// Notes the accesses to the input keys.
+/// Notes the accesses to the input keys, which have these indexes.
 ///
 /// # Errors
 /// One holds a value that is neither a sorted set nor a set.
-pub(super) fn note_reads(call: &mut Call<'_>, keys: Range<usize>) -> Result<(), CommandError> {
-    for index in keys {
-        let key = call.key(index);
-        let value_type = call.keys.read(&key).map(|record| Kind::of(record.kind()).value_type());
+pub(super) fn note_reads<'a>(
+    call: &mut Call<'a>,
+    indexes: Range<usize>,
+) -> Result<Vec<Key<'a>>, CommandError> {
+    let keys: Vec<Key<'a>> = indexes.map(|index| call.key(index)).collect();
+    for key in &keys {
+        let value_type = call.keys.read(key).map(|record| Kind::of(record.kind()).value_type());
         if !matches!(value_type, None | Some(Type::SortedSet | Type::Set)) {
             return Err(CommandError::WRONG_TYPE);
         }
     }
-    Ok(())
+    Ok(keys)
 }
 
 /// The inputs, which [`note_reads`] has looked at before.
-pub(super) fn look<'a>(call: &'a Call<'_>, keys: Range<usize>) -> Vec<Input<'a>> {
-    keys.map(|index| {
-        let set = call.keys.peek(&call.key(index)).and_then(SortedSetRef::of);
-        set.map_or(Input::Missing, Input::SortedSet)
-    })
-    .collect()
+pub(super) fn look<'k>(keyspace: &'k Keys<'_>, keys: &[Key<'_>]) -> Vec<Input<'k>> {
+    let look = |key| keyspace.peek(key).and_then(SortedSetRef::of).map_or(Input::Missing, Input::SortedSet);
+    keys.iter().map(look).collect()
 }

@@ -11,7 +11,8 @@ use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 
-const POP_FLAGS: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
+/// What is done with the keys.
+pub(super) const POP_FLAGS: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
 const POP: &[KeySpec] = &[KeySpec::one(1, POP_FLAGS)];
 const POP_FIRST: &[KeySpec] = &[KeySpec::counted(1, 1, POP_FLAGS)];
 const COMPLEXITY: &str = "O(log(N)*M) with N being the number of elements in the sorted set, and M being the \
@@ -45,7 +46,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
 
 /// An end of a sorted set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commands) enum End {
+pub(super) enum End {
     /// Where the scores are lowest.
     Lowest,
     /// Where the scores are highest.
@@ -57,7 +58,7 @@ impl End {
     ///
     /// # Errors
     /// It is neither.
-    pub(in crate::commands) fn parse(word: &[u8]) -> Result<Self, CommandError> {
+    pub(super) fn parse(word: &[u8]) -> Result<Self, CommandError> {
         if is_word(word, "MIN") {
             Ok(Self::Lowest)
         } else if is_word(word, "MAX") {
@@ -70,7 +71,7 @@ impl End {
 
 /// How the members that were taken are replied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::commands) enum PopReply {
+pub(super) enum PopReply {
     /// The member and its score, one after the other.
     One,
     /// As ranges are replied with scores.
@@ -113,7 +114,7 @@ impl PopReply {
 ///
 /// # Errors
 /// The key holds a value of another type.
-pub(in crate::commands) fn pop(
+pub(super) fn pop(
     keys: &mut Keys<'_>,
     key: &Key<'_>,
     end: End,
@@ -159,7 +160,8 @@ fn pop_one_key(call: &mut Call<'_>, end: End) -> Outcome {
     let (count, form) = match call.arguments.get(2) {
         None => (1, PopReply::One),
         Some(count) => {
-            let count = parse_i64(count).and_then(|count| usize::try_from(count).ok()).ok_or(INVALID_COUNT)?;
+            let count =
+                parse_i64(count).and_then(|count| usize::try_from(count).ok()).ok_or(INVALID_COUNT)?;
             (count, PopReply::Many)
         }
     };
@@ -174,13 +176,13 @@ fn pop_one_key(call: &mut Call<'_>, end: End) -> Outcome {
 
 /// The arguments of ZMPOP from the count of keys on.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::commands) struct MultiplePop {
+pub(super) struct MultiplePop {
     /// The index of the argument behind the last key.
-    pub(in crate::commands) keys_end: usize,
+    pub(super) keys_end: usize,
     /// From where members are taken.
-    pub(in crate::commands) end: End,
+    pub(super) end: End,
     /// How many are taken at most.
-    pub(in crate::commands) count: usize,
+    pub(super) count: usize,
 }
 
 impl MultiplePop {
@@ -188,7 +190,7 @@ impl MultiplePop {
     ///
     /// # Errors
     /// They do not follow the syntax, or a number is not positive.
-    pub(in crate::commands) fn parse(call: &Call<'_>, first: usize) -> Result<Self, CommandError> {
+    pub(super) fn parse(call: &Call<'_>, first: usize) -> Result<Self, CommandError> {
         const NO_KEYS: CommandError = CommandError::fixed("ERR numkeys should be greater than 0");
         const NO_COUNT: CommandError = CommandError::fixed("ERR count should be greater than 0");
         let positive = |argument: &[u8]| {

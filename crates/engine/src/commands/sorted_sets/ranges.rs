@@ -121,9 +121,7 @@ impl<'a> Wanted<'a> {
             if can_have_scores && is_word(option, "WITHSCORES") {
                 with_scores = true;
             } else if is_word(option, "LIMIT") && options.len() >= 2 {
-                let mut number = || {
-                    options.next().and_then(parse_i64).ok_or(CommandError::NOT_AN_INTEGER)
-                };
+                let mut number = || options.next().and_then(parse_i64).ok_or(CommandError::NOT_AN_INTEGER);
                 limit = Some((number()?, number()?));
             } else if reversed.is_none() && is_word(option, "REV") {
                 reversed = Some(true);
@@ -155,8 +153,7 @@ impl<'a> Wanted<'a> {
         let Ok(offset) = usize::try_from(self.offset) else { return 0..0 };
         let rest = ranks.len().saturating_sub(offset);
         let count = usize::try_from(self.count).map_or(rest, |count| rest.min(count));
-        let start =
-            if self.reversed { ranks.start + rest - count } else { ranks.start + ranks.len() - rest };
+        let start = if self.reversed { ranks.start + rest - count } else { ranks.start + ranks.len() - rest };
         start..start + count
     }
 }
