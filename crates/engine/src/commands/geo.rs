@@ -9,7 +9,6 @@ pub(super) mod searching;
 
 use std::fmt::Write as _;
 
-use nuthatch_collections::packed::Element;
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_f64;
 
@@ -59,12 +58,4 @@ fn reply_distance(reply: &mut Reply, meters: f64, unit: Unit) {
     let mut digits = String::new();
     let _ = write!(digits, "{:.4}", meters / unit.meters);
     reply.bulk(digits.as_bytes());
-}
-
-/// Replies a member as text.
-fn reply_member(reply: &mut Reply, member: Element<'_>) {
-    match member {
-        Element::Bytes(bytes) => reply.bulk(bytes),
-        Element::Integer(number) => reply.bulk_integer(number),
-    }
 }

@@ -3,8 +3,8 @@
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::sorted_sets::adding::{Options, add_members};
 use crate::error::{CommandError, Outcome};
-use crate::value::sorted_set::{NewSortedSet, PackedLimits};
 
 use super::parse_position;
 
@@ -20,35 +20,10 @@ pub(in crate::commands) const COMMANDS: &[Command] =
         "Adds places to a sorted set or moves them.",
     )];
 
-/// Which places are added or moved, and how many are counted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Options {
-    /// NX: none that is there.
-    only_new: bool,
-    /// XX: none that is not there.
-    only_present: bool,
-    /// CH: moved ones are counted, too.
-    count_moved: bool,
-}
-
-impl Options {
-    /// Takes an option. Says whether it is one.
-    fn accept(&mut self, word: &[u8]) -> bool {
-        let option = match word {
-            word if is_word(word, "NX") => &mut self.only_new,
-            word if is_word(word, "XX") => &mut self.only_present,
-            word if is_word(word, "CH") => &mut self.count_moved,
-            _ => return false,
-        };
-        *option = true;
-        true
-    }
-}
-
 fn geoadd(call: &mut Call<'_>) -> Outcome {
     let mut options = Options::default();
     let mut first = 2;
-    while call.arguments.get(first).is_some_and(|word| options.accept(word)) {
+    while call.arguments.get(first).is_some_and(|word| accept(&mut options, word)) {
         first += 1;
     }
     let rest = call.arguments.len() - first;
@@ -60,45 +35,17 @@ fn geoadd(call: &mut Call<'_>) -> Outcome {
         let position = parse_position(call.arguments.at(index), call.arguments.at(index + 1))?;
         places.push((position.score(), call.arguments.at(index + 2)));
     }
-    let (added, moved) = add(call, options, &places)?;
-    call.reply.integer((added + if options.count_moved { moved } else { 0 }) as i64);
-    Ok(())
+    add_members(call, options, places.len(), places.into_iter())
 }
 
-/// Adds members with these scores or changes the scores. Says how many were added, and how many changed.
-fn add(
-    call: &mut Call<'_>,
-    options: Options,
-    members: &[(f64, &[u8])],
-) -> Result<(usize, usize), CommandError> {
-    let (key, limits) = (call.key(1), PackedLimits::of(&call.engine.settings.encodings));
-    let (mut added, mut changed) = (0, 0);
-    let mut decide = |score: f64, before: Option<f64>| match before {
-        Some(_) if options.only_new => None,
-        Some(before) => {
-            changed += usize::from(score != before);
-            Some(score)
-        }
-        None if options.only_present => None,
-        None => {
-            added += 1;
-            Some(score)
-        }
+/// Takes one of the options of ZADD that make sense for places. Says whether it is one.
+fn accept(options: &mut Options, word: &[u8]) -> bool {
+    let option = match word {
+        word if is_word(word, "NX") => &mut options.only_new,
+        word if is_word(word, "XX") => &mut options.only_present,
+        word if is_word(word, "CH") => &mut options.count_changed,
+        _ => return false,
     };
-    if let Some(mut set) = call.keys.change_sorted_set(&key)? {
-        set.expect_members(members.len(), limits);
-        for (score, member) in members {
-            set.change(member, limits, |before| decide(*score, before));
-        }
-    } else if !options.only_present {
-        let mut set = NewSortedSet::for_members(members.len(), limits);
-        for (score, member) in members {
-            set.change(member, limits, |before| decide(*score, before));
-        }
-        call.keys.put_sorted_set(&key, set);
-    }
-    if added + changed > 0 {
-        call.keys.note(&key, "zadd");
-    }
-    Ok((added, changed))
+    *option = true;
+    true
 }

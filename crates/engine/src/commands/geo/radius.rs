@@ -2,12 +2,14 @@
 
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::sorted_sets::packed_limits;
+use crate::commands::sorted_sets::storing::store;
 use crate::error::Outcome;
 use crate::value::Type;
-use crate::value::sorted_set::{PackedLimits, SortedSetRef};
+use crate::value::sorted_set::SortedSetRef;
 
 use super::options::{Center, Grammar, Options, parse_circle, position_of};
-use super::searching::{found_set, reply_found, store};
+use super::searching::{found_set, reply_found};
 use super::{READ, parse_position};
 
 /// Where the options of GEORADIUS begin.
@@ -117,7 +119,7 @@ fn around_member(call: &mut Call<'_>, grammar: Grammar) -> Outcome {
 
 /// Searches in the sorted set that was looked up, as the options say.
 fn answer(call: &mut Call<'_>, mut options: Options, first_option: u16, grammar: Grammar) -> Outcome {
-    let limits = PackedLimits::of(&call.engine.settings.encodings);
+    let limits = packed_limits(call);
     let key = call.key(1);
     let set = call.keys.peek_as(&key, Type::SortedSet)?.and_then(SortedSetRef::of);
     options.read(&call.arguments, usize::from(first_option), grammar, set)?;
@@ -126,7 +128,7 @@ fn answer(call: &mut Call<'_>, mut options: Options, first_option: u16, grammar:
         Some(index) => {
             let found = found_set(set, &options, limits);
             let destination = call.key(index);
-            store(call, &destination, found, "georadiusstore");
+            store(call, &destination, Some(found), "georadiusstore");
         }
     }
     Ok(())

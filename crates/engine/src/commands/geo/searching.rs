@@ -4,13 +4,14 @@ use nuthatch_protocol::Reply;
 
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::sorted_sets::storing::store;
+use crate::commands::sorted_sets::{packed_limits, reply_member};
 use crate::error::Outcome;
-use crate::keyspace::Key;
 use crate::value::sorted_set::{NewSortedSet, PackedLimits, SortedSetRef};
 
 use super::options::{Grammar, Options};
 use super::query::Found;
-use super::{READ, Unit, reply_distance, reply_member, reply_position};
+use super::{READ, Unit, reply_distance, reply_position};
 
 const STORE: &[KeySpec] = &[
     KeySpec::one(1, KeyFlags::OW.union(KeyFlags::UPDATE)),
@@ -52,12 +53,12 @@ fn geosearch(call: &mut Call<'_>) -> Outcome {
 
 fn geosearchstore(call: &mut Call<'_>) -> Outcome {
     let (destination, source) = (call.key(1), call.key(2));
-    let limits = PackedLimits::of(&call.engine.settings.encodings);
+    let limits = packed_limits(call);
     let set = call.keys.read_sorted_set(&source)?;
     let mut options = Options::default();
     options.read(&call.arguments, 3, Grammar::SearchStore, set)?;
     let found = found_set(set, &options, limits);
-    store(call, &destination, found, "geosearchstore");
+    store(call, &destination, Some(found), "geosearchstore");
     Ok(())
 }
 
@@ -104,16 +105,4 @@ pub(super) fn found_set(
         stored.change(&member.to_cow(), limits, |_| Some(score));
     }
     stored
-}
-
-/// Stores a sorted set under a key, or removes the key if there are no members. Replies their number.
-pub(super) fn store(call: &mut Call<'_>, destination: &Key<'_>, set: NewSortedSet, event: &'static str) {
-    let members = set.view().len();
-    if members == 0 {
-        call.keys.take_away(destination, "del");
-    } else {
-        call.keys.put_sorted_set(destination, set);
-        call.keys.note(destination, event);
-    }
-    call.reply.integer(members as i64);
 }
