@@ -74,6 +74,16 @@ fn transactions_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn hyperloglogs_answer_as_the_stock_servers() {
+    compare(&families::HYPERLOGLOG, 1);
+}
+
+#[test]
+fn places_answer_as_the_stock_servers() {
+    compare(&families::GEO, 1);
+}
+
+#[test]
 fn sorted_sets_answer_as_the_stock_servers() {
     compare(&families::SORTED_SETS, 1);
 }

@@ -11,6 +11,7 @@ use crate::samples::{
     COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, SCORES,
     TYPES, WORDS,
 };
+use crate::{geo, hyperloglog};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -100,6 +101,12 @@ kinds! {
     Score "score" "The score of a member.",
     ScoreBound "score-bound" "The bound of a range of scores.",
     MemberBound "member-bound" "The bound of a range of members.",
+    Longitude "longitude" "Degrees east.",
+    Latitude "latitude" "Degrees north.",
+    Distance "distance" "A length that is not negative, in any unit.",
+    Unit "unit" "A unit of length.",
+    Element "element" "One of a few strings, or one that has not been used before.",
+    HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
 }
 
 impl Kind {
@@ -164,6 +171,15 @@ impl Kind {
                 let sign = world.pick(&["(", "["]);
                 format!("{sign}{}", world.pick(MEMBERS)).into_bytes()
             }
+            Self::Longitude => geo::longitude(&mut world.random),
+            Self::Latitude => geo::latitude(&mut world.random),
+            Self::Distance => geo::distance(&mut world.random),
+            Self::Unit => world.pick(&["m", "km", "ft", "mi", "M", "KM"]).into(),
+            Self::Element => {
+                let max = world.pick(&[20, 1000, i64::MAX]);
+                number(world.random.random_range(0..max))
+            }
+            Self::HyperLogLog => hyperloglog::value(&mut world.random),
         }
     }
 
@@ -218,6 +234,8 @@ impl Kind {
                     ])
                     .into()
             }
+            Self::Longitude | Self::Latitude | Self::Distance => geo::hostile(&mut world.random),
+            Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
@@ -227,7 +245,9 @@ impl Kind {
             | Self::Pattern
             | Self::Type
             | Self::Command
-            | Self::Member => world
+            | Self::Member
+            | Self::Unit
+            | Self::Element => world
                 .pick(&[
                     &b""[..],
                     b"\0",

@@ -3,6 +3,8 @@
 mod bitmaps;
 mod blocking;
 mod connection;
+mod geo;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod sets;
@@ -13,6 +15,8 @@ mod transactions;
 pub use bitmaps::BITMAPS;
 pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
+pub use geo::GEO;
+pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
 pub use sets::{LIMITED_SETS, SETS};

@@ -15,7 +15,9 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod geo;
 mod hashes;
+mod hyperloglog;
 mod info;
 mod iteration;
 mod keys;
@@ -56,6 +58,11 @@ pub const FAMILIES: &[&[Command]] = &[
     hashes::reads::COMMANDS,
     hashes::scan::COMMANDS,
     hashes::writes::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
+    hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,

@@ -26,13 +26,13 @@ const DELETE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE
 
 /// The limits on packed sorted sets that are in force.
 #[inline]
-fn packed_limits(call: &Call<'_>) -> PackedLimits {
+pub(super) fn packed_limits(call: &Call<'_>) -> PackedLimits {
     PackedLimits::of(&call.engine.settings.encodings)
 }
 
 /// Replies a member as text.
 #[inline]
-fn reply_member(reply: &mut Reply, member: Element<'_>) {
+pub(super) fn reply_member(reply: &mut Reply, member: Element<'_>) {
     match member {
         Element::Bytes(bytes) => reply.bulk(bytes),
         Element::Integer(number) => reply.bulk_integer(number),

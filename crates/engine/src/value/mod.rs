@@ -1,6 +1,8 @@
 //! The types of values and how records encode them.
 
+pub mod geo;
 pub mod hash;
+pub mod hyperloglog;
 pub mod limits;
 pub mod list;
 pub mod set;

@@ -33,17 +33,17 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
 
 /// Which members ZADD adds or changes, and how.
 #[derive(Debug, Clone, Copy, Default)]
-struct Options {
+pub(in crate::commands) struct Options {
     /// NX: none that is there.
-    only_new: bool,
+    pub(in crate::commands) only_new: bool,
     /// XX: none that is not there.
-    only_present: bool,
+    pub(in crate::commands) only_present: bool,
     /// GT: none to a score that is not greater.
     only_greater: bool,
     /// LT: none to a score that is not less.
     only_less: bool,
     /// CH: changed ones are counted, too.
-    count_changed: bool,
+    pub(in crate::commands) count_changed: bool,
     /// INCR: the number is added to the score.
     increment: bool,
 }
@@ -145,7 +145,6 @@ fn zincrby(call: &mut Call<'_>) -> Outcome {
 
 /// Adds or changes the members that are given in pairs with numbers from the argument `first` on.
 fn add(call: &mut Call<'_>, options: Options, first: usize) -> Outcome {
-    const NOT_A_NUMBER: CommandError = CommandError::fixed("ERR resulting score is not a number (NaN)");
     let pairs = (call.arguments.len() - first) / 2;
     let number = |argument| parse_f64(argument).ok_or(CommandError::NOT_A_FLOAT);
     // The usual case of one pair needs no list.
@@ -154,15 +153,26 @@ fn add(call: &mut Call<'_>, options: Options, first: usize) -> Outcome {
         call.arguments.from(first + 2).step_by(2).map(number).collect::<Result<_, _>>()?;
     let numbers = std::iter::once(first_number).chain(more_numbers);
     let members = numbers.zip(call.arguments.from(first + 1).step_by(2));
+    add_members(call, options, pairs, members)
+}
+
+/// Adds or changes `count` members of the first key's sorted set, given with their numbers. Replies what ZADD does.
+pub(in crate::commands) fn add_members<'a>(
+    call: &mut Call<'_>,
+    options: Options,
+    count: usize,
+    members: impl Iterator<Item = (f64, &'a [u8])>,
+) -> Outcome {
+    const NOT_A_NUMBER: CommandError = CommandError::fixed("ERR resulting score is not a number (NaN)");
     let (key, limits) = (call.key(1), packed_limits(call));
     let mut effects = Effects::default();
     if let Some(mut set) = call.keys.change_sorted_set(&key)? {
-        set.expect_members(pairs, limits);
+        set.expect_members(count, limits);
         for (number, member) in members {
             set.change(member, limits, |before| effects.decide(options, number, before));
         }
     } else if !options.only_present {
-        let mut set = NewSortedSet::for_members(pairs, limits);
+        let mut set = NewSortedSet::for_members(count, limits);
         for (number, member) in members {
             set.change(member, limits, |before| effects.decide(options, number, before));
         }

@@ -127,7 +127,8 @@ fn store_combination(call: &mut Call<'_>, operation: Operation, event: &'static 
     let members = recipe.combine(&inputs::look(&call.keys, &keys));
     let members = members.iter().map(|(score, member)| (*score, &member[..]));
     let stored = NewSortedSet::from_sorted(members, packed_limits(call));
-    store(call, Some(stored), event);
+    let destination = call.key(1);
+    store(call, &destination, Some(stored), event);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use super::ranges::{Form, Wanted};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
 use crate::error::Outcome;
+use crate::keyspace::Key;
 use crate::value::sorted_set::NewSortedSet;
 
 const STORE: &[KeySpec] = &[
@@ -34,22 +35,27 @@ fn zrangestore(call: &mut Call<'_>) -> Outcome {
             set.iter(wanted.ranks(set)).map(|(member, score)| (score, member.to_cow())).collect();
         NewSortedSet::from_sorted(members.iter().map(|(score, member)| (*score, &member[..])), limits)
     });
-    store(call, stored, "zrangestore");
+    let destination = call.key(1);
+    store(call, &destination, stored, "zrangestore");
     Ok(())
 }
 
-/// Stores a sorted set under the first key, or removes that if there are no members. Replies their number.
-pub(super) fn store(call: &mut Call<'_>, set: Option<NewSortedSet>, event: &'static str) {
-    let destination = call.key(1);
+/// Stores a sorted set under a key, or removes that if there are no members. Replies their number.
+pub(in crate::commands) fn store(
+    call: &mut Call<'_>,
+    destination: &Key<'_>,
+    set: Option<NewSortedSet>,
+    event: &'static str,
+) {
     match set.filter(|set| !set.view().is_empty()) {
         Some(set) => {
             call.reply.integer(set.view().len() as i64);
-            call.keys.put_sorted_set(&destination, set);
-            call.keys.note(&destination, event);
+            call.keys.put_sorted_set(destination, set);
+            call.keys.note(destination, event);
         }
         None => {
             call.reply.integer(0);
-            call.keys.take_away(&destination, "del");
+            call.keys.take_away(destination, "del");
         }
     }
 }
