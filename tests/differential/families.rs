@@ -44,6 +44,16 @@ fn keys_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn lists_answer_as_the_stock_servers() {
+    compare(&families::LISTS, 1);
+}
+
+#[test]
+fn large_lists_answer_as_the_stock_servers() {
+    compare(&families::LARGE_LISTS, 3);
+}
+
+#[test]
 fn connections_answer_as_the_stock_servers() {
     compare(&families::CONNECTION, 1);
 }

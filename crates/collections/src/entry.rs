@@ -311,7 +311,7 @@ fn layout(size: usize) -> Layout {
 
 /// Rounds up to a size class of jemalloc: multiples of 16 up to 128, then four classes to each doubling.
 #[inline]
-fn size_class(size: usize) -> usize {
+pub(crate) fn size_class(size: usize) -> usize {
     let doubling = usize::BITS - size.saturating_sub(1).leading_zeros();
     let spacing = 1 << doubling.saturating_sub(3).max(ALIGN.ilog2());
     size.next_multiple_of(spacing)

@@ -26,7 +26,8 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use element::{Element, encode, encoded_len, read, skip};
+pub use element::{Element, encode, encoded_len, overwrite, read, skip};
+pub(crate) use search::Wanted;
 pub use search::{Found, find};
 
 /// Begins eight bytes that are a deadline, behind the entry it belongs to. Only pages of big tables have these; it is

@@ -3,11 +3,13 @@
 mod bitmaps;
 mod connection;
 mod keys;
+mod lists;
 mod strings;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
 pub use keys::KEYS;
+pub use lists::{LARGE_LISTS, LISTS};
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

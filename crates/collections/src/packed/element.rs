@@ -193,6 +193,20 @@ pub fn encode(element: Element<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(element.body());
 }
 
+/// Writes an element over an encoding of the same length. Returns false, and leaves `out` as it is, if the length is
+/// another.
+#[inline]
+pub fn overwrite(element: Element<'_>, out: &mut [u8]) -> bool {
+    let (head, body) = (Head::of(element), element.body());
+    let Some((head_out, body_out)) = out.split_at_mut_checked(head.bytes().len()) else { return false };
+    if body_out.len() != body.len() {
+        return false;
+    }
+    head_out.copy_from_slice(head.bytes());
+    body_out.copy_from_slice(body);
+    true
+}
+
 /// The length of an element's encoding; for the limit see [`encode`].
 #[inline]
 pub fn encoded_len(element: Element<'_>) -> usize {

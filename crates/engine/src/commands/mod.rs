@@ -18,6 +18,7 @@ mod info;
 mod iteration;
 mod keys;
 mod lcs;
+mod lists;
 mod lolwut;
 mod memory;
 mod multiple;
@@ -47,6 +48,12 @@ pub const FAMILIES: &[&[Command]] = &[
     iteration::COMMANDS,
     keys::COMMANDS,
     lcs::COMMANDS,
+    lists::edits::COMMANDS,
+    lists::moves::COMMANDS,
+    lists::pops::COMMANDS,
+    lists::positions::COMMANDS,
+    lists::pushes::COMMANDS,
+    lists::reads::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     multiple::COMMANDS,

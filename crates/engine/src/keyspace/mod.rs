@@ -6,6 +6,7 @@
 pub mod collections;
 pub mod deadlines;
 mod inspect;
+pub mod lists;
 pub mod locked;
 mod moves;
 pub mod strings;
