@@ -1,12 +1,19 @@
 //! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
 
+use crate::sorted_set::SortedSet;
+
 /// A value of many elements.
 #[derive(Clone, Debug)]
-pub enum Collection {}
+pub enum Collection {
+    /// Members with scores.
+    SortedSet(SortedSet),
+}
 
 impl Collection {
     /// The memory behind the collection in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
-        match *self {}
+        match self {
+            Collection::SortedSet(set) => set.memory_bytes(),
+        }
     }
 }
