@@ -22,7 +22,7 @@ pub enum Place<'a> {
 impl Place<'_> {
     /// Whether the place is after the entry. The member is asked for only if the score does not decide.
     #[inline]
-    pub(super) fn is_after<'a>(&self, score: f64, member: impl FnOnce() -> &'a [u8]) -> bool {
+    pub fn is_after<'a>(&self, score: f64, member: impl FnOnce() -> &'a [u8]) -> bool {
         match *self {
             Place::BeforeScore(bound) => score < bound,
             Place::AfterScore(bound) => score <= bound,
@@ -30,6 +30,16 @@ impl Place<'_> {
             Place::AfterEntry(bound, of) => score < bound || (score == bound && member() <= of),
             Place::BeforeMember(bound) => member() < bound,
             Place::AfterMember(bound) => member() <= bound,
+        }
+    }
+
+    /// Whether this score of an entry tells on which side of the place the entry is.
+    #[inline]
+    pub fn is_decided_by(&self, score: f64) -> bool {
+        match *self {
+            Place::BeforeScore(_) | Place::AfterScore(_) => true,
+            Place::BeforeEntry(bound, _) | Place::AfterEntry(bound, _) => score != bound,
+            Place::BeforeMember(_) | Place::AfterMember(_) => false,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod deadlines;
 mod inspect;
 pub mod locked;
 mod moves;
+pub mod sorted_sets;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;

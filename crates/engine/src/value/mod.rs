@@ -1,6 +1,7 @@
 //! The types of values and how records encode them.
 
 pub mod limits;
+pub mod sorted_set;
 pub mod string;
 
 /// A type of values, as clients see it.
