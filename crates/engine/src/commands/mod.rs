@@ -24,6 +24,7 @@ mod memory;
 mod multiple;
 mod object;
 mod ranges;
+mod scanning;
 mod server;
 mod set;
 mod strings;
