@@ -17,6 +17,7 @@ const ENGINE: &[(&str, &[&str])] = &[
     ),
     ("keyspace", &["dispatch", "table", "commands", "command", "call", "session", "clients", "host"]),
     ("session", &["dispatch", "table", "commands", "command", "call", "keyspace"]),
+    ("blocking", &["dispatch", "table", "commands", "command", "call", "session"]),
     ("clients", &["dispatch", "table", "commands", "command", "call", "keyspace"]),
     ("arguments", &["dispatch", "table", "commands", "command", "call", "session", "keyspace"]),
     ("command", &["dispatch", "table", "commands"]),

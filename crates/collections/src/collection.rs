@@ -1,12 +1,15 @@
 //! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
 
 use crate::chunked::ChunkedList;
+use crate::sorted_set::SortedSet;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
 pub enum Collection {
     /// A list.
     List(ChunkedList),
+    /// Members with scores.
+    SortedSet(SortedSet),
 }
 
 impl Collection {
@@ -14,6 +17,7 @@ impl Collection {
     pub fn memory_bytes(&self) -> usize {
         match self {
             Self::List(list) => list.memory_bytes(),
+            Self::SortedSet(set) => set.memory_bytes(),
         }
     }
 }

@@ -13,6 +13,14 @@ pub enum Signal {
     Close,
     /// Look at whether commands are still held back.
     Resume,
+    /// The wait of the blocked client has ended.
+    Served,
+}
+
+/// Ends the wait of a blocked client.
+pub trait Unblock: Send + Sync + std::fmt::Debug {
+    /// Ends the wait with an error, or else as its timeout does. Says whether the client was still waiting.
+    fn unblock(&self, with_error: bool) -> bool;
 }
 
 /// Reaches the thread that serves a client.
@@ -56,6 +64,8 @@ pub struct ClientRecord {
     pub mailbox: Arc<dyn Mailbox>,
     /// Names that it gave.
     pub names: Mutex<ClientNames>,
+    /// Its wait, while it is blocked.
+    pub blocked: Mutex<Option<Arc<dyn Unblock>>>,
     /// When it last sent a command, in milliseconds since 1970.
     pub active_ms: AtomicU64,
     /// The selected database.
@@ -85,6 +95,8 @@ pub struct ClientRecord {
 pub struct Clients {
     records: RwLock<BTreeMap<u64, Arc<ClientRecord>>>,
     last_id: AtomicU64,
+    /// How many wait in a blocking command, and how many of them with a timeout.
+    waiting: [AtomicU64; 2],
     /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),
     /// else only writes. 0: none.
     paused: AtomicI64,
@@ -104,6 +116,23 @@ impl Clients {
     /// Takes a client out.
     pub fn remove(&self, id: u64) {
         self.records.write().remove(&id);
+    }
+
+    /// Counts a client that begins to wait.
+    pub fn blocked(&self, with_timeout: bool) {
+        self.waiting[0].fetch_add(1, Ordering::Relaxed);
+        self.waiting[1].fetch_add(u64::from(with_timeout), Ordering::Relaxed);
+    }
+
+    /// Counts a client whose wait has ended.
+    pub fn unblocked(&self, with_timeout: bool) {
+        self.waiting[0].fetch_sub(1, Ordering::Relaxed);
+        self.waiting[1].fetch_sub(u64::from(with_timeout), Ordering::Relaxed);
+    }
+
+    /// How many wait in a blocking command, and how many of them with a timeout.
+    pub fn waiting(&self) -> [u64; 2] {
+        [self.waiting[0].load(Ordering::Relaxed), self.waiting[1].load(Ordering::Relaxed)]
     }
 
     /// How many there are.

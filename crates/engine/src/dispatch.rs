@@ -27,6 +27,9 @@ pub enum Next {
     /// Keeps the command, which did not run, and tries again at this time (milliseconds since 1970) or
     /// when it is signalled to. Requests behind it are to be parsed anew then.
     Retry(u64),
+    /// Waits for the end of the command's wait, or until this time (milliseconds since 1970) at most. Requests behind
+    /// it are to be parsed anew then.
+    Wait(u64),
 }
 
 /// A request whose command and first key were looked up when its batch was prepared.
@@ -172,7 +175,10 @@ impl Batch<'_> {
             }
             ReplyMode::Off => reply.truncate(mark),
         }
-        Next::Continue
+        match &session.blocked {
+            None => Next::Continue,
+            Some(blocked) => Next::Wait(blocked.deadline_ms().unwrap_or(u64::MAX)),
+        }
     }
 
     #[inline]
@@ -199,11 +205,13 @@ impl Batch<'_> {
             }
             Locks::All => (engine.keyspace.lock_all(), None),
         };
+        let guards = if guards.has_movers() { engine.keyspace.widen(guards) } else { guards };
         let access = AccessPolicy { silent: session.no_touch, ..self.access };
         let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
         let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };
         let outcome = (command.row.handler)(&mut call);
         call.keys.finish(call.session.database, arguments);
+        call.keys.serve_waiters();
         let counted = call.keys.counters;
         drop(call);
         session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);

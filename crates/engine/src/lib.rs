@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod arguments;
+pub mod blocking;
 pub mod call;
 pub mod categories;
 pub mod clients;

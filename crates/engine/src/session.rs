@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::blocking::BlockedClient;
 use crate::clients::ClientRecord;
 
 /// Which replies a client wants: CLIENT REPLY.
@@ -30,6 +31,8 @@ pub struct Session {
     pub reply_mode: ReplyMode,
     /// Whether its reads leave no trace in the keys' access fields: CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// What the client waits for. It runs no further command until the wait has ended.
+    pub blocked: Option<Arc<BlockedClient>>,
     /// Whether the connection ends once the replies so far are sent.
     pub closing: bool,
 }
@@ -43,6 +46,7 @@ impl Session {
             authenticated,
             reply_mode: ReplyMode::On,
             no_touch: false,
+            blocked: None,
             closing: false,
         }
     }

@@ -306,9 +306,11 @@ fn unblock(call: &mut Call<'_>) -> Outcome {
         (Some(reason), _) if is_word(reason, "TIMEOUT") || is_word(reason, "ERROR") => {}
         _ => return Err(UNKNOWN_REASON),
     }
-    parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
-    // No command blocks, so no client is blocked.
-    call.reply.integer(0);
+    let with_error = call.arguments.get(3).is_some_and(|reason| is_word(reason, "ERROR"));
+    let id = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
+    let client = u64::try_from(id).ok().and_then(|id| call.engine.clients.get(id));
+    let wait = client.and_then(|client| client.blocked.lock().clone());
+    call.reply.integer(i64::from(wait.is_some_and(|wait| wait.unblock(with_error))));
     Ok(())
 }
 

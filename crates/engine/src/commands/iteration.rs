@@ -1,13 +1,12 @@
 //! Finding keys: by a pattern, step by step, and by chance.
 
 use nuthatch_protocol::glob;
-use nuthatch_protocol::number::parse_i64;
 
-use crate::arguments::{Arguments, is_word};
+use super::scanning::{self, ScanOptions, Scanned};
 use crate::call::Call;
 use crate::categories::Categories;
 use crate::command::{Command, Group};
-use crate::error::{CommandError, Outcome};
+use crate::error::Outcome;
 use crate::value::Kind;
 
 /// The family's rows.
@@ -62,9 +61,8 @@ fn random_key(call: &mut Call<'_>) -> Outcome {
 }
 
 fn scan(call: &mut Call<'_>) -> Outcome {
-    const INVALID_CURSOR: CommandError = CommandError::fixed("ERR invalid cursor");
-    let cursor = parse_cursor(call.arguments.at(1)).ok_or(INVALID_CURSOR)?;
-    let options = ScanOptions::parse(&call.arguments)?;
+    let cursor = scanning::cursor(call.arguments.at(1))?;
+    let options = ScanOptions::parse(call.arguments.from(2), Scanned::Keys)?;
     let mut found: Vec<Box<[u8]>> = Vec::new();
     let next = call.engine.keyspace.scan(
         call.session.database,
@@ -72,7 +70,7 @@ fn scan(call: &mut Call<'_>) -> Outcome {
         options.count,
         call.keys.now_ms,
         &mut |record| {
-            if options.accepts(record.key(), Kind::of(record.kind())) {
+            if options.accepts_type(Kind::of(record.kind()).value_type()) && options.accepts(record.key()) {
                 found.push(record.key().into());
             }
         },
@@ -84,104 +82,4 @@ fn scan(call: &mut Call<'_>) -> Outcome {
         call.reply.bulk(key);
     }
     Ok(())
-}
-
-/// Which of the visited keys SCAN returns, and how many it visits.
-struct ScanOptions<'a> {
-    pattern: Option<&'a [u8]>,
-    type_name: Option<&'a [u8]>,
-    count: usize,
-}
-
-impl<'a> ScanOptions<'a> {
-    fn parse(arguments: &Arguments<'a>) -> Result<Self, CommandError> {
-        const COUNT_DEFAULT: usize = 10;
-        const NO_VALUES: CommandError = CommandError::fixed("ERR NOVALUES option can only be used in HSCAN");
-        let mut parsed = Self { pattern: None, type_name: None, count: COUNT_DEFAULT };
-        let mut options = arguments.from(2);
-        while let Some(option) = options.next() {
-            if is_word(option, "NOVALUES") {
-                return Err(NO_VALUES);
-            }
-            let value = options.next().ok_or(CommandError::SYNTAX)?;
-            if is_word(option, "COUNT") {
-                let count = parse_i64(value).ok_or(CommandError::NOT_AN_INTEGER)?;
-                parsed.count =
-                    usize::try_from(count).ok().filter(|count| *count > 0).ok_or(CommandError::SYNTAX)?;
-            } else if is_word(option, "MATCH") {
-                parsed.pattern = Some(value).filter(|pattern| *pattern != b"*");
-            } else if is_word(option, "TYPE") {
-                parsed.type_name = Some(value);
-            } else {
-                return Err(CommandError::SYNTAX);
-            }
-        }
-        Ok(parsed)
-    }
-
-    fn accepts(&self, key: &[u8], kind: Kind) -> bool {
-        self.type_name.is_none_or(|name| name.eq_ignore_ascii_case(kind.value_type().name().as_bytes()))
-            && self.pattern.is_none_or(|pattern| glob::matches(pattern, key))
-    }
-}
-
-/// Reads a cursor as stock servers do: with `strtoull`, so white space and a sign may come first, a minus
-/// sign wraps around (but makes a 64-bit signed integer invalid), and a NUL ends the number.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
-    if parse_i64(text).is_some_and(|number| number < 0) {
-        return None;
-    }
-    let text = text.split(|byte| *byte == 0).next()?;
-    let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'\x0b';
-    let start = text.iter().position(|byte| !is_space(byte))?;
-    let (negative, digits) = match &text[start..] {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(if negative { number.wrapping_neg() } else { number })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_are_read_as_by_strtoull() {
-        let accepted: &[(&[u8], u64)] = &[
-            (b"0", 0),
-            (b" \t\n\x0b\x0c\r0", 0),
-            (b"+7", 7),
-            (b"-0", 0),
-            (b" -1", u64::MAX),
-            (b"-18446744073709551615", 1),
-            (b"-9223372036854775809", u64::MAX / 2),
-            (b"007\x00x", 7),
-            (b"0000000000000000000000018446744073709551615", u64::MAX),
-        ];
-        for (text, cursor) in accepted {
-            assert_eq!(parse_cursor(text), Some(*cursor), "{}", text.escape_ascii());
-        }
-        let refused: &[&[u8]] = &[
-            b"",
-            b" ",
-            b"+",
-            b"-",
-            b"--0",
-            b"+-0",
-            b"-1",
-            b"-9223372036854775808",
-            b"0 ",
-            b"0x0",
-            b"\x000",
-            b"18446744073709551616",
-            b"-18446744073709551616",
-        ];
-        for text in refused {
-            assert_eq!(parse_cursor(text), None, "{}", text.escape_ascii());
-        }
-    }
 }

@@ -3,6 +3,7 @@
 mod bitfield;
 mod bitmaps;
 mod bitop;
+mod blocking;
 mod client;
 mod command;
 mod conditions;
@@ -24,6 +25,7 @@ mod memory;
 mod multiple;
 mod object;
 mod ranges;
+mod scanning;
 mod server;
 mod set;
 mod strings;

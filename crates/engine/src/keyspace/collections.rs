@@ -175,6 +175,7 @@ impl<'k> Keys<'k> {
     #[inline]
     pub fn note(&mut self, key: &Key<'_>, event: &'static str) {
         self.changed_parts = true;
+        self.mark_ready(key);
         self.append_effect(key, event, Change::Part);
     }
 
@@ -196,18 +197,22 @@ impl<'k> Keys<'k> {
     #[inline]
     pub(crate) fn finish(&mut self, database: u32, request: Arguments<'_>) {
         if self.changed_parts {
-            self.append_request(database, request);
+            if self.equivalents.is_empty()
+                && let Some(log) = &self.keyspace.log
+            {
+                log.append(&Effect { database, key: &[], event: "", change: Change::Request(request) });
+            }
+            self.finish_served(database);
         }
     }
 
-    fn append_request(&mut self, database: u32, request: Arguments<'_>) {
+    /// Tells the log of what was done for a client that had been waiting.
+    pub(crate) fn finish_served(&mut self, database: u32) {
         self.changed_parts = false;
-        let Some(log) = &self.keyspace.log else { return };
-        if self.equivalents.is_empty() {
-            log.append(&Effect { database, key: &[], event: "", change: Change::Request(request) });
-        }
         for request in self.equivalents.drain(..) {
-            log.append(&Effect { database, key: &[], event: "", change: Change::Equivalent(&request) });
+            if let Some(log) = &self.keyspace.log {
+                log.append(&Effect { database, key: &[], event: "", change: Change::Equivalent(&request) });
+            }
         }
     }
 }

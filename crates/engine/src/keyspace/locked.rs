@@ -3,9 +3,12 @@
 //! A handler reaches the keyspace only through [`Keys`], and there only the shards that the dispatcher has
 //! locked by the command's key specification: a wrong specification panics instead of racing.
 
+use std::collections::VecDeque;
+
 use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
 use parking_lot::MutexGuard;
 
+use super::waiting::Ready;
 use super::{Garbage, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::effect::{Change, Effect};
@@ -43,7 +46,7 @@ impl Keyspace {
         self.lock_ascending(0..self.shards.len())
     }
 
-    fn lock_ascending(&self, shards: impl Iterator<Item = usize>) -> Guards<'_> {
+    pub(super) fn lock_ascending(&self, shards: impl Iterator<Item = usize>) -> Guards<'_> {
         let mut guards: Vec<(usize, MutexGuard<'_, ShardState>)> = Vec::new();
         for shard in shards {
             debug_assert!(guards.last().is_none_or(|(last, _)| *last < shard), "shards are locked ascending");
@@ -88,6 +91,8 @@ pub struct Keys<'k> {
     pub(super) changed_parts: bool,
     /// What the log is told instead of the request.
     pub(super) equivalents: Vec<Vec<Vec<u8>>>,
+    /// Keys that may have what somebody waits for.
+    pub(super) ready: VecDeque<Ready>,
 }
 
 impl<'k> Keys<'k> {
@@ -102,6 +107,7 @@ impl<'k> Keys<'k> {
             counters: KeyCounters::default(),
             changed_parts: false,
             equivalents: Vec::new(),
+            ready: VecDeque::new(),
         }
     }
 

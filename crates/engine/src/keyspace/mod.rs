@@ -9,8 +9,10 @@ mod inspect;
 pub mod lists;
 pub mod locked;
 mod moves;
+pub mod sorted_sets;
 pub mod strings;
 pub mod sweep;
+pub mod waiting;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -91,6 +93,8 @@ pub struct ShardState {
     databases: Box<[Database]>,
     /// Changes since the server started.
     changes: u64,
+    /// Those who wait for keys of this shard.
+    waiting: Option<Box<waiting::Queues>>,
 }
 
 struct Shard {
@@ -142,7 +146,10 @@ impl Keyspace {
                 })
                 .collect();
             let prefetchers = databases.iter().map(|database| database.table.prefetcher()).collect();
-            CachePadded::new(Shard { state: Mutex::new(ShardState { databases, changes: 0 }), prefetchers })
+            CachePadded::new(Shard {
+                state: Mutex::new(ShardState { databases, changes: 0, waiting: None }),
+                prefetchers,
+            })
         };
         Self {
             shards: (0..shards).map(|_| shard()).collect(),

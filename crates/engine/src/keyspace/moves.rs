@@ -51,6 +51,7 @@ impl Keys<'_> {
         if deadline.is_some() {
             self.index_deadline(key, None, deadline);
         }
+        self.mark_ready(key);
     }
 
     /// Removes every key of a database, releasing the memory elsewhere or, if `wait`, before it returns.
@@ -90,6 +91,8 @@ impl Keys<'_> {
             shard.changes += 1;
         }
         self.append_database_effect(first, "swapdb", Change::Swap(second));
+        self.mark_database_ready(first);
+        self.mark_database_ready(second);
     }
 
     fn append_database_effect(&self, database: u32, event: &'static str, change: Change<'_>) {

@@ -2,6 +2,7 @@
 
 pub mod limits;
 pub mod list;
+pub mod sorted_set;
 pub mod string;
 
 /// A type of values, as clients see it.

@@ -117,6 +117,7 @@ fn client() -> ClientRecord {
         thread: 0,
         mailbox: Arc::new(NoMailbox),
         names: Default::default(),
+        blocked: Default::default(),
         active_ms: Default::default(),
         database: Default::default(),
         protocol: Default::default(),

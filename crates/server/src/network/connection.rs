@@ -26,7 +26,7 @@ pub(super) struct Connection {
     pub(super) input: Vec<u8>,
     /// Replies on their way.
     pub(super) reply: Reply,
-    /// Commands are held back until then, in milliseconds since 1970.
+    /// Commands are held back until then, in milliseconds since 1970; [`u64::MAX`] for a wait without end.
     pub(super) held_until: Option<u64>,
     /// Whether the event loop waits for the socket to take more.
     pub(super) waits_to_send: bool,

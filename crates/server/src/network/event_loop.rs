@@ -15,6 +15,7 @@ use rustix::event::{Timespec, epoll};
 use slab::Slab;
 
 use super::connection::{Connection, Sent};
+use super::held::Held;
 use super::limits::Limits;
 use super::listen::{Accepted, Listener};
 use super::mailbox::{Message, ThreadMailbox};
@@ -66,7 +67,7 @@ pub(crate) struct EventLoop {
     turn: Turn,
     aftermath: Aftermath,
     /// Connections whose commands are held back.
-    held: Vec<usize>,
+    held: Held,
     /// The shard whose keys are to be expired next.
     expiring: usize,
     next_expiry_ms: u64,
@@ -98,7 +99,7 @@ impl EventLoop {
             worker,
             turn: Turn::new(),
             aftermath: Aftermath::default(),
-            held: Vec::new(),
+            held: Held::default(),
             expiring: number,
             next_expiry_ms: 0,
             next_review_ms: 0,
@@ -194,7 +195,9 @@ impl EventLoop {
         }
         for token in aftermath.held.drain(..) {
             self.watch(token);
-            self.held.push(token);
+            if let Some(connection) = self.connections.get(token) {
+                self.held.add(token, connection);
+            }
         }
         self.aftermath = aftermath;
     }
@@ -216,9 +219,10 @@ impl EventLoop {
     }
 
     fn close(&mut self, token: usize, reason: Reason) {
-        let Some(connection) = self.connections.try_remove(token) else { return };
+        let Some(mut connection) = self.connections.try_remove(token) else { return };
         // The next connection may get the same token.
-        self.held.retain(|held| *held != token);
+        self.held.remove(token, &connection);
+        end_wait(&self.shared.engine, &mut connection);
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
         let record = &connection.session.record;
         self.by_client.remove(&record.id);
@@ -308,6 +312,7 @@ impl EventLoop {
             thread: self.number as u32,
             mailbox: self.shared.mailboxes[self.number].clone(),
             names: Default::default(),
+            blocked: Default::default(),
             active_ms: AtomicU64::new(now_ms),
             database: AtomicU32::new(0),
             protocol: AtomicU8::new(2),
@@ -345,11 +350,15 @@ impl EventLoop {
                     }
                 }
                 Message::Client(id, Signal::Resume) => {
-                    if let Some(connection) =
-                        self.by_client.get(&id).and_then(|at| self.connections.get_mut(*at))
-                        && connection.held_until.is_some()
+                    if let Some(token) = self.by_client.get(&id).copied()
+                        && self.connections[token].session.blocked.is_none()
                     {
-                        connection.held_until = Some(0);
+                        self.held.hold_until(token, &mut self.connections[token], 0);
+                    }
+                }
+                Message::Client(id, Signal::Served) => {
+                    if let Some(token) = self.by_client.get(&id).copied() {
+                        self.deliver(token);
                     }
                 }
                 Message::Stop => self.stopping = true,
@@ -372,32 +381,46 @@ impl EventLoop {
             self.next_review_ms = now_ms + REVIEW_MS;
             self.review(now_ms);
         }
-        let held = self.held.iter().filter_map(|token| self.connections.get(*token)?.held_until);
-        let next = held.chain([self.next_expiry_ms, self.next_review_ms]).min().unwrap_or(now_ms);
+        let times = self.held.next().into_iter().chain([self.next_expiry_ms, self.next_review_ms]);
+        let next = times.min().unwrap_or(now_ms);
         next.saturating_sub(now_ms).min(REVIEW_MS)
     }
 
-    fn resume_held(&mut self, now_ms: u64) {
-        if self.held.is_empty() {
-            return;
+    /// Gives a blocked client the reply that it waited for, and has its next commands run.
+    fn deliver(&mut self, token: usize) {
+        let connection = &mut self.connections[token];
+        let reply = connection.session.blocked.as_ref().and_then(|blocked| blocked.take_reply());
+        if let Some(reply) = reply {
+            reply.slices().iter().for_each(|slice| connection.reply.raw(slice));
+            end_wait(&self.shared.engine, connection);
+            self.held.hold_until(token, connection, 0);
         }
-        let mut resumed = Vec::new();
-        let connections = &mut self.connections;
-        self.held.retain(|token| match connections.get_mut(*token) {
-            Some(connection) if connection.held_until.is_some_and(|until| until <= now_ms) => {
-                connection.held_until = None;
-                resumed.push(*token);
-                false
+    }
+
+    fn resume_held(&mut self, now_ms: u64) {
+        for token in self.held.take_due(now_ms, &mut self.connections) {
+            let connection = &mut self.connections[token];
+            if let Some(blocked) = &connection.session.blocked {
+                blocked.time_out();
+                // Should somebody be serving the client just now, its reply comes with a signal.
+                connection.held_until = Some(u64::MAX);
+                self.held.add(token, connection);
+                self.deliver(token);
+                continue;
             }
-            Some(_) => true,
-            None => false,
-        });
-        for token in resumed {
-            self.watch(token);
-            if self.connections.contains(token) {
-                self.turn.resume(token);
-                self.take_turn();
-            }
+            self.resume(token);
+        }
+        // Those whose wait has just ended.
+        for token in self.held.take_due(0, &mut self.connections) {
+            self.resume(token);
+        }
+    }
+
+    fn resume(&mut self, token: usize) {
+        self.watch(token);
+        if self.connections.contains(token) {
+            self.turn.resume(token);
+            self.take_turn();
         }
     }
 
@@ -445,6 +468,15 @@ impl EventLoop {
         for (token, reason) in close {
             self.close(token, reason);
         }
+    }
+}
+
+/// Ends a connection's wait, if it is blocked, with or without a reply.
+fn end_wait(engine: &Engine, connection: &mut Connection) {
+    if let Some(blocked) = connection.session.blocked.take() {
+        blocked.leave(&engine.keyspace);
+        *connection.session.record.blocked.lock() = None;
+        engine.clients.unblocked(blocked.deadline_ms().is_some());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connection;
 mod event_loop;
+mod held;
 mod limits;
 mod listen;
 mod mailbox;

@@ -67,6 +67,17 @@ struct Participant {
     commands: u64,
 }
 
+impl Participant {
+    /// Holds the connection's further requests back. They are parsed again when their time comes, and from their
+    /// start: the parser may have begun with another request, or found an error.
+    fn hold(&mut self, connection: &mut Connection, until: u64) {
+        connection.held_until = Some(until);
+        connection.parser = RequestParser::new();
+        self.held = true;
+        self.error = None;
+    }
+}
+
 /// A parsed request.
 #[derive(Debug, Clone, Copy)]
 struct Request {
@@ -303,12 +314,12 @@ impl Turn {
                 Next::Continue => participant.commands += 1,
                 Next::Retry(until) => {
                     write_request(&arguments, &mut participant.held_requests);
-                    connection.held_until = Some(until);
-                    participant.held = true;
-                    // What follows is parsed again when its time comes, and from its start: the parser may have
-                    // begun with another request, or found an error.
-                    connection.parser = RequestParser::new();
-                    participant.error = None;
+                    participant.hold(connection, until);
+                    continue;
+                }
+                Next::Wait(until) => {
+                    participant.commands += 1;
+                    participant.hold(connection, until);
                     continue;
                 }
             }

@@ -87,6 +87,7 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
 
 fn flags(record: &ClientRecord) -> String {
     let flags: String = [
+        (record.blocked.lock().is_some(), 'b'),
         (record.unix_socket, 'U'),
         (record.no_evict.load(Ordering::Relaxed), 'e'),
         (record.no_touch.load(Ordering::Relaxed), 'T'),

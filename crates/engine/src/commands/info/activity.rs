@@ -20,16 +20,13 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
         "client_recent_max_output_buffer",
         largest(|client| client.output_buffer.load(Ordering::Relaxed)),
     );
-    lines.none_of(&[
-        "blocked_clients",
-        "tracking_clients",
-        "pubsub_clients",
-        "watching_clients",
-        "clients_in_timeout_table",
-        "total_watched_keys",
-        "total_blocking_keys",
-        "total_blocking_keys_on_nokey",
-    ]);
+    let [blocked, with_timeout] = facts.engine.clients.waiting();
+    lines.field("blocked_clients", blocked);
+    lines.none_of(&["tracking_clients", "pubsub_clients", "watching_clients"]);
+    lines.field("clients_in_timeout_table", with_timeout);
+    lines.none_of(&["total_watched_keys"]);
+    lines.field("total_blocking_keys", facts.engine.keyspace.keys_waited_for());
+    lines.none_of(&["total_blocking_keys_on_nokey"]);
 }
 
 pub(super) fn threads(lines: &mut Lines, facts: &Facts<'_>) {

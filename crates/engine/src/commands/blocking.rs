@@ -1,0 +1,99 @@
+//! What the commands that may wait have in common: the timeout, and waiting for the first of some keys.
+
+use std::ops::Range;
+
+use nuthatch_protocol::number::parse_f64;
+
+use crate::blocking::{BlockedClient, Take, Wait};
+use crate::call::Call;
+use crate::error::{CommandError, Outcome};
+use crate::keyspace::Key;
+use crate::session::ReplyMode;
+
+/// Reads a timeout in seconds, with a fraction. Returns when it is over, in milliseconds since 1970, or nothing for a
+/// wait without end.
+///
+/// # Errors
+/// It is no number, negative, or too far away for 64 bits.
+pub(super) fn deadline_of(timeout: &[u8], now_ms: u64) -> Result<Option<u64>, CommandError> {
+    const NO_NUMBER: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
+    const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
+    const TOO_FAR: CommandError = CommandError::fixed("ERR timeout is out of range");
+    let seconds = parse_f64(timeout).ok_or(NO_NUMBER)?;
+    if seconds < 0.0 {
+        return Err(NEGATIVE);
+    }
+    let milliseconds = (seconds * 1000.0).ceil();
+    if milliseconds == 0.0 {
+        return Ok(None);
+    }
+    // 2^63 as a floating-point number: those below fit a signed integer.
+    if milliseconds >= 9_223_372_036_854_775_808.0 {
+        return Err(TOO_FAR);
+    }
+    let deadline = now_ms.saturating_add(milliseconds as u64);
+    i64::try_from(deadline).map_err(|_| TOO_FAR)?;
+    Ok(Some(deadline))
+}
+
+/// Takes from the first of the keys (given by the indexes of arguments) that has what is wanted; if none has, the
+/// client waits for one.
+///
+/// # Errors
+/// One of the keys, up to the first that has something, or the destination, holds a value of another type.
+pub(super) fn take_or_wait(
+    call: &mut Call<'_>,
+    keys: Range<usize>,
+    deadline_ms: Option<u64>,
+    take: impl Take + 'static,
+) -> Outcome {
+    for index in keys.clone() {
+        let key = call.key(index);
+        if take.take(&mut call.keys, &key, call.reply)? {
+            return Ok(());
+        }
+    }
+    let keys: Vec<Key<'_>> = keys.map(|index| call.key(index)).collect();
+    let record = &call.session.record;
+    let wait = Wait {
+        client: record.id,
+        mailbox: record.mailbox.clone(),
+        resp3: call.reply.resp3(),
+        silent: call.session.reply_mode != ReplyMode::On,
+        keys: &keys,
+        take: Box::new(take),
+        deadline_ms,
+    };
+    let blocked = BlockedClient::begin(wait, &mut call.keys);
+    *record.blocked.lock() = Some(blocked.clone());
+    call.engine.clients.blocked(deadline_ms.is_some());
+    call.session.blocked = Some(blocked);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_as_stock_servers_do() {
+        let read = |text: &str| deadline_of(text.as_bytes(), 1000).map_err(|error| error.text().to_vec());
+        assert_eq!(read("0"), Ok(None));
+        assert_eq!(read("0x1"), Ok(Some(2000)));
+        assert_eq!(read("0.0000001"), Ok(Some(1001)));
+        assert_eq!(read("1.5"), Ok(Some(2500)));
+        assert!(read("9223370000000000").is_ok());
+        for (text, error) in [
+            ("abc", "ERR timeout is not a float or out of range"),
+            ("", "ERR timeout is not a float or out of range"),
+            ("nan", "ERR timeout is not a float or out of range"),
+            ("-0.1", "ERR timeout is negative"),
+            ("-inf", "ERR timeout is negative"),
+            ("inf", "ERR timeout is out of range"),
+            ("9223372036854775", "ERR timeout is out of range"),
+            ("1e300", "ERR timeout is out of range"),
+        ] {
+            assert_eq!(read(text), Err(error.as_bytes().to_vec()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Clients that wait for a key to get something: who they are, and serving them.
+//!
+//! Those who wait for a key stand in a queue that the key's shard keeps, so that the write that makes the key ready
+//! finds them under the lock that it holds, and serves them before any other command can take what it added.
+//!
+//! One who moves what it takes to another key needs that key's shard, too. The dispatcher therefore lets a write
+//! that could serve such a client hold the shards of the destinations as well: [`Keyspace::widen`].
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::locked::{Guards, Keys};
+use super::{Key, Keyspace, ShardState};
+
+/// One that waits for any of some keys.
+pub trait Waiter: Send + Sync + Debug {
+    /// The hash of the key that gets what is taken, if there is such a key.
+    fn destination(&self) -> Option<u64>;
+
+    /// Takes what it waits for from the key, if the key has it. Says whether it is done: it was served, or does not
+    /// wait any more.
+    fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool;
+}
+
+type Queue = VecDeque<Arc<dyn Waiter>>;
+
+/// The queues of a shard's keys.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    by_key: HashMap<(u32, Box<[u8]>), Queue>,
+    /// How many in the queues have a destination.
+    with_destination: usize,
+}
+
+impl Queues {
+    fn add(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
+        self.with_destination += usize::from(waiter.destination().is_some());
+        self.by_key.entry((key.database, key.bytes.into())).or_default().push_back(waiter);
+    }
+
+    /// The one at `place` of the key's queue.
+    fn get(&self, key: &Key<'_>, place: usize) -> Option<Arc<dyn Waiter>> {
+        self.by_key.get(&(key.database, key.bytes.into()))?.get(place).cloned()
+    }
+
+    fn remove(&mut self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
+        let place = (key.database, key.bytes.into());
+        let Some(queue) = self.by_key.get_mut(&place) else { return };
+        let before = queue.len();
+        queue.retain(|other| !Arc::ptr_eq(other, waiter));
+        if waiter.destination().is_some() {
+            self.with_destination -= before - queue.len();
+        }
+        if queue.is_empty() {
+            self.by_key.remove(&place);
+        }
+    }
+
+    fn destinations(&self) -> impl Iterator<Item = u64> {
+        let moving = self.with_destination > 0;
+        let queues = moving.then(|| self.by_key.values().flatten());
+        queues.into_iter().flatten().filter_map(|waiter| waiter.destination())
+    }
+}
+
+impl ShardState {
+    fn queues(&mut self) -> &mut Queues {
+        self.waiting.get_or_insert_default()
+    }
+
+    fn forget_waiter(&mut self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
+        if let Some(queues) = &mut self.waiting {
+            queues.remove(key, waiter);
+            if queues.by_key.is_empty() {
+                self.waiting = None;
+            }
+        }
+    }
+}
+
+impl Keyspace {
+    /// Takes one out of a key's queue that was served by another key, or gave up.
+    pub fn forget_waiter(&self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
+        self.lock(self.shard_of(key.hash)).forget_waiter(key, waiter);
+    }
+
+    /// How many keys are waited for.
+    pub fn keys_waited_for(&self) -> usize {
+        let of_shard = |shard| self.lock(shard).waiting.as_ref().map_or(0, |queues| queues.by_key.len());
+        (0..self.shards()).map(of_shard).sum()
+    }
+
+    /// Locks the shards, too, that serving those who wait in the locked shards may need. Locks are given back and
+    /// taken again in their order, so the command must not have looked at anything yet.
+    pub(crate) fn widen<'k>(&'k self, mut guards: Guards<'k>) -> Guards<'k> {
+        loop {
+            let held = guards.shards();
+            let mut needed = held.clone();
+            guards.for_each(|state| {
+                let destinations = state.waiting.iter().flat_map(|queues| queues.destinations());
+                needed.extend(destinations.map(|hash| self.shard_of(hash)));
+            });
+            needed.sort_unstable();
+            needed.dedup();
+            if needed.len() == held.len() {
+                return guards;
+            }
+            // A queue may have changed when all are locked: look again.
+            drop(guards);
+            guards = self.lock_ascending(needed.into_iter());
+        }
+    }
+}
+
+impl Guards<'_> {
+    /// Whether anybody in the locked shards waits to move something to another key.
+    #[inline]
+    pub(crate) fn has_movers(&self) -> bool {
+        let moves =
+            |state: &ShardState| state.waiting.as_ref().is_some_and(|queues| queues.with_destination > 0);
+        match self {
+            Self::None => false,
+            Self::One(_, state) => moves(state),
+            Self::Many(states) => states.iter().any(|(_, state)| moves(state)),
+        }
+    }
+
+    fn shards(&self) -> Vec<usize> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(shard, _) => vec![*shard],
+            Self::Many(states) => states.iter().map(|(shard, _)| *shard).collect(),
+        }
+    }
+
+    fn for_each(&self, mut look: impl FnMut(&ShardState)) {
+        match self {
+            Self::None => {}
+            Self::One(_, state) => look(state),
+            Self::Many(states) => states.iter().for_each(|(_, state)| look(state)),
+        }
+    }
+}
+
+/// A key that may have what somebody waits for.
+#[derive(Debug)]
+pub(super) struct Ready {
+    database: u32,
+    bytes: Box<[u8]>,
+    hash: u64,
+}
+
+impl Keys<'_> {
+    /// Puts one at the end of the key's queue.
+    pub fn wait_for(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
+        self.shard(key.hash).queues().add(key, waiter);
+    }
+
+    /// Has those who wait for the key looked after when the command is done.
+    #[inline]
+    pub(super) fn mark_ready(&mut self, key: &Key<'_>) {
+        if self.shard(key.hash).waiting.is_some() {
+            self.ready.push_back(Ready { database: key.database, bytes: key.bytes.into(), hash: key.hash });
+        }
+    }
+
+    /// Has all looked after who wait for keys of a database. The command holds all shards.
+    pub(super) fn mark_database_ready(&mut self, database: u32) {
+        let keyspace = self.keyspace;
+        let mut ready = std::mem::take(&mut self.ready);
+        for state in self.all_shards() {
+            let keys = state.waiting.iter().flat_map(|queues| queues.by_key.keys());
+            for (_, bytes) in keys.filter(|(number, _)| *number == database) {
+                ready.push_back(Ready { database, bytes: bytes.clone(), hash: keyspace.hash(bytes) });
+            }
+        }
+        self.ready = ready;
+    }
+
+    /// Serves those who wait for keys that the command made ready, first come first served. What they do may make
+    /// further keys ready.
+    #[inline]
+    pub(crate) fn serve_waiters(&mut self) {
+        while let Some(Ready { database, bytes, hash }) = self.ready.pop_front() {
+            self.serve_queue(&Key { bytes: &bytes, hash, database });
+        }
+    }
+
+    #[cold]
+    fn serve_queue(&mut self, key: &Key<'_>) {
+        let mut place = 0;
+        while self.contains(key) {
+            let queues = self.shard(key.hash).waiting.as_ref();
+            let Some(waiter) = queues.and_then(|queues| queues.get(key, place)) else { return };
+            if waiter.serve(self, key) {
+                self.shard(key.hash).forget_waiter(key, &waiter);
+            } else {
+                place += 1;
+            }
+        }
+    }
+}
