@@ -26,6 +26,7 @@ mod multiple;
 mod object;
 mod ranges;
 mod scanning;
+mod serialization;
 mod server;
 mod set;
 mod strings;
@@ -61,6 +62,7 @@ pub const FAMILIES: &[&[Command]] = &[
     multiple::COMMANDS,
     object::COMMANDS,
     ranges::COMMANDS,
+    serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     strings::COMMANDS,

@@ -5,7 +5,7 @@ use nuthatch_protocol::number::parse_f64;
 
 use super::reader::Reader;
 use super::value::check_distinct;
-use super::{HashFields, Malformed, SortedMembers, Value, encoding, intset, ziplist, zipmap};
+use super::{HashFields, ListNode, Malformed, SortedMembers, Value, encoding, intset, ziplist, zipmap};
 
 /// Deadlines of fields are not beyond this, in milliseconds since 1970, as in the stock servers.
 const FIELD_DEADLINE_MAX: u64 = (1 << 48) - 2;
@@ -20,7 +20,7 @@ pub fn load(bytes: &[u8], string_bytes_max: usize) -> Result<Value<'_>, Malforme
     let reader = &mut reader;
     match reader.byte()? {
         encoding::STRING => reader.string().map(Value::String),
-        encoding::LIST => strings(reader, 1).map(Value::List),
+        encoding::LIST => list([strings(reader, 1)?]),
         encoding::SET => distinct(strings(reader, 1)?, 1).map(Value::Set),
         encoding::HASH => hash(strings(reader, 2)?),
         encoding::SORTED_SET_TEXTS => scored(reader, Reader::score_text),
@@ -30,9 +30,9 @@ pub fn load(bytes: &[u8], string_bytes_max: usize) -> Result<Value<'_>, Malforme
             zipmap::read(&reader.string()?, &mut pairs)?;
             hash(pairs)
         }
-        encoding::LIST_ZIPLIST => filled(from_ziplist(reader)?).map(Value::List),
-        encoding::LIST_ZIPLISTS => list_of_ziplists(reader).map(Value::List),
-        encoding::LIST_NODES => list_of_nodes(reader).map(Value::List),
+        encoding::LIST_ZIPLIST => list([from_ziplist(reader)?]),
+        encoding::LIST_ZIPLISTS => list_of_ziplists(reader),
+        encoding::LIST_NODES => list_of_nodes(reader),
         encoding::SET_INTSET => {
             let mut members = Vec::new();
             let numbers = intset::read(&reader.string()?)?;
@@ -85,26 +85,38 @@ fn from_ziplist(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
     Ok(packed)
 }
 
-/// A list of ziplists; some may be empty, but not all.
-fn list_of_ziplists(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
-    let mut packed = Vec::new();
-    for _ in 0..reader.count()? {
-        ziplist::read(&reader.string()?, &mut packed)?;
-    }
-    filled(packed)
+/// A list of nodes of packed elements; some may be empty, but not all.
+fn list<'a>(nodes: impl IntoIterator<Item = Vec<u8>>) -> Result<Value<'a>, Malformed> {
+    list_of(nodes.into_iter().map(|packed| ListNode::of_packed(&packed)))
 }
 
-/// A list of nodes; some may be empty, but not all.
-fn list_of_nodes(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
-    let mut packed = Vec::new();
+fn list_of<'a>(nodes: impl IntoIterator<Item = ListNode>) -> Result<Value<'a>, Malformed> {
+    let nodes: Vec<ListNode> = nodes.into_iter().filter(|node| node.count > 0).collect();
+    if nodes.is_empty() { Err(Malformed) } else { Ok(Value::List(nodes)) }
+}
+
+fn list_of_ziplists<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Malformed> {
+    let mut nodes = Vec::new();
     for _ in 0..reader.count()? {
-        match reader.length()? {
-            encoding::NODE_PLAIN => encode(Element::of(&reader.string()?), &mut packed),
-            encoding::NODE_PACKED => packed.append(&mut from_listpack(reader)?),
-            _ => return Err(Malformed),
-        }
+        nodes.push(from_ziplist(reader)?);
     }
-    filled(packed)
+    list(nodes)
+}
+
+fn list_of_nodes<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Malformed> {
+    let mut nodes = Vec::new();
+    for _ in 0..reader.count()? {
+        nodes.push(match reader.length()? {
+            encoding::NODE_PLAIN => {
+                let mut node = ListNode { is_isolated: true, ..ListNode::default() };
+                node.push(Element::of(&reader.string()?));
+                node
+            }
+            encoding::NODE_PACKED => ListNode::of_packed(&from_listpack(reader)?),
+            _ => return Err(Malformed),
+        });
+    }
+    list_of(nodes)
 }
 
 fn scored<'a>(
@@ -163,8 +175,8 @@ fn hash_with_expirations<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Malfo
     Ok(Value::Hash(fields))
 }
 
-/// Redis's: the earliest deadline, then before each field how far its deadline is behind the one before that, or 0 if
-/// it has none.
+/// Redis's: the earliest deadline, then before each field one more than its deadline is behind that, or 0 if it has
+/// none.
 fn hash_with_deadlines<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Malformed> {
     let mut fields = HashFields::default();
     let earliest = u64::try_from(reader.milliseconds()?).map_err(|_| Malformed)?;

@@ -24,7 +24,7 @@ use std::fmt;
 pub use build::build;
 pub use load::load;
 pub use save::save;
-pub use value::{HashFields, SortedMembers, Value};
+pub use value::{HashFields, ListNode, SortedMembers, Value};
 
 /// The bytes are not a serialized value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use foldhash::quality::RandomState;
+use nuthatch_collections::chunked::strip;
 use nuthatch_collections::packed::{self, Element};
 
 use super::Malformed;
@@ -14,14 +15,53 @@ use super::Malformed;
 pub enum Value<'a> {
     /// A string.
     String(Cow<'a, [u8]>),
-    /// The elements of a list.
-    List(Vec<u8>),
+    /// A list.
+    List(Vec<ListNode>),
     /// The members of a set, no two alike.
     Set(Vec<u8>),
     /// A sorted set.
     SortedSet(SortedMembers),
     /// A hash.
     Hash(HashFields),
+}
+
+impl Value<'_> {
+    /// The value at this time: without the fields of a hash whose deadlines are past, and nothing if none is left.
+    pub fn live_at(self, now_ms: u64) -> Option<Self> {
+        match self {
+            Self::Hash(fields) => {
+                Some(fields.live_at(now_ms)).filter(|fields| !fields.pairs.is_empty()).map(Self::Hash)
+            }
+            value => Some(value),
+        }
+    }
+}
+
+/// A part of a list, not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListNode {
+    /// The elements, each followed by its length: see `nuthatch_collections::chunked::strip`.
+    pub elements: Vec<u8>,
+    /// How many there are.
+    pub count: usize,
+    /// Whether the only element is one that was too big to share a node.
+    pub is_isolated: bool,
+}
+
+impl ListNode {
+    /// A node of packed elements.
+    pub(super) fn of_packed(packed: &[u8]) -> Self {
+        let mut node = Self::default();
+        for (_, element) in packed::iter(packed) {
+            node.push(element);
+        }
+        node
+    }
+
+    pub(super) fn push(&mut self, element: Element<'_>) {
+        strip::append(element, &mut self.elements);
+        self.count += 1;
+    }
 }
 
 /// The members of a sorted set, no two alike, with their scores.
@@ -88,7 +128,7 @@ impl HashFields {
     }
 
     /// The fields whose deadlines, if any, are ahead.
-    pub(super) fn live_at(self, now_ms: u64) -> Self {
+    fn live_at(self, now_ms: u64) -> Self {
         let is_past = |deadline: &Option<u64>| deadline.is_some_and(|deadline| deadline <= now_ms);
         if !self.deadlines.iter().any(is_past) {
             return self;

@@ -96,6 +96,11 @@ impl Writer {
         self.text(&listpack::to_listpack(packed));
     }
 
+    /// Elements that are each followed by their length, as a listpack in a string.
+    pub(super) fn strip(&mut self, elements: &[u8], count: usize) {
+        self.text(&listpack::of_strip(elements, count));
+    }
+
     pub(super) fn score(&mut self, score: f64) {
         self.out.extend(score.to_le_bytes());
     }
