@@ -29,6 +29,7 @@ mod scanning;
 mod serialization;
 mod server;
 mod set;
+mod sort;
 mod strings;
 
 use crate::command::Command;
@@ -65,5 +66,6 @@ pub const FAMILIES: &[&[Command]] = &[
     serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sort::COMMANDS,
     strings::COMMANDS,
 ];
