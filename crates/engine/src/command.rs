@@ -174,6 +174,11 @@ impl KeySpec {
         Self { index, find: FindKeys::Range { last: -1, step }, flags }
     }
 
+    /// Every argument from `index` to `last`, which is negative and counted from the end.
+    pub const fn up_to(index: u16, last: i16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::Range { last, step: 1 }, flags }
+    }
+
     /// As many keys as the argument at `index` says.
     pub const fn counted(index: u16, step: u16, flags: KeyFlags) -> Self {
         Self { index, find: FindKeys::Counted { step }, flags }

@@ -206,7 +206,7 @@ impl Batch<'_> {
             }
             Locks::All => (engine.keyspace.lock_all(), None),
         };
-        let guards = if guards.has_movers() { engine.keyspace.widen(guards) } else { guards };
+        let guards = if guards.reach_further() { engine.keyspace.widen(guards) } else { guards };
         let access = AccessPolicy { silent: session.no_touch, ..self.access };
         let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
         let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };

@@ -1,6 +1,7 @@
 //! The families of commands that the differential suites generate, by the syntax of each command.
 
 mod bitmaps;
+mod blocking;
 mod connection;
 mod keys;
 mod lists;
@@ -8,6 +9,7 @@ mod strings;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
+pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};

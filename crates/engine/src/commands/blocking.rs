@@ -63,10 +63,10 @@ pub(super) fn take_or_wait(
         keys: &keys,
         take: Box::new(take),
         deadline_ms,
+        counters: call.engine.clients.waiting.clone(),
     };
     let blocked = BlockedClient::begin(wait, &mut call.keys);
     *record.blocked.lock() = Some(blocked.clone());
-    call.engine.clients.blocked(deadline_ms.is_some());
     call.session.blocked = Some(blocked);
     Ok(())
 }

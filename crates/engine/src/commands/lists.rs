@@ -1,5 +1,6 @@
 //! Lists: one file a subject, and what they share.
 
+pub(super) mod blocking;
 pub(super) mod edits;
 pub(super) mod moves;
 pub(super) mod pops;
@@ -43,9 +44,27 @@ fn parse_end(word: &[u8]) -> Result<End, CommandError> {
     }
 }
 
+/// The word for an end of a list.
+fn end_name(end: End) -> &'static str {
+    match end {
+        End::Front => "LEFT",
+        End::Back => "RIGHT",
+    }
+}
+
 #[inline]
 fn parse_integer(argument: &[u8]) -> Result<i64, CommandError> {
     parse_i64(argument).ok_or(CommandError::NOT_AN_INTEGER)
+}
+
+/// A number whose sign tells the direction: the one that has no positive counterpart is refused.
+fn parse_directed(argument: &[u8]) -> Result<i64, CommandError> {
+    match parse_integer(argument)? {
+        i64::MIN => Err(CommandError::fixed(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        )),
+        number => Ok(number),
+    }
 }
 
 /// The index in a list of `len` elements that a number names, which counts from the end if it is negative.

@@ -52,6 +52,7 @@ pub const FAMILIES: &[&[Command]] = &[
     iteration::COMMANDS,
     keys::COMMANDS,
     lcs::COMMANDS,
+    lists::blocking::COMMANDS,
     lists::edits::COMMANDS,
     lists::moves::COMMANDS,
     lists::pops::COMMANDS,

@@ -179,17 +179,12 @@ impl<'k> Keys<'k> {
         self.append_effect(key, event, Change::Part);
     }
 
-    /// Whether anybody reads the log: what is only for the log need not be made otherwise.
-    #[inline]
-    pub fn is_logged(&self) -> bool {
-        self.keyspace.log.is_some()
-    }
-
     /// What the log is told instead of the request, which would not give the same state when it is run again: one
     /// request, or several by several calls. Only for commands that [`Self::note`] their changes.
-    pub fn replay_as(&mut self, request: Vec<Vec<u8>>) {
-        if self.is_logged() {
-            self.equivalents.push(request);
+    #[inline]
+    pub fn replay_as(&mut self, request: impl FnOnce() -> Vec<Vec<u8>>) {
+        if self.keyspace.log.is_some() {
+            self.equivalents.push(request());
         }
     }
 

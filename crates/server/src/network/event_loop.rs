@@ -476,7 +476,6 @@ fn end_wait(engine: &Engine, connection: &mut Connection) {
     if let Some(blocked) = connection.session.blocked.take() {
         blocked.leave(&engine.keyspace);
         *connection.session.record.blocked.lock() = None;
-        engine.clients.unblocked(blocked.deadline_ms().is_some());
     }
 }
 

@@ -12,7 +12,7 @@ use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 use crate::value::Type;
 
-const SOURCE_AND_DESTINATION: &[KeySpec] = &[
+pub(super) const SOURCE_AND_DESTINATION: &[KeySpec] = &[
     KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE)),
     KeySpec::one(2, KeyFlags::RW.union(KeyFlags::INSERT)),
 ];

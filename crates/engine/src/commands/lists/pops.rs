@@ -1,18 +1,20 @@
 //! Removing elements at the ends.
 
+use std::ops::Range;
+
 use nuthatch_collections::chunked::{End, NodeLimit};
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
 use super::{node_limit, parse_end, reply_element};
-use crate::arguments::is_word;
+use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeyFlags, KeySpec};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 
-const SHRUNK: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
+pub(super) const SHRUNK: KeyFlags = KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::DELETE);
 
 /// The rows of this file.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
@@ -61,31 +63,49 @@ fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Outcome {
 }
 
 fn lmpop(call: &mut Call<'_>) -> Outcome {
-    let positive = |argument: &[u8], error: &'static str| {
-        let number = parse_i64(argument).and_then(|number| usize::try_from(number).ok());
-        number.filter(|number| *number > 0).ok_or(CommandError::fixed(error))
-    };
-    let keys = positive(call.arguments.at(1), "ERR numkeys should be greater than 0")?;
-    let behind = keys.checked_add(2).ok_or(CommandError::SYNTAX)?;
-    let end = parse_end(call.arguments.get(behind).ok_or(CommandError::SYNTAX)?)?;
-    let mut count = None;
-    let mut rest = call.arguments.from(behind + 1);
-    while let Some(word) = rest.next() {
-        if count.is_some() || !is_word(word, "COUNT") {
-            return Err(CommandError::SYNTAX);
-        }
-        let argument = rest.next().ok_or(CommandError::SYNTAX)?;
-        count = Some(positive(argument, "ERR count should be greater than 0")?);
-    }
+    let MultiplePop { keys, end, count } = MultiplePop::parse(&call.arguments, 1)?;
     let limit = node_limit(call);
-    for index in 2..behind {
+    for index in keys {
         let key = call.key(index);
-        if pop_named(&mut call.keys, call.reply, &key, end, count.unwrap_or(1), limit)? {
+        if pop_named(&mut call.keys, call.reply, &key, end, count, limit)? {
             return Ok(());
         }
     }
     call.reply.null_array();
     Ok(())
+}
+
+/// The arguments `numkeys key [key ...] <LEFT | RIGHT> [COUNT count]`.
+pub(super) struct MultiplePop {
+    /// The indexes of the keys.
+    pub(super) keys: Range<usize>,
+    /// Which end the elements are taken from.
+    pub(super) end: End,
+    /// How many are taken at most.
+    pub(super) count: usize,
+}
+
+impl MultiplePop {
+    /// Reads the arguments from the one at `first` on.
+    pub(super) fn parse(arguments: &Arguments<'_>, first: usize) -> Result<Self, CommandError> {
+        let positive = |argument: &[u8], error: &'static str| {
+            let number = parse_i64(argument).and_then(|number| usize::try_from(number).ok());
+            number.filter(|number| *number > 0).ok_or(CommandError::fixed(error))
+        };
+        let keys = positive(arguments.at(first), "ERR numkeys should be greater than 0")?;
+        let behind = keys.checked_add(first + 1).ok_or(CommandError::SYNTAX)?;
+        let end = parse_end(arguments.get(behind).ok_or(CommandError::SYNTAX)?)?;
+        let mut count = None;
+        let mut rest = arguments.from(behind + 1);
+        while let Some(word) = rest.next() {
+            if count.is_some() || !is_word(word, "COUNT") {
+                return Err(CommandError::SYNTAX);
+            }
+            let argument = rest.next().ok_or(CommandError::SYNTAX)?;
+            count = Some(positive(argument, "ERR count should be greater than 0")?);
+        }
+        Ok(Self { keys: first + 1..behind, end, count: count.unwrap_or(1) })
+    }
 }
 
 /// Removes an element at an end of a list and replies it. Says whether there is such a list; if not, nothing is
