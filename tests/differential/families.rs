@@ -62,3 +62,18 @@ fn connections_answer_as_the_stock_servers() {
 fn transactions_answer_as_the_stock_servers() {
     compare(&families::TRANSACTIONS, 1);
 }
+
+#[test]
+fn hyperloglogs_answer_as_the_stock_servers() {
+    compare(&families::HYPERLOGLOG, 1);
+}
+
+#[test]
+fn places_answer_as_the_stock_servers() {
+    compare(&families::GEO, 1);
+}
+
+#[test]
+fn sorted_sets_answer_as_the_stock_servers() {
+    compare(&families::SORTED_SETS, 1);
+}

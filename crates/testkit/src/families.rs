@@ -3,15 +3,21 @@
 mod bitmaps;
 mod blocking;
 mod connection;
+mod geo;
+mod hyperloglog;
 mod keys;
 mod lists;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
 pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
+pub use geo::GEO;
+pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
+pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

@@ -33,7 +33,9 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["CONFIG", "GET"], Rule::Order, "the order of a hash table is no promise"),
     (&["COMMAND", "INFO"], Rule::Order, "flags and categories are sets"),
     (&["COMMAND", "GETKEYSANDFLAGS"], Rule::Order, "flags are a set"),
+    (&["ZSCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
     (&["RANDOMKEY"], Rule::Content, "random"),
+    (&["ZRANDMEMBER"], Rule::Content, "random"),
     (&["DUMP"], Rule::Content, "the payload carries the version of the format"),
     (&["TIME"], Rule::Content, "the clock"),
     (&["LASTSAVE"], Rule::Content, "the clock"),
@@ -98,7 +100,8 @@ impl Rule {
             },
             Self::Order => sorted(candidate) == sorted(reference),
             Self::Scan => {
-                let from_start = request.upper(1) == "0";
+                let cursor = if request.upper(0) == "SCAN" { 1 } else { 2 };
+                let from_start = request.upper(cursor) == "0";
                 let [candidate, reference] = [candidate, reference].map(Reply::into_elements);
                 match (&candidate[..], &reference[..]) {
                     ([end, keys], [other_end, other_keys])

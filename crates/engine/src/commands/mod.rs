@@ -15,6 +15,8 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod geo;
+mod hyperloglog;
 mod info;
 mod iteration;
 mod keys;
@@ -30,6 +32,7 @@ mod serialization;
 mod server;
 mod set;
 mod sort;
+mod sorted_sets;
 mod strings;
 
 use crate::command::Command;
@@ -48,6 +51,11 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
+    hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
@@ -68,5 +76,16 @@ pub const FAMILIES: &[&[Command]] = &[
     server::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
+    sorted_sets::adding::COMMANDS,
+    sorted_sets::blocking::COMMANDS,
+    sorted_sets::combining::COMMANDS,
+    sorted_sets::counting::COMMANDS,
+    sorted_sets::pops::COMMANDS,
+    sorted_sets::random::COMMANDS,
+    sorted_sets::ranges::COMMANDS,
+    sorted_sets::removal::COMMANDS,
+    sorted_sets::scanning::COMMANDS,
+    sorted_sets::scores::COMMANDS,
+    sorted_sets::storing::COMMANDS,
     strings::COMMANDS,
 ];

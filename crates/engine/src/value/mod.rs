@@ -1,5 +1,7 @@
 //! The types of values and how records encode them.
 
+pub mod geo;
+pub mod hyperloglog;
 pub mod limits;
 pub mod list;
 pub mod sorted_set;
