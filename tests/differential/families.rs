@@ -51,6 +51,13 @@ fn lists_answer_as_the_stock_servers() {
 #[test]
 fn large_lists_answer_as_the_stock_servers() {
     compare(&families::LARGE_LISTS, 3);
+fn sets_answer_as_the_stock_servers() {
+    compare(&families::SETS, 1);
+}
+
+#[test]
+fn sets_at_their_limits_answer_as_the_stock_servers() {
+    compare(&families::LIMITED_SETS, 1);
 }
 
 #[test]

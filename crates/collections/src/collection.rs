@@ -2,6 +2,7 @@
 
 use crate::chunked::ChunkedList;
 use crate::sorted_set::SortedSet;
+use crate::paged::PagedTable;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub enum Collection {
     List(ChunkedList),
     /// Members with scores.
     SortedSet(SortedSet),
+    /// A set, of stride 1.
+    Set(PagedTable),
 }
 
 impl Collection {
@@ -18,6 +21,7 @@ impl Collection {
         match self {
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
+            Collection::Set(table) => table.memory_bytes(),
         }
     }
 }

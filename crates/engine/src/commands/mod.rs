@@ -33,6 +33,9 @@ mod server;
 mod set;
 mod sort;
 mod sorted_sets;
+mod server;
+mod set;
+mod sets;
 mod strings;
 
 use crate::command::Command;
@@ -87,5 +90,9 @@ pub const FAMILIES: &[&[Command]] = &[
     sorted_sets::scanning::COMMANDS,
     sorted_sets::scores::COMMANDS,
     sorted_sets::storing::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::members::COMMANDS,
+    sets::random::COMMANDS,
+    sets::scan::COMMANDS,
     strings::COMMANDS,
 ];

@@ -10,6 +10,7 @@ pub mod lists;
 pub mod locked;
 mod moves;
 pub mod sorted_sets;
+pub mod sets;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;
@@ -21,6 +22,7 @@ use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use nuthatch_collections::entry::Entry;
+use nuthatch_collections::hash::ElementHasher;
 use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -136,6 +138,7 @@ impl Keyspace {
         reclaim: Reclaim,
     ) -> Self {
         let hash = KeyHash::new(seed);
+        ElementHasher::seed_process(seed);
         let shards = (threads.saturating_mul(32)).next_power_of_two().clamp(64, SHARDS_MAX);
         let shard = || {
             let databases: Box<[Database]> = (0..databases)

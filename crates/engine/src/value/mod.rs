@@ -5,6 +5,7 @@ pub mod hyperloglog;
 pub mod limits;
 pub mod list;
 pub mod sorted_set;
+pub mod set;
 pub mod string;
 
 /// A type of values, as clients see it.
