@@ -3,10 +3,13 @@
 use crate::chunked::ChunkedList;
 use crate::sorted_set::SortedSet;
 use crate::paged::PagedTable;
+use crate::field_map::FieldMap;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
 pub enum Collection {
+    /// A hash.
+    Hash(FieldMap),
     /// A list.
     List(ChunkedList),
     /// Members with scores.
@@ -19,6 +22,7 @@ impl Collection {
     /// The memory behind the collection in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
         match self {
+            Self::Hash(map) => map.memory_bytes(),
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
             Collection::Set(table) => table.memory_bytes(),

@@ -17,6 +17,7 @@ mod debug;
 mod expiration;
 mod geo;
 mod hyperloglog;
+mod hashes;
 mod info;
 mod iteration;
 mod keys;
@@ -59,6 +60,13 @@ pub const FAMILIES: &[&[Command]] = &[
     geo::reading::COMMANDS,
     geo::searching::COMMANDS,
     hyperloglog::COMMANDS,
+    hashes::deadlines::COMMANDS,
+    hashes::exchange::COMMANDS,
+    hashes::numbers::COMMANDS,
+    hashes::random::COMMANDS,
+    hashes::reads::COMMANDS,
+    hashes::scan::COMMANDS,
+    hashes::writes::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,

@@ -2,6 +2,7 @@
 
 pub mod geo;
 pub mod hyperloglog;
+pub mod hash;
 pub mod limits;
 pub mod list;
 pub mod sorted_set;

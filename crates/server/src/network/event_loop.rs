@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nuthatch_engine::Engine;
 use nuthatch_engine::clients::{ClientRecord, Signal};
 use nuthatch_engine::dispatch::Worker;
+use nuthatch_engine::keyspace::locked::KeyCounters;
 use nuthatch_engine::session::Session;
 use rustix::event::{Timespec, epoll};
 use slab::Slab;
@@ -424,26 +425,27 @@ impl EventLoop {
         }
     }
 
-    /// Removes keys whose deadlines have passed, for a bounded time. Says whether more may be due.
+    /// Removes keys and fields whose deadlines have passed, for a bounded time. Says whether more may be due.
     fn expire(&mut self) -> bool {
         let engine = &self.shared.engine;
         let (threads, shards) = (self.shared.mailboxes.len(), engine.keyspace.shards());
         let started = Instant::now();
         let now_ms = engine.now_ms();
-        let mut expired = 0;
+        let mut expired = KeyCounters::default();
         let mut done = 0;
         let own = (self.number..shards).step_by(threads).count();
         while done < own && started.elapsed() < EXPIRY_TIME_MAX {
             let progress = engine.keyspace.expire_step(self.expiring, now_ms);
-            expired += progress.expired;
+            expired.expired += progress.expired;
+            expired.expired_fields += progress.expired_fields;
             if !progress.more_due {
                 done += 1;
                 let next = self.expiring + threads;
                 self.expiring = if next < shards { next } else { self.number };
             }
         }
-        if expired > 0 {
-            self.worker.counters().keys.expired += expired;
+        if expired.expired + expired.expired_fields > 0 {
+            self.worker.counters().keys.add(expired);
         }
         done < own
     }

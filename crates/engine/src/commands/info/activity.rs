@@ -56,7 +56,8 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("instantaneous_input_repl_kbps", kilobytes(0.0));
     lines.field("instantaneous_output_repl_kbps", kilobytes(0.0));
     lines.field("rejected_connections", counters.connections_rejected);
-    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    lines.field("expired_subkeys", counters.keys.expired_fields);
     lines.field("expired_keys", counters.keys.expired);
     // Expiry is exact: no key outlives its deadline unnoticed.
     lines.field("expired_stale_perc", "0.00");
