@@ -51,6 +51,9 @@ fn lists_answer_as_the_stock_servers() {
 #[test]
 fn large_lists_answer_as_the_stock_servers() {
     compare(&families::LARGE_LISTS, 3);
+}
+
+#[test]
 fn sets_answer_as_the_stock_servers() {
     compare(&families::SETS, 1);
 }

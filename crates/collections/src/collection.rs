@@ -1,9 +1,9 @@
 //! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
 
 use crate::chunked::ChunkedList;
-use crate::sorted_set::SortedSet;
-use crate::paged::PagedTable;
 use crate::field_map::FieldMap;
+use crate::paged::PagedTable;
+use crate::sorted_set::SortedSet;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
@@ -12,10 +12,10 @@ pub enum Collection {
     Hash(FieldMap),
     /// A list.
     List(ChunkedList),
-    /// Members with scores.
-    SortedSet(SortedSet),
     /// A set, of stride 1.
     Set(PagedTable),
+    /// Members with scores.
+    SortedSet(SortedSet),
 }
 
 impl Collection {
@@ -25,7 +25,7 @@ impl Collection {
             Self::Hash(map) => map.memory_bytes(),
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
-            Collection::Set(table) => table.memory_bytes(),
+            Self::Set(table) => table.memory_bytes(),
         }
     }
 }

@@ -215,9 +215,7 @@ impl Registered {
     pub fn key_positions<'a>(&self, arguments: &'a Arguments<'_>) -> impl Iterator<Item = usize> + use<'a> {
         let arguments = *arguments;
         self.row.keys.iter().flat_map(move |spec| {
-            spec.positions(&arguments, |index| {
-                std::str::from_utf8(arguments.get(index)?).ok()?.parse().ok()
-            })
+            spec.positions(&arguments, |index| std::str::from_utf8(arguments.get(index)?).ok()?.parse().ok())
         })
     }
 }

@@ -7,8 +7,8 @@ mod geo;
 mod hyperloglog;
 mod keys;
 mod lists;
-mod sorted_sets;
 mod sets;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
@@ -19,7 +19,7 @@ pub use geo::GEO;
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
-pub use sorted_sets::SORTED_SETS;
 pub use sets::{LIMITED_SETS, SETS};
+pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

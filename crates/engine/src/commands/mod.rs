@@ -16,8 +16,8 @@ mod deadlines;
 mod debug;
 mod expiration;
 mod geo;
-mod hyperloglog;
 mod hashes;
+mod hyperloglog;
 mod info;
 mod iteration;
 mod keys;
@@ -32,11 +32,9 @@ mod scanning;
 mod serialization;
 mod server;
 mod set;
+mod sets;
 mod sort;
 mod sorted_sets;
-mod server;
-mod set;
-mod sets;
 mod strings;
 
 use crate::command::Command;
@@ -59,7 +57,6 @@ pub const FAMILIES: &[&[Command]] = &[
     geo::radius::COMMANDS,
     geo::reading::COMMANDS,
     geo::searching::COMMANDS,
-    hyperloglog::COMMANDS,
     hashes::deadlines::COMMANDS,
     hashes::exchange::COMMANDS,
     hashes::numbers::COMMANDS,
@@ -67,6 +64,7 @@ pub const FAMILIES: &[&[Command]] = &[
     hashes::reads::COMMANDS,
     hashes::scan::COMMANDS,
     hashes::writes::COMMANDS,
+    hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
@@ -86,6 +84,10 @@ pub const FAMILIES: &[&[Command]] = &[
     serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::members::COMMANDS,
+    sets::random::COMMANDS,
+    sets::scan::COMMANDS,
     sort::COMMANDS,
     sorted_sets::adding::COMMANDS,
     sorted_sets::blocking::COMMANDS,
@@ -98,9 +100,5 @@ pub const FAMILIES: &[&[Command]] = &[
     sorted_sets::scanning::COMMANDS,
     sorted_sets::scores::COMMANDS,
     sorted_sets::storing::COMMANDS,
-    sets::algebra::COMMANDS,
-    sets::members::COMMANDS,
-    sets::random::COMMANDS,
-    sets::scan::COMMANDS,
     strings::COMMANDS,
 ];

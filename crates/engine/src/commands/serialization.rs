@@ -45,7 +45,8 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn dump(call: &mut Call<'_>) -> Outcome {
     let key = call.key(1);
-    match call.keys.read(&key).map(rdb::save) {
+    let now_ms = call.now_ms();
+    match call.keys.read(&key).and_then(|record| rdb::save(record, now_ms)) {
         Some(value) => call.reply.bulk(&payload::seal(value)),
         None => call.reply.null(),
     }
@@ -110,7 +111,7 @@ fn restore(call: &mut Call<'_>) -> Outcome {
         None => {
             if call.keys.contains(&key) {
                 call.keys.take_away(&key, "del");
-                call.keys.replay_as(vec![b"DEL".to_vec(), key.bytes.to_vec()]);
+                call.keys.replay_as(|| vec![b"DEL".to_vec(), key.bytes.to_vec()]);
             }
         }
         Some(value) => {
@@ -122,9 +123,7 @@ fn restore(call: &mut Call<'_>) -> Outcome {
             call.keys.note(&key, "restore");
             let time = deadline.unwrap_or(0).to_string();
             let words: [&[u8]; 6] = [b"RESTORE", key.bytes, time.as_bytes(), payload, b"REPLACE", b"ABSTTL"];
-            if call.keys.is_logged() {
-                call.keys.replay_as(words.map(<[u8]>::to_vec).to_vec());
-            }
+            call.keys.replay_as(|| words.map(<[u8]>::to_vec).to_vec());
         }
     }
     call.reply.ok();

@@ -15,6 +15,7 @@ use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 use crate::value::list::{ListRef, node_limit};
+use crate::value::set::SetRef;
 use crate::value::sorted_set::SortedSetRef;
 use crate::value::{Kind, Type};
 use options::{Options, reaches_other_keys, seek_destination};
@@ -131,7 +132,7 @@ fn elements_of(record: RecordRef<'_>) -> Result<Vec<Element<'_>>, CommandError> 
             let set = SortedSetRef::of(record);
             Ok(set.into_iter().flat_map(|set| set.iter_all().map(|(member, _)| member)).collect())
         }
-        Type::Set => Ok(Vec::new()),
+        Type::Set => Ok(SetRef::of(record).members().collect()),
         Type::String | Type::Hash => Err(CommandError::WRONG_TYPE),
     }
 }

@@ -1,11 +1,12 @@
 //! Reading values.
 
+use nuthatch_collections::integer_set;
 use nuthatch_collections::packed::{self, Element, encode, listpack};
 use nuthatch_protocol::number::parse_f64;
 
 use super::reader::Reader;
 use super::value::check_distinct;
-use super::{HashFields, ListNode, Malformed, SortedMembers, Value, encoding, intset, ziplist, zipmap};
+use super::{HashFields, ListNode, Malformed, Members, SortedMembers, Value, encoding, ziplist, zipmap};
 
 /// Deadlines of fields are not beyond this, in milliseconds since 1970, as in the stock servers.
 const FIELD_DEADLINE_MAX: u64 = (1 << 48) - 2;
@@ -21,7 +22,7 @@ pub fn load(bytes: &[u8], string_bytes_max: usize) -> Result<Value<'_>, Malforme
     match reader.byte()? {
         encoding::STRING => reader.string().map(Value::String),
         encoding::LIST => list([strings(reader, 1)?]),
-        encoding::SET => distinct(strings(reader, 1)?, 1).map(Value::Set),
+        encoding::SET => set(strings(reader, 1)?, false),
         encoding::HASH => hash(strings(reader, 2)?),
         encoding::SORTED_SET_TEXTS => scored(reader, Reader::score_text),
         encoding::SORTED_SET => scored(reader, Reader::score),
@@ -33,13 +34,8 @@ pub fn load(bytes: &[u8], string_bytes_max: usize) -> Result<Value<'_>, Malforme
         encoding::LIST_ZIPLIST => list([from_ziplist(reader)?]),
         encoding::LIST_ZIPLISTS => list_of_ziplists(reader),
         encoding::LIST_NODES => list_of_nodes(reader),
-        encoding::SET_INTSET => {
-            let mut members = Vec::new();
-            let numbers = intset::read(&reader.string()?)?;
-            numbers.iter().for_each(|number| encode(Element::Integer(*number), &mut members));
-            Ok(Value::Set(members))
-        }
-        encoding::SET_LISTPACK => distinct(from_listpack(reader)?, 1).map(Value::Set),
+        encoding::SET_INTSET => set(from_intset(&reader.string()?)?, false),
+        encoding::SET_LISTPACK => set(from_listpack(reader)?, true),
         encoding::SORTED_SET_ZIPLIST => with_scores(&from_ziplist(reader)?),
         encoding::SORTED_SET_LISTPACK => with_scores(&from_listpack(reader)?),
         encoding::HASH_ZIPLIST => hash(from_ziplist(reader)?),
@@ -77,6 +73,17 @@ fn strings(reader: &mut Reader<'_>, each: u64) -> Result<Vec<u8>, Malformed> {
 
 fn from_listpack(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
     listpack::from_listpack(&reader.string()?).map_err(|_| Malformed)
+}
+
+fn from_intset(bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut packed = Vec::new();
+    integer_set::validate(bytes).ok_or(Malformed)?;
+    integer_set::iter(bytes).for_each(|number| encode(Element::Integer(number), &mut packed));
+    Ok(packed)
+}
+
+fn set<'a>(packed: Vec<u8>, is_listpack: bool) -> Result<Value<'a>, Malformed> {
+    Ok(Value::Set(Members { packed: distinct(packed, 1)?, is_listpack }))
 }
 
 fn from_ziplist(reader: &mut Reader<'_>) -> Result<Vec<u8>, Malformed> {
@@ -170,6 +177,9 @@ fn hash_with_expirations<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Malfo
             deadline => Some(u64::try_from(deadline).map_err(|_| Malformed)?),
         };
         fields.deadlines.push(checked_deadline(deadline)?);
+    }
+    if fields.deadlines.iter().all(Option::is_none) {
+        fields.deadlines.clear();
     }
     check_distinct(&fields.pairs, 2)?;
     Ok(Value::Hash(fields))

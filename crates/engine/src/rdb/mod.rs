@@ -6,7 +6,6 @@
 //! writes the encodings of Redis 8.0.
 
 mod build;
-mod intset;
 mod load;
 mod lzf;
 pub mod payload;
@@ -24,7 +23,7 @@ use std::fmt;
 pub use build::build;
 pub use load::load;
 pub use save::save;
-pub use value::{HashFields, ListNode, SortedMembers, Value};
+pub use value::{HashFields, ListNode, Members, SortedMembers, Value};
 
 /// The bytes are not a serialized value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,8 +17,8 @@ pub enum Value<'a> {
     String(Cow<'a, [u8]>),
     /// A list.
     List(Vec<ListNode>),
-    /// The members of a set, no two alike.
-    Set(Vec<u8>),
+    /// A set.
+    Set(Members),
     /// A sorted set.
     SortedSet(SortedMembers),
     /// A hash.
@@ -30,7 +30,7 @@ impl Value<'_> {
     pub fn live_at(self, now_ms: u64) -> Option<Self> {
         match self {
             Self::Hash(fields) => {
-                Some(fields.live_at(now_ms)).filter(|fields| !fields.pairs.is_empty()).map(Self::Hash)
+                Some(fields.live_at(now_ms)).filter(|fields| !fields.is_empty()).map(Self::Hash)
             }
             value => Some(value),
         }
@@ -61,6 +61,22 @@ impl ListNode {
     pub(super) fn push(&mut self, element: Element<'_>) {
         strip::append(element, &mut self.elements);
         self.count += 1;
+    }
+}
+
+/// The members of a set, no two alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members {
+    /// The members, packed.
+    pub(super) packed: Vec<u8>,
+    /// Whether they came as a listpack, which even a set of integers may be.
+    pub(super) is_listpack: bool,
+}
+
+impl Members {
+    /// The members.
+    pub fn iter(&self) -> impl Iterator<Item = Element<'_>> + Clone {
+        packed::iter(&self.packed).map(|(_, element)| element)
     }
 }
 
@@ -107,7 +123,7 @@ fn element_at(packed: &[u8], offset: usize) -> Element<'_> {
 pub struct HashFields {
     /// Field and value in turn.
     pub(super) pairs: Vec<u8>,
-    /// The deadline of each field, or nothing; empty if no field has one.
+    /// The deadline of each field, or nothing; empty if the encoding has no place for them.
     pub(super) deadlines: Vec<Option<u64>>,
 }
 
@@ -122,9 +138,19 @@ impl HashFields {
         })
     }
 
-    /// Whether a field has a deadline.
-    pub fn has_deadlines(&self) -> bool {
-        self.deadlines.iter().any(Option::is_some)
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        packed::count(&self.pairs) / 2
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Whether there is room for deadlines, even if no field has one.
+    pub fn have_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
     }
 
     /// The fields whose deadlines, if any, are ahead.

@@ -284,7 +284,8 @@ fn refine(arguments: &mut [Argument], row: &Command, first_place: usize) -> usiz
             place = refine(&mut argument.arguments, row, place);
             continue;
         }
-        argument.key_spec = row.keys.iter().position(|spec| is_key_place(spec, place, argument.token.as_deref()));
+        argument.key_spec =
+            row.keys.iter().position(|spec| is_key_place(spec, place, argument.token.as_deref()));
         if argument.key_spec.is_some() {
             argument.kind = Kind::Key;
         } else if argument.name == "increment" && row.name.ends_with("FLOAT") {

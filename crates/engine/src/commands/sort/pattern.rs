@@ -6,7 +6,9 @@ use nuthatch_collections::packed::Element;
 
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
+use crate::value::hash::HashRef;
 use crate::value::string::StringRef;
+use crate::value::{Kind, Type};
 
 /// A pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,9 @@ impl<'k> Patterns<'k, '_> {
         let record = self.keys.peek(&key)?;
         match field {
             None => Some(StringRef::of(record)?.bytes()),
+            Some(field) if Kind::of(record.kind()).value_type() == Type::Hash => {
+                Some(HashRef::of(record).get(field, self.keys.now_ms)?.value.to_cow())
+            }
             Some(_) => None,
         }
     }
