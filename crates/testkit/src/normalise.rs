@@ -107,6 +107,7 @@ impl Rule {
             },
             Self::Order => sorted(candidate) == sorted(reference),
             Self::Scan => {
+                // The name of the collection comes before the cursor.
                 let cursor = if request.upper(0) == "SCAN" { 1 } else { 2 };
                 let from_start = request.upper(cursor) == "0";
                 let [candidate, reference] = [candidate, reference].map(Reply::into_elements);
