@@ -12,10 +12,10 @@ pub enum Collection {
     Hash(FieldMap),
     /// A list.
     List(ChunkedList),
-    /// Members with scores.
-    SortedSet(SortedSet),
     /// A set, of stride 1.
     Set(PagedTable),
+    /// Members with scores.
+    SortedSet(SortedSet),
 }
 
 impl Collection {

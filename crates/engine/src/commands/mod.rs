@@ -29,9 +29,11 @@ mod multiple;
 mod object;
 mod ranges;
 mod scanning;
+mod serialization;
 mod server;
 mod set;
 mod sets;
+mod sort;
 mod sorted_sets;
 mod strings;
 
@@ -51,6 +53,10 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
     hashes::deadlines::COMMANDS,
     hashes::exchange::COMMANDS,
     hashes::numbers::COMMANDS,
@@ -79,8 +85,14 @@ pub const FAMILIES: &[&[Command]] = &[
     multiple::COMMANDS,
     object::COMMANDS,
     ranges::COMMANDS,
+    serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::members::COMMANDS,
+    sets::random::COMMANDS,
+    sets::scan::COMMANDS,
+    sort::COMMANDS,
     sorted_sets::adding::COMMANDS,
     sorted_sets::blocking::COMMANDS,
     sorted_sets::combining::COMMANDS,
@@ -92,9 +104,5 @@ pub const FAMILIES: &[&[Command]] = &[
     sorted_sets::scanning::COMMANDS,
     sorted_sets::scores::COMMANDS,
     sorted_sets::storing::COMMANDS,
-    sets::algebra::COMMANDS,
-    sets::members::COMMANDS,
-    sets::random::COMMANDS,
-    sets::scan::COMMANDS,
     strings::COMMANDS,
 ];
