@@ -5,6 +5,7 @@ mod event_loop;
 mod limits;
 mod listen;
 mod mailbox;
+mod stopwatch;
 mod turn;
 
 pub(crate) use event_loop::{EventLoop, Shared};
