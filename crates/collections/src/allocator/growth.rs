@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::ffi::{CStr, CString, c_uint, c_void};
+use std::ffi::{CStr, CString, c_char, c_uint, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
@@ -69,7 +69,7 @@ pub fn reserve() -> Option<Filler> {
         destroy: None,
         ..default_hooks
     };
-    let reserve = Reserve::new(len, AHEAD).ok()?;
+    let reserve = Reserve::new(len, AHEAD, wants_huge_pages()).ok()?;
     let growth = Growth { reserve, hooks, default_hooks, filler: OnceLock::new() };
     GROWTH.set(growth).is_ok().then_some(Filler(()))
 }
@@ -95,6 +95,15 @@ fn default_hooks() -> Option<extent_hooks_t> {
     unsafe {
         let hooks: *const extent_hooks_t = exchange::<_, usize>(c"arena.0.extent_hooks", None)?;
         Some(*hooks)
+    }
+}
+
+/// Whether the settings, which the environment may change, ask for huge pages everywhere.
+fn wants_huge_pages() -> bool {
+    // SAFETY: the manual gives this type, and what it points to is a constant that ends with a zero byte.
+    unsafe {
+        exchange::<*const c_char, usize>(c"opt.thp", None)
+            .is_some_and(|setting| CStr::from_ptr(setting) == c"always")
     }
 }
 
@@ -135,10 +144,9 @@ unsafe extern "C" fn alloc(
 ///
 /// # Safety
 /// The types are those that jemalloc's manual gives.
-unsafe fn exchange<Old: Copy, New>(name: &CStr, new: Option<New>) -> Option<Old> {
+unsafe fn exchange<Old: Copy, New>(name: &CStr, mut new: Option<New>) -> Option<Old> {
     let mut old = MaybeUninit::<Old>::uninit();
     let mut size = size_of::<Old>();
-    let mut new = new;
     let (new, new_size) = match &mut new {
         Some(new) => (ptr::from_mut(new).cast(), size_of::<New>()),
         None => (ptr::null_mut(), 0),

@@ -38,19 +38,23 @@ unsafe impl Send for Reserve {}
 unsafe impl Sync for Reserve {}
 
 impl Reserve {
-    /// Reserves `len` bytes of addresses, which take no memory yet. Both sizes are multiples of [`PAGE`].
+    /// Reserves `len` bytes of addresses, which take no memory yet, and asks for huge pages there or not. Both
+    /// sizes are multiples of [`PAGE`].
     ///
     /// # Errors
     /// The system does not give so many addresses.
-    pub(super) fn new(len: usize, ahead: usize) -> io::Result<Reserve> {
+    pub(super) fn new(len: usize, ahead: usize, huge: bool) -> io::Result<Reserve> {
         let mapped = len + PAGE;
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: the system chooses where to map, so that nothing is replaced.
         let start = unsafe { mmap_anonymous(null_mut(), mapped, ProtFlags::READ | ProtFlags::WRITE, flags)? };
         let before = start.addr().next_multiple_of(PAGE) - start.addr();
         let base = start.wrapping_byte_add(before);
-        // SAFETY: the range was mapped above and nobody knows of it. Without huge pages the reserve serves as well.
-        let _ = unsafe { madvise(base, len, Advice::LinuxHugepage) };
+        if huge {
+            // SAFETY: the range was mapped above and nobody knows of it. Where there are no huge pages the reserve
+            // serves as well.
+            let _ = unsafe { madvise(base, len, Advice::LinuxHugepage) };
+        }
         let unused = [(start, before), (base.wrapping_byte_add(len), PAGE - before)];
         for (start, len) in unused.into_iter().filter(|(_, len)| *len > 0) {
             // SAFETY: this part was mapped above, and nobody knows of it.

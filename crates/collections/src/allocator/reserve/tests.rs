@@ -5,7 +5,7 @@ use std::thread;
 use super::*;
 
 fn reserve(pages: usize, ahead: usize) -> Reserve {
-    Reserve::new(pages * PAGE, ahead * PAGE).unwrap()
+    Reserve::new(pages * PAGE, ahead * PAGE, true).unwrap()
 }
 
 impl Reserve {
