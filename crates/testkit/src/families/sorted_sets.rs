@@ -65,6 +65,7 @@ pub const SORTED_SETS: Family = Family {
         (4, "=CONFIG SET ZSET-MAX-LISTPACK-ENTRIES (0|1|2|3|5|8|20|128)"),
         (2, "=CONFIG SET ZSET-MAX-LISTPACK-VALUE (0|1|3|5|64)"),
         (1, "SET key value"),
+        (6, "SADD key member..."),
         (1, "EXPIRE key seconds"),
         (2, "COPY key key [REPLACE]"),
         (2, "RENAME key key"),
