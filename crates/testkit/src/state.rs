@@ -75,7 +75,8 @@ impl State {
 /// Spells a score in one way: servers show different numbers of its digits.
 fn as_number(score: &mut Reply) {
     if let Ok(number) = score.text().parse::<f64>() {
-        *score = Reply::Bulk(number.to_string().into_bytes());
+        // Which zeros keep their sign depends on the encoding.
+        *score = Reply::Bulk((number + 0.0).to_string().into_bytes());
     }
 }
 
