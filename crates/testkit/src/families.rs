@@ -2,6 +2,7 @@
 
 mod bitmaps;
 mod connection;
+mod hashes;
 mod keys;
 mod lists;
 mod strings;
@@ -9,6 +10,7 @@ mod transactions;
 
 pub use bitmaps::BITMAPS;
 pub use connection::CONNECTION;
+pub use hashes::{FIELD_DEADLINES, HASHES};
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
