@@ -44,6 +44,20 @@ fn keys_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn hashes_answer_as_the_stock_servers() {
+    compare(&families::HASHES, 1);
+}
+
+#[test]
+fn deadlines_of_fields_answer_as_the_stock_servers() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-7.0" => Report { heading: "redis-7.0 has no such deadlines".into(), findings: Vec::new() },
+        _ => pair.run(&families::FIELD_DEADLINES, extent),
+    });
+}
+
+#[test]
 fn lists_answer_as_the_stock_servers() {
     compare(&families::LISTS, 1);
 }

@@ -88,6 +88,9 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
     } else {
         (Change::Nothing, 2)
     };
+    if index + 1 == call.arguments.len() && is_word(call.arguments.at(index), "FIELDS") {
+        return Err(CommandError::wrong_arity(&call.command.full_name));
+    }
     let names = parse_fields(&call.arguments, index, COUNT_NOT_POSITIVE)?;
     let (reply, keys) = (&mut call.reply, &mut call.keys);
     reply.array(names.len());
@@ -98,9 +101,7 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
     }
     let mut changed = Vec::new();
     let is_emptied = keys.change_hash(&key, limits, |hash| {
-        if let Change::Set(_) = change {
-            hash.make_room_for_deadlines();
-        }
+        hash.make_room_for_deadlines();
         for name in &names {
             let field = hash.get(name);
             reply_value(reply, field);
