@@ -54,6 +54,16 @@ fn large_lists_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn sets_answer_as_the_stock_servers() {
+    compare(&families::SETS, 1);
+}
+
+#[test]
+fn sets_at_their_limits_answer_as_the_stock_servers() {
+    compare(&families::LIMITED_SETS, 1);
+}
+
+#[test]
 fn connections_answer_as_the_stock_servers() {
     compare(&families::CONNECTION, 1);
 }

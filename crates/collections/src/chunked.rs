@@ -10,6 +10,7 @@
 mod edit;
 mod limit;
 mod node;
+mod nodes;
 mod remove;
 pub mod strip;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::collections::VecDeque;
 pub use edit::Side;
 pub use limit::NodeLimit;
 use node::Node;
+pub use nodes::Strip;
 pub use walk::{Iter, Place};
 
 use crate::packed::Element;
@@ -55,10 +57,7 @@ impl ChunkedList {
     /// The list of the elements of a [strip](strip), of which there are `count`, in one node.
     pub fn of_strip(elements: &[u8], count: usize, limit: NodeLimit) -> ChunkedList {
         let mut list = ChunkedList::new(limit);
-        if count > 0 {
-            list.insert_node(0, Node::of_strip(elements, count as u32));
-            list.len = count;
-        }
+        list.push_strip(Strip { elements, count, is_isolated: false });
         list
     }
 

@@ -8,6 +8,7 @@
 //! * [`chunked`]: lists as sequences of nodes of elements.
 //! * [`packed`]: sequences of elements in one byte string, for small collections and pages of big ones.
 //! * [`paged`]: the hash table of packed pages, for big collections.
+//! * [`field_map`]: the fields of a big hash, by name and by deadline.
 //! * [`integer_set`]: a sorted set of integers in one byte string.
 //! * [`hash`]: the hash of elements.
 //! * [`ranked`]: scores and members in order, with ranks.
@@ -20,6 +21,7 @@ pub mod chunked;
 pub mod collection;
 pub mod deadlines;
 pub mod entry;
+pub mod field_map;
 pub mod hash;
 pub mod integer_set;
 pub mod packed;

@@ -127,7 +127,7 @@ bitflags! {
 }
 
 /// How the keys are found from the first one on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum FindKeys {
     /// Up to `last` (negative: counted from the last argument), each `step`-th; relative to the first.
     Range {
@@ -146,6 +146,9 @@ pub enum FindKeys {
         /// In upper case.
         keyword: &'static str,
     },
+    /// The argument at the place that this tells, for keys that only the command's grammar shows: COMMAND INFO calls
+    /// them unknown.
+    Sought(fn(&Arguments<'_>) -> Option<usize>),
 }
 
 /// Where keys stand among the arguments (the command's name is argument 0).
@@ -186,6 +189,11 @@ impl KeySpec {
         Self { index, find: FindKeys::Behind { keyword }, flags }
     }
 
+    /// The key at the place that `seek` tells.
+    pub const fn sought(seek: fn(&Arguments<'_>) -> Option<usize>, flags: KeyFlags) -> Self {
+        Self { index: 0, find: FindKeys::Sought(seek), flags }
+    }
+
     /// The indexes of the keys among a request's arguments; `number` reads an argument as a count of keys. Indexes
     /// beyond the request are left out.
     pub fn positions<'a>(
@@ -208,6 +216,10 @@ impl KeySpec {
                 (first + 1, first + 1 + keys * step, step, None)
             }
             FindKeys::Behind { keyword } => (first + 1, count, 1, Some(keyword)),
+            FindKeys::Sought(seek) => {
+                let place = seek(arguments).unwrap_or(count);
+                (place, place + 1, 1, None)
+            }
         };
         KeyPositions { next, end: end.min(count), step, keyword, arguments: *arguments }
     }
@@ -251,6 +263,8 @@ pub struct Command {
     pub flags: Flags,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// Tells of a request whether it may reach any key, not only those that the specifications name.
+    pub reaches_all: Option<fn(&Arguments<'_>) -> bool>,
     /// Runs it. A container's answers requests without a known subcommand.
     pub handler: Handler,
     /// The subcommands of a container.
@@ -286,6 +300,7 @@ impl Command {
             arity,
             flags,
             keys,
+            reaches_all: None,
             handler,
             subcommands: &[],
             group: Group::Generic,
@@ -334,6 +349,12 @@ impl Command {
     /// Refused while memory is above its limit.
     pub const fn deny_oom(self) -> Self {
         self.with(Flags::DENY_OOM)
+    }
+
+    /// Takes every shard before it runs, if this says so of the request.
+    pub const fn reaches_all_if(mut self, reaches_all: fn(&Arguments<'_>) -> bool) -> Self {
+        self.reaches_all = Some(reaches_all);
+        self
     }
 
     /// A container's subcommands.

@@ -199,7 +199,8 @@ impl Batch<'_> {
         let (guards, first_hash) = match command.locks {
             Locks::None => (Guards::None, None),
             Locks::One(index) => (engine.keyspace.lock_one(hash), Some((index, hash))),
-            Locks::Several => {
+            Locks::Depends(reaches_all) if reaches_all(&arguments) => (engine.keyspace.lock_all(), None),
+            Locks::Several | Locks::Depends(_) => {
                 let keys = command.key_positions(&arguments).filter_map(|index| arguments.get(index));
                 (engine.keyspace.lock_many(keys.map(|key| engine.keyspace.hash(key))), None)
             }

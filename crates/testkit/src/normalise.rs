@@ -30,6 +30,13 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["OBJECT", "IDLETIME"], Rule::Number(10), "counted by a coarse clock"),
     (&["KEYS"], Rule::Order, "the order of a hash table is no promise"),
     (&["SCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
+    (&["SMEMBERS"], Rule::Order, "the order of members is no promise"),
+    (&["SINTER"], Rule::Order, "the order of members is no promise"),
+    (&["SUNION"], Rule::Order, "the order of members is no promise"),
+    (&["SDIFF"], Rule::Order, "the order of members is no promise"),
+    (&["SPOP"], Rule::Order, "the order of members is no promise"),
+    (&["SRANDMEMBER"], Rule::Content, "random"),
+    (&["SSCAN"], Rule::Scan, "neither cursors nor the order of members are promises"),
     (&["CONFIG", "GET"], Rule::Order, "the order of a hash table is no promise"),
     (&["COMMAND", "INFO"], Rule::Order, "flags and categories are sets"),
     (&["COMMAND", "GETKEYSANDFLAGS"], Rule::Order, "flags are a set"),
@@ -100,6 +107,7 @@ impl Rule {
             },
             Self::Order => sorted(candidate) == sorted(reference),
             Self::Scan => {
+                // The name of the collection comes before the cursor.
                 let cursor = if request.upper(0) == "SCAN" { 1 } else { 2 };
                 let from_start = request.upper(cursor) == "0";
                 let [candidate, reference] = [candidate, reference].map(Reply::into_elements);

@@ -26,7 +26,7 @@ fn node_limit(call: &Call<'_>) -> NodeLimit {
 
 /// Replies an element as text.
 #[inline]
-fn reply_element(reply: &mut Reply, element: Element<'_>) {
+pub(super) fn reply_element(reply: &mut Reply, element: Element<'_>) {
     match element {
         Element::Bytes(bytes) => reply.bulk(bytes),
         Element::Integer(number) => reply.bulk_integer(number),

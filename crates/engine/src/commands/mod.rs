@@ -16,6 +16,7 @@ mod deadlines;
 mod debug;
 mod expiration;
 mod geo;
+mod hashes;
 mod hyperloglog;
 mod info;
 mod iteration;
@@ -28,8 +29,11 @@ mod multiple;
 mod object;
 mod ranges;
 mod scanning;
+mod serialization;
 mod server;
 mod set;
+mod sets;
+mod sort;
 mod sorted_sets;
 mod strings;
 
@@ -53,6 +57,17 @@ pub const FAMILIES: &[&[Command]] = &[
     geo::radius::COMMANDS,
     geo::reading::COMMANDS,
     geo::searching::COMMANDS,
+    hashes::deadlines::COMMANDS,
+    hashes::exchange::COMMANDS,
+    hashes::numbers::COMMANDS,
+    hashes::random::COMMANDS,
+    hashes::reads::COMMANDS,
+    hashes::scan::COMMANDS,
+    hashes::writes::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
     hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
@@ -70,8 +85,14 @@ pub const FAMILIES: &[&[Command]] = &[
     multiple::COMMANDS,
     object::COMMANDS,
     ranges::COMMANDS,
+    serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::members::COMMANDS,
+    sets::random::COMMANDS,
+    sets::scan::COMMANDS,
+    sort::COMMANDS,
     sorted_sets::adding::COMMANDS,
     sorted_sets::blocking::COMMANDS,
     sorted_sets::combining::COMMANDS,

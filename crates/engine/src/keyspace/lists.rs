@@ -66,6 +66,19 @@ impl Keys<'_> {
             return Ok(list.len());
         }
         let count = elements.len();
+        self.put_list(key, end, elements, limit);
+        Ok(count)
+    }
+
+    /// Makes a key a list of these elements, each added at an end, whatever it held before.
+    pub fn put_list<'e>(
+        &mut self,
+        key: &Key<'_>,
+        end: End,
+        elements: impl DoubleEndedIterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
+        limit: NodeLimit,
+    ) {
+        let count = elements.len();
         let empty = PackedList::of(&[]);
         if empty.may_take(count, elements.clone().map(<[u8]>::len).sum(), limit) {
             let edit = empty.pushed(end, elements, count);
@@ -75,7 +88,6 @@ impl Keys<'_> {
             elements.for_each(|text| list.push(end, Element::of(text)));
             self.put(key, Kind::ListChunked, big(list), NewDeadline::Clear);
         }
-        Ok(count)
     }
 }
 

@@ -1,9 +1,11 @@
 //! The types of values and how records encode them.
 
 pub mod geo;
+pub mod hash;
 pub mod hyperloglog;
 pub mod limits;
 pub mod list;
+pub mod set;
 pub mod sorted_set;
 pub mod string;
 

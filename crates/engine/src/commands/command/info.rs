@@ -118,7 +118,9 @@ fn describe_keys(reply: &mut Reply, spec: &KeySpec) {
     reply.bulk(b"begin_search");
     reply.map(2);
     reply.bulk(b"type");
-    if let FindKeys::Behind { keyword } = spec.find {
+    if let FindKeys::Sought(_) = spec.find {
+        describe_unknown(reply);
+    } else if let FindKeys::Behind { keyword } = spec.find {
         reply.bulk(b"keyword");
         reply.bulk(b"spec");
         reply.map(2);
@@ -146,12 +148,19 @@ fn describe_keys(reply: &mut Reply, spec: &KeySpec) {
             reply.bulk(b"spec");
             reply_numbers(reply, &[("lastkey", 0), ("keystep", 1), ("limit", 0)]);
         }
+        FindKeys::Sought(_) => describe_unknown(reply),
         FindKeys::Counted { step } => {
             reply.bulk(b"keynum");
             reply.bulk(b"spec");
             reply_numbers(reply, &[("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))]);
         }
     }
+}
+
+fn describe_unknown(reply: &mut Reply) {
+    reply.bulk(b"unknown");
+    reply.bulk(b"spec");
+    reply.map(0);
 }
 
 fn reply_numbers(reply: &mut Reply, numbers: &[(&str, i64)]) {

@@ -307,6 +307,7 @@ fn is_key_place(spec: &KeySpec, place: usize, token: Option<&str>) -> bool {
         }
         FindKeys::Counted { .. } => place == first + 1,
         FindKeys::Behind { keyword } => token == Some(keyword),
+        FindKeys::Sought(_) => false,
     }
 }
 

@@ -56,7 +56,8 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("instantaneous_input_repl_kbps", kilobytes(0.0));
     lines.field("instantaneous_output_repl_kbps", kilobytes(0.0));
     lines.field("rejected_connections", counters.connections_rejected);
-    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    lines.field("expired_subkeys", counters.keys.expired_fields);
     lines.field("expired_keys", counters.keys.expired);
     // Expiry is exact: no key outlives its deadline unnoticed.
     lines.field("expired_stale_perc", "0.00");
@@ -114,6 +115,8 @@ fn sockets_and_batches(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("eventloop_cycles", counters.batches);
     lines.field("eventloop_duration_sum", counters.batch_nanoseconds / 1000);
     lines.field("eventloop_duration_cmd_sum", run_nanoseconds / 1000);
+    lines.field("eventloop_duration_max", counters.longest_turn / 1000);
+    lines.field("eventloop_cpu_max", counters.costliest_turn / 1000);
     lines.field("instantaneous_eventloop_cycles_per_sec", rates.batches.round());
     lines.field("instantaneous_eventloop_duration_usec", (rates.nanoseconds_per_batch / 1000.0).round());
 }
