@@ -1,5 +1,8 @@
 //! Searching around a place or a member: GEOSEARCH and GEOSEARCHSTORE.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use nuthatch_protocol::Reply;
 
 use crate::call::Call;
@@ -98,11 +101,16 @@ pub(super) fn found_set(
     limits: PackedLimits,
 ) -> NewSortedSet {
     let Unit { meters } = options.unit();
-    let found = run(set, options);
-    let mut stored = NewSortedSet::for_members(found.len(), limits);
-    for Found { member, score, distance, .. } in found {
-        let score = if options.stores_distances { distance / meters } else { score };
-        stored.change(&member.to_cow(), limits, |_| Some(score));
-    }
-    stored
+    let mut members: Vec<(f64, Cow<'_, [u8]>)> = run(set, options)
+        .into_iter()
+        .map(|Found { member, score, distance, .. }| {
+            let score = if options.stores_distances { distance / meters } else { score };
+            (score, member.to_cow())
+        })
+        .collect();
+    members.sort_unstable_by(|(score, member), (other_score, other)| {
+        // Both zeros are the same score.
+        score.partial_cmp(other_score).unwrap_or(Ordering::Equal).then_with(|| member.cmp(other))
+    });
+    NewSortedSet::from_sorted(members.iter().map(|(score, member)| (*score, &member[..])), limits)
 }
