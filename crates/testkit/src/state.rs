@@ -72,10 +72,10 @@ impl State {
     }
 }
 
-/// Spells a score in one way: servers show different numbers of its digits.
+/// Spells a score in one way: servers show different numbers of its digits, and zero with or without a sign.
 fn as_number(score: &mut Reply) {
     if let Ok(number) = score.text().parse::<f64>() {
-        *score = Reply::Bulk(number.to_string().into_bytes());
+        *score = Reply::Bulk((number + 0.0).to_string().into_bytes());
     }
 }
 

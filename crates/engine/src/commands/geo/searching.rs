@@ -77,7 +77,7 @@ pub(super) fn reply_found(reply: &mut Reply, set: Option<SortedSetRef<'_>>, opti
     let found = run(set, options);
     let details = options.details;
     reply.array(found.len());
-    for Found { member, score, position, distance } in found {
+    for Found { member, score, position, distance, .. } in found {
         if details.count() > 0 {
             reply.array(1 + details.count());
         }
