@@ -72,7 +72,7 @@ impl State {
     }
 }
 
-/// Spells a score in one way: servers show different numbers of its digits.
+/// Spells a score in one way: servers show different numbers of its digits, and zero with or without a sign.
 fn as_number(score: &mut Reply) {
     if let Ok(number) = score.text().parse::<f64>() {
         // Which zeros keep their sign depends on the encoding.
