@@ -68,6 +68,16 @@ fn large_lists_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn sets_answer_as_the_stock_servers() {
+    compare(&families::SETS, 1);
+}
+
+#[test]
+fn sets_at_their_limits_answer_as_the_stock_servers() {
+    compare(&families::LIMITED_SETS, 1);
+}
+
+#[test]
 fn connections_answer_as_the_stock_servers() {
     compare(&families::CONNECTION, 1);
 }
@@ -75,4 +85,19 @@ fn connections_answer_as_the_stock_servers() {
 #[test]
 fn transactions_answer_as_the_stock_servers() {
     compare(&families::TRANSACTIONS, 1);
+}
+
+#[test]
+fn hyperloglogs_answer_as_the_stock_servers() {
+    compare(&families::HYPERLOGLOG, 1);
+}
+
+#[test]
+fn places_answer_as_the_stock_servers() {
+    compare(&families::GEO, 1);
+}
+
+#[test]
+fn sorted_sets_answer_as_the_stock_servers() {
+    compare(&families::SORTED_SETS, 1);
 }

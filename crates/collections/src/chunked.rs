@@ -10,6 +10,7 @@
 mod edit;
 mod limit;
 mod node;
+mod nodes;
 mod remove;
 pub mod strip;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::collections::VecDeque;
 pub use edit::Side;
 pub use limit::NodeLimit;
 use node::Node;
+pub use nodes::Strip;
 pub use walk::{Iter, Place};
 
 use crate::packed::Element;
@@ -35,32 +37,31 @@ pub enum End {
 }
 
 /// A list of elements in nodes of limited size.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ChunkedList {
     /// None of them is empty.
     nodes: VecDeque<Node>,
     len: usize,
     /// What the nodes have allocated.
     node_bytes: usize,
+    /// How big nodes may become.
+    limit: NodeLimit,
 }
 
 impl ChunkedList {
-    /// An empty list.
-    pub fn new() -> ChunkedList {
-        ChunkedList::default()
+    /// An empty list, whose nodes will be as big as `limit` says for as long as it lives.
+    pub fn new(limit: NodeLimit) -> ChunkedList {
+        ChunkedList { nodes: VecDeque::new(), len: 0, node_bytes: 0, limit }
     }
 
     /// The list of the elements of a [strip](strip), of which there are `count`, in one node.
-    pub fn of_strip(elements: &[u8], count: usize) -> ChunkedList {
-        let mut list = ChunkedList::new();
-        if count > 0 {
-            list.insert_node(0, Node::of_strip(elements, count as u32));
-            list.len = count;
-        }
+    pub fn of_strip(elements: &[u8], count: usize, limit: NodeLimit) -> ChunkedList {
+        let mut list = ChunkedList::new(limit);
+        list.push_strip(Strip { elements, count, is_isolated: false });
         list
     }
 
-    /// The elements of a list that has a single node, if that may become small for good.
+    /// The elements of a list that has a single node, if that is half as big as `limit` allows, or less.
     #[inline]
     pub fn as_small(&self, limit: NodeLimit) -> Option<&[u8]> {
         let node = self.nodes.front().filter(|_| self.nodes.len() == 1)?;
@@ -92,8 +93,8 @@ impl ChunkedList {
 
     /// Adds an element at an end.
     #[inline]
-    pub fn push(&mut self, end: End, element: Element<'_>, limit: NodeLimit) {
-        let text_len = element.len();
+    pub fn push(&mut self, end: End, element: Element<'_>) {
+        let (text_len, limit) = (element.len(), self.limit);
         let node = match end {
             End::Front => self.nodes.front_mut(),
             End::Back => self.nodes.back_mut(),
@@ -107,14 +108,15 @@ impl ChunkedList {
                 }
                 self.node_bytes = self.node_bytes + node.allocated_bytes() - before;
             }
-            _ => self.push_node(end, element, limit),
+            _ => self.push_node(end, element),
         }
         self.len += 1;
     }
 
     /// Begins a new node at an end. The one that was there is finished and needs no room any more.
     #[cold]
-    fn push_node(&mut self, end: End, element: Element<'_>, limit: NodeLimit) {
+    fn push_node(&mut self, end: End, element: Element<'_>) {
+        let limit = self.limit;
         if !self.nodes.is_empty() {
             let neighbour = match end {
                 End::Front => 0,
@@ -194,6 +196,6 @@ impl Clone for ChunkedList {
     fn clone(&self) -> ChunkedList {
         let nodes = self.nodes.clone();
         let node_bytes = nodes.iter().map(Node::allocated_bytes).sum();
-        ChunkedList { nodes, len: self.len, node_bytes }
+        ChunkedList { nodes, node_bytes, ..*self }
     }
 }

@@ -2,6 +2,8 @@
 
 use crate::chunked::ChunkedList;
 use crate::field_map::FieldMap;
+use crate::paged::PagedTable;
+use crate::sorted_set::SortedSet;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
@@ -10,6 +12,10 @@ pub enum Collection {
     Hash(FieldMap),
     /// A list.
     List(ChunkedList),
+    /// A set, of stride 1.
+    Set(PagedTable),
+    /// Members with scores.
+    SortedSet(SortedSet),
 }
 
 impl Collection {
@@ -18,6 +24,8 @@ impl Collection {
         match self {
             Self::Hash(map) => map.memory_bytes(),
             Self::List(list) => list.memory_bytes(),
+            Self::SortedSet(set) => set.memory_bytes(),
+            Self::Set(table) => table.memory_bytes(),
         }
     }
 }

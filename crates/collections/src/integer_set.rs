@@ -72,6 +72,68 @@ pub fn search(set: &[u8], number: i64) -> Result<usize, usize> {
     Err(start)
 }
 
+/// How many integers are smaller than `number`, if at least `start` are. It is found quickly if it is near `start`:
+/// the steps double until they have gone too far.
+pub fn position_from(set: &[u8], start: usize, number: i64) -> usize {
+    let is_smaller = |index: usize| get(set, index).is_some_and(|found| found < number);
+    let (mut low, mut step) = (start, 1);
+    while is_smaller(low + step - 1) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = low + step - 1;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_smaller(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// How a set of integers is made to have one more or less by replacing parts of its bytes, so that bytes which are
+/// somewhere else need not be copied: first the part for the integer, then the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Where the integer is or shall be.
+    pub offset: usize,
+    /// How many bytes it takes.
+    pub width: usize,
+    /// The header as it is afterwards, at offset 0.
+    pub header: [u8; HEADER_LEN],
+}
+
+/// What has to be done to add an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insertion {
+    /// Nothing: it is there.
+    Present,
+    /// Its bytes are put in: as many of its little-endian ones as [`Edit::width`] says.
+    InPlace(Edit),
+    /// All integers have to become wider first, as [`insert`] makes them.
+    Wider,
+}
+
+/// What has to be done to add `number`.
+pub fn insertion(set: &[u8], number: i64) -> Insertion {
+    let Err(index) = search(set, number) else { return Insertion::Present };
+    let width = width(set);
+    if width_of(number) > width {
+        return Insertion::Wider;
+    }
+    let header = header(width, len(set) + 1);
+    Insertion::InPlace(Edit { offset: HEADER_LEN + index * width, width, header })
+}
+
+/// What has to be done to remove the integer with so many before it.
+pub fn removal(set: &[u8], index: usize) -> Option<Edit> {
+    let (width, len) = (width(set), len(set));
+    let rest = len.checked_sub(1).filter(|_| index < len)?;
+    Some(Edit { offset: HEADER_LEN + index * width, width, header: header(width, rest) })
+}
+
 /// Adds an integer; returns false if it is there already.
 pub fn insert(set: &mut Vec<u8>, number: i64) -> bool {
     let Err(index) = search(set, number) else { return false };

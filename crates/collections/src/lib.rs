@@ -11,6 +11,8 @@
 //! * [`field_map`]: the fields of a big hash, by name and by deadline.
 //! * [`integer_set`]: a sorted set of integers in one byte string.
 //! * [`hash`]: the hash of elements.
+//! * [`ranked`]: scores and members in order, with ranks.
+//! * [`sorted_set`]: a table and an order of the same members.
 //!
 //! Nothing here knows commands, clocks or the protocol.
 
@@ -24,6 +26,8 @@ pub mod hash;
 pub mod integer_set;
 pub mod packed;
 pub mod paged;
+pub mod ranked;
+pub mod sorted_set;
 pub mod table;
 
 pub use collection::Collection;
@@ -32,4 +36,6 @@ pub use entry::{Entry, INLINE_MAX, NewPayload, Payload, RecordMut, RecordRef};
 pub use hash::ElementHasher;
 pub use packed::Element;
 pub use paged::PagedTable;
+pub use ranked::RankedTree;
+pub use sorted_set::SortedSet;
 pub use table::{KeyHasher, Occupied, Pin, Prefetcher, Table, pin};

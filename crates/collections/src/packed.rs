@@ -21,14 +21,16 @@
 
 mod decimal;
 mod element;
+mod index;
 pub mod listpack;
 mod search;
 #[cfg(test)]
 mod tests;
 
 pub use element::{Element, encode, encoded_len, overwrite, read, skip};
+pub use index::{Index, encodings};
 pub(crate) use search::Wanted;
-pub use search::{Found, find};
+pub use search::{Found, find, search};
 
 /// Begins eight bytes that are a deadline, behind the entry it belongs to. Only pages of big tables have these; it is
 /// no header of an element.
@@ -63,6 +65,16 @@ impl<'a> Iterator for Iter<'a> {
         self.offset += len;
         Some((offset, element))
     }
+}
+
+/// How many elements there are, by their headers.
+pub fn count(bytes: &[u8]) -> usize {
+    let (mut rest, mut count) = (bytes, 0);
+    while let Some(behind) = skip(rest).and_then(|len| rest.get(len..)) {
+        rest = behind;
+        count += 1;
+    }
+    count
 }
 
 /// How many elements a byte string has, or `None` if it is not a sequence of canonical encodings.

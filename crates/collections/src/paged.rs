@@ -12,12 +12,15 @@
 //! The caller passes [`ElementHasher`](crate::hash::ElementHasher)'s hash of the key with each call; the table computes
 //! the same when it splits a page.
 
+mod common;
 mod page;
 mod pages;
 mod resize;
 #[cfg(test)]
 mod tests;
 mod walk;
+
+use std::fmt;
 
 use crate::packed::{Element, Found, Wanted};
 
@@ -98,8 +101,14 @@ impl PagedTable {
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
         let page = self.pages.get(self.page_of(hash));
-        let found = self.find_in(page, key)?;
+        let found = self.find_in(page, &Wanted::new(key))?;
         Some(read_entry(page.bytes(), found.offset, self.has_values)?.0)
+    }
+
+    /// Whether there is an entry of `key`.
+    #[inline]
+    pub fn contains(&self, hash: u64, key: Element<'_>) -> bool {
+        self.find_in(self.pages.get(self.page_of(hash)), &Wanted::of(key)).is_some()
     }
 
     /// Gives `key` this value and deadline, and says what was known of its entry if there was one. A set ignores the
@@ -113,7 +122,7 @@ impl PagedTable {
     ) -> Option<Previous> {
         let value = self.has_values.then(|| value.unwrap_or(Element::Bytes(b"")));
         let index = self.page_of(hash);
-        let found = self.find_in(self.pages.get(index), key);
+        let found = self.find_in(self.pages.get(index), &Wanted::new(key));
         let previous = found.map(|found| self.previous(index, found));
         let is_deadline_kept =
             previous.is_some_and(|previous| previous.deadline.is_some() == deadline.is_some());
@@ -139,7 +148,7 @@ impl PagedTable {
     /// Gives the entry of `key` a deadline or takes it away. Returns what it had before, `None` if there is no entry.
     pub fn set_deadline(&mut self, hash: u64, key: &[u8], deadline: Option<u64>) -> Option<Previous> {
         let index = self.page_of(hash);
-        let found = self.find_in(self.pages.get(index), key)?;
+        let found = self.find_in(self.pages.get(index), &Wanted::new(key))?;
         let previous = self.previous(index, found);
         self.change_deadline(index, found.end, previous.deadline, deadline);
         Some(previous)
@@ -148,7 +157,7 @@ impl PagedTable {
     /// Removes the entry of `key`. Returns what was known of it.
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Previous> {
         let index = self.page_of(hash);
-        let found = self.find_in(self.pages.get(index), key)?;
+        let found = self.find_in(self.pages.get(index), &Wanted::new(key))?;
         let previous = self.previous(index, found);
         self.forget(index, found.offset..found.end, previous.deadline);
         self.shrink();
@@ -156,8 +165,8 @@ impl PagedTable {
     }
 
     #[inline]
-    fn find_in(&self, page: &Page, key: &[u8]) -> Option<Found> {
-        let (bytes, wanted) = (page.bytes(), Wanted::new(key));
+    fn find_in(&self, page: &Page, wanted: &Wanted<'_>) -> Option<Found> {
+        let bytes = page.bytes();
         // Each search is compiled for its own shape of entries.
         match (self.has_values, self.deadlines > 0) {
             (false, false) => wanted.find::<false>(bytes, 1),
@@ -195,6 +204,17 @@ impl PagedTable {
         self.entry_bytes = self.entry_bytes - len + page.bytes().len();
         self.page_bytes = self.page_bytes - allocated + page.allocated();
         result
+    }
+}
+
+impl fmt::Debug for PagedTable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PagedTable")
+            .field("stride", &self.stride())
+            .field("len", &self.len)
+            .field("pages", &self.pages.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -209,6 +209,11 @@ impl Reply {
         self.len() == 0
     }
 
+    /// Writes the header of a set that [`Reply::array_later`] left room for; in RESP2 of an array.
+    pub fn set_set_len(&mut self, at: Later, length: usize) {
+        self.output.header_at(at, if self.resp3 { b'~' } else { b'*' }, length as i64);
+    }
+
     /// The present end, to come back to with [`Reply::truncate`] before anything is sent.
     #[inline]
     pub fn mark(&self) -> Mark {

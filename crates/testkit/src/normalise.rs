@@ -41,10 +41,19 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["HPEXPIRETIME"], Rule::Numbers(2000), "relative deadlines start at slightly different moments"),
     (&["HSCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
     (&["SCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
+    (&["SMEMBERS"], Rule::Order, "the order of members is no promise"),
+    (&["SINTER"], Rule::Order, "the order of members is no promise"),
+    (&["SUNION"], Rule::Order, "the order of members is no promise"),
+    (&["SDIFF"], Rule::Order, "the order of members is no promise"),
+    (&["SPOP"], Rule::Order, "the order of members is no promise"),
+    (&["SRANDMEMBER"], Rule::Content, "random"),
+    (&["SSCAN"], Rule::Scan, "neither cursors nor the order of members are promises"),
     (&["CONFIG", "GET"], Rule::Order, "the order of a hash table is no promise"),
     (&["COMMAND", "INFO"], Rule::Order, "flags and categories are sets"),
     (&["COMMAND", "GETKEYSANDFLAGS"], Rule::Order, "flags are a set"),
+    (&["ZSCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
     (&["RANDOMKEY"], Rule::Content, "random"),
+    (&["ZRANDMEMBER"], Rule::Content, "random"),
     (&["DUMP"], Rule::Content, "the payload carries the version of the format"),
     (&["TIME"], Rule::Content, "the clock"),
     (&["LASTSAVE"], Rule::Content, "the clock"),
@@ -119,6 +128,7 @@ impl Rule {
             },
             Self::Order => sorted(candidate) == sorted(reference),
             Self::Scan => {
+                // The name of the collection comes before the cursor.
                 let cursor = if request.upper(0) == "SCAN" { 1 } else { 2 };
                 let from_start = request.upper(cursor) == "0";
                 let [candidate, reference] = [candidate, reference].map(Reply::into_elements);

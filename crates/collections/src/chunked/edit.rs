@@ -1,6 +1,6 @@
 //! Inserting and replacing elements anywhere; dividing and joining nodes.
 
-use super::{ChunkedList, Node, NodeLimit, Place, strip};
+use super::{ChunkedList, Node, Place, strip};
 use crate::packed::Element;
 
 /// On which side of another element one is inserted.
@@ -14,24 +14,24 @@ pub enum Side {
 
 impl ChunkedList {
     /// Inserts an element beside the one at `place`.
-    pub fn insert(&mut self, place: Place, side: Side, element: Element<'_>, limit: NodeLimit) {
-        self.insert_beside(place, side, element, limit);
+    pub fn insert(&mut self, place: Place, side: Side, element: Element<'_>) {
+        self.insert_beside(place, side, element);
         self.len += 1;
     }
 
     /// Puts an element in place of the one at `place`.
-    pub fn set(&mut self, place: Place, element: Element<'_>, limit: NodeLimit) {
-        let Place { node, offset, .. } = place;
+    pub fn set(&mut self, place: Place, element: Element<'_>) {
+        let (Place { node, offset, .. }, limit) = (place, self.limit);
         let isolates = limit.isolates(element.len());
         match (self.nodes[node].is_isolated(), isolates) {
             (false, false) => self.change(node, |content| content.replace(offset, element, limit)),
             (true, true) => self.change(node, |content| *content = Node::of(element, true)),
             (true, false) => {
-                self.insert_beside(place, Side::After, element, limit);
+                self.insert_beside(place, Side::After, element);
                 self.remove_node(node);
             }
             (false, true) => {
-                self.insert_beside(place, Side::After, element, limit);
+                self.insert_beside(place, Side::After, element);
                 self.change(node, |content| {
                     let end = content.elements().len();
                     content.cut(offset, end, 1);
@@ -39,15 +39,15 @@ impl ChunkedList {
                 if self.nodes[node].count() == 0 {
                     self.remove_node(node);
                 } else {
-                    self.join_around(node + 1, limit);
+                    self.join_around(node + 1);
                 }
             }
         }
     }
 
     /// As [`Self::insert`], without counting the element.
-    fn insert_beside(&mut self, place: Place, side: Side, element: Element<'_>, limit: NodeLimit) {
-        let Place { node, index, offset } = place;
+    fn insert_beside(&mut self, place: Place, side: Side, element: Element<'_>) {
+        let (Place { node, index, offset }, limit) = (place, self.limit);
         let content = &self.nodes[node];
         let text_len = element.len();
         // Where the new element goes in the node.
@@ -91,27 +91,27 @@ impl ChunkedList {
                 Side::After => right.push_front(element, limit),
             }
             self.insert_node(node + 1, right);
-            self.join_around(node + usize::from(side == Side::Before), limit);
+            self.join_around(node + usize::from(side == Side::Before));
         }
     }
 
     /// Joins nodes near `center` where two fit into one: the two before it, the two behind it, and those with it.
-    fn join_around(&mut self, center: usize, limit: NodeLimit) {
+    fn join_around(&mut self, center: usize) {
         let mut center = center;
-        if center >= 2 && self.join(center - 2, limit) {
+        if center >= 2 && self.join(center - 2) {
             center -= 1;
         }
-        self.join(center + 1, limit);
-        if center >= 1 && self.join(center - 1, limit) {
+        self.join(center + 1);
+        if center >= 1 && self.join(center - 1) {
             center -= 1;
         }
-        self.join(center, limit);
+        self.join(center);
     }
 
     /// Makes a node and the next one one, if they fit. Says whether it has.
-    fn join(&mut self, at: usize, limit: NodeLimit) -> bool {
+    fn join(&mut self, at: usize) -> bool {
         let (Some(node), Some(next)) = (self.nodes.get(at), self.nodes.get(at + 1)) else { return false };
-        if !node.may_absorb(next, limit) {
+        if !node.may_absorb(next, self.limit) {
             return false;
         }
         let Some(next) = self.nodes.remove(at + 1) else { return false };

@@ -18,9 +18,6 @@ pub struct NodeLimit {
 }
 
 impl NodeLimit {
-    /// No limit: everything goes into one node.
-    pub const NONE: NodeLimit = NodeLimit { bytes: usize::MAX, count: u32::MAX };
-
     /// The limit that a setting names: −1 to −5 stand for 4 to 64 KiB, other numbers count elements.
     pub fn from_setting(setting: i32) -> NodeLimit {
         match u32::try_from(setting) {

@@ -37,10 +37,11 @@ impl Node {
     }
 
     /// A node of these elements, of which there are `count`.
-    pub(super) fn of_strip(elements: &[u8], count: u32) -> Node {
+    pub(super) fn of_strip(elements: &[u8], count: u32, is_isolated: bool) -> Node {
         let mut node = Node::with_room(elements.len());
         node.buffer.extend_from_slice(elements);
         node.count = count;
+        node.is_isolated = is_isolated;
         node
     }
 
@@ -174,7 +175,7 @@ impl Node {
 
     /// Takes away the elements from `offset` on, of which `index` are before.
     pub(super) fn split_off(&mut self, offset: usize, index: usize) -> Node {
-        let right = Node::of_strip(&self.elements()[offset..], self.count - index as u32);
+        let right = Node::of_strip(&self.elements()[offset..], self.count - index as u32, false);
         self.buffer.truncate(self.start + offset);
         self.count = index as u32;
         self.fit();
@@ -264,6 +265,6 @@ impl Node {
 impl Clone for Node {
     /// Copies the elements, and not the room around them.
     fn clone(&self) -> Node {
-        Node { is_isolated: self.is_isolated, ..Node::of_strip(self.elements(), self.count) }
+        Node::of_strip(self.elements(), self.count, self.is_isolated)
     }
 }

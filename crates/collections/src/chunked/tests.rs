@@ -50,10 +50,10 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-fn apply(list: &mut ChunkedList, twin: &mut Vec<Vec<u8>>, operation: &Operation, limit: NodeLimit) {
+fn apply(list: &mut ChunkedList, twin: &mut Vec<Vec<u8>>, operation: &Operation) {
     match operation {
         Operation::Push(end, text) => {
-            list.push(*end, Element::of(text), limit);
+            list.push(*end, Element::of(text));
             twin.insert(if *end == End::Front { 0 } else { twin.len() }, text.clone());
         }
         Operation::Pop(end) => {
@@ -68,13 +68,13 @@ fn apply(list: &mut ChunkedList, twin: &mut Vec<Vec<u8>>, operation: &Operation,
             let index = index % (twin.len() + 1);
             assert_eq!(list.place(index).is_some(), index < twin.len());
             if let Some(place) = list.place(index) {
-                list.set(place, Element::of(text), limit);
+                list.set(place, Element::of(text));
                 twin[index].clone_from(text);
             }
         }
         Operation::Insert(index, side, text) => {
             if let Some(place) = list.place(index % (twin.len() + 1)) {
-                list.insert(place, *side, Element::of(text), limit);
+                list.insert(place, *side, Element::of(text));
                 twin.insert(index % (twin.len() + 1) + usize::from(*side == Side::After), text.clone());
             }
         }
@@ -83,7 +83,7 @@ fn apply(list: &mut ChunkedList, twin: &mut Vec<Vec<u8>>, operation: &Operation,
             let index = twin.iter().position(|text| text == pivot);
             assert_eq!(place, index.and_then(|index| list.place(index)));
             if let (Some(place), Some(index)) = (place, index) {
-                list.insert(place, *side, Element::of(text), limit);
+                list.insert(place, *side, Element::of(text));
                 twin.insert(index + usize::from(*side == Side::After), text.clone());
             }
         }
@@ -141,9 +141,9 @@ proptest! {
         operations in prop::collection::vec(operation(), 1..150),
     ) {
         let limit = NodeLimit::from_setting(setting);
-        let (mut list, mut twin) = (ChunkedList::new(), Vec::new());
+        let (mut list, mut twin) = (ChunkedList::new(limit), Vec::new());
         for operation in &operations {
-            apply(&mut list, &mut twin, operation, limit);
+            apply(&mut list, &mut twin, operation);
             check(&list, &twin);
         }
     }
@@ -172,9 +172,9 @@ fn counts(list: &ChunkedList) -> Vec<usize> {
 
 fn filled(setting: i32, lens: &[usize]) -> (ChunkedList, NodeLimit) {
     let limit = NodeLimit::from_setting(setting);
-    let mut list = ChunkedList::new();
+    let mut list = ChunkedList::new(limit);
     for len in lens {
-        list.push(End::Back, Element::Bytes(&vec![b'x'; *len]), limit);
+        list.push(End::Back, Element::Bytes(&vec![b'x'; *len]));
     }
     (list, limit)
 }
@@ -204,29 +204,29 @@ fn nodes_are_as_big_as_on_stock_servers() {
 
 #[test]
 fn an_element_over_the_limit_is_alone() {
-    let (mut list, limit) = filled(-1, &[5, 4097, 5, 5, 5]);
+    let (mut list, _) = filled(-1, &[5, 4097, 5, 5, 5]);
     assert_eq!(counts(&list), [1, 1, 3]);
-    list.push(End::Front, Element::Bytes(&[b'x'; 4097]), limit);
-    list.push(End::Front, Element::Bytes(b"small"), limit);
+    list.push(End::Front, Element::Bytes(&[b'x'; 4097]));
+    list.push(End::Front, Element::Bytes(b"small"));
     assert_eq!(counts(&list), [1, 1, 1, 1, 3]);
-    list.insert(list.place(5).unwrap(), Side::After, Element::Bytes(&[b'x'; 4097]), limit);
+    list.insert(list.place(5).unwrap(), Side::After, Element::Bytes(&[b'x'; 4097]));
     assert_eq!(counts(&list), [1, 1, 1, 1, 2, 1, 1]);
     // In place of a big one, a small one goes to the next node if it is no big one, too.
-    list.set(list.place(3).unwrap(), Element::Bytes(b"small"), limit);
+    list.set(list.place(3).unwrap(), Element::Bytes(b"small"));
     assert_eq!(counts(&list), [1, 1, 1, 3, 1, 1]);
 }
 
 #[test]
 fn a_full_node_is_divided_and_small_ones_are_joined() {
-    let (mut list, limit) = filled(4, &[1; 12]);
+    let (mut list, _) = filled(4, &[1; 12]);
     assert_eq!(counts(&list), [4, 4, 4]);
-    list.insert(list.place(5).unwrap(), Side::After, Element::Bytes(b"new"), limit);
+    list.insert(list.place(5).unwrap(), Side::After, Element::Bytes(b"new"));
     assert_eq!(counts(&list), [4, 2, 3, 4]);
     list.keep(3, list.len());
     assert_eq!(counts(&list), [1, 2, 3, 4]);
-    list.insert(list.place(8).unwrap(), Side::Before, Element::Bytes(b"new"), limit);
+    list.insert(list.place(8).unwrap(), Side::Before, Element::Bytes(b"new"));
     assert_eq!(counts(&list), [1, 2, 3, 3, 2]);
-    list.insert(list.place(10).unwrap(), Side::After, Element::Bytes(b"new"), limit);
+    list.insert(list.place(10).unwrap(), Side::After, Element::Bytes(b"new"));
     assert_eq!(counts(&list), [1, 2, 3, 3, 3]);
 }
 
@@ -251,9 +251,9 @@ fn element_bytes(list: &ChunkedList) -> usize {
 fn finished_nodes_take_no_more_than_their_size_class() {
     for (end, len) in [(End::Front, 10), (End::Back, 10), (End::Front, 1500), (End::Back, 1500)] {
         let limit = NodeLimit::from_setting(-2);
-        let mut list = ChunkedList::new();
+        let mut list = ChunkedList::new(limit);
         for _ in 0..10_000 {
-            list.push(end, Element::Bytes(&vec![b'x'; len]), limit);
+            list.push(end, Element::Bytes(&vec![b'x'; len]));
         }
         let finished = match end {
             End::Front => list.nodes.range(1..),
@@ -270,9 +270,9 @@ fn finished_nodes_take_no_more_than_their_size_class() {
 fn memory_is_given_back_as_elements_go() {
     for (pushed, popped) in [(End::Back, End::Front), (End::Back, End::Back), (End::Front, End::Back)] {
         let limit = NodeLimit::from_setting(-2);
-        let mut list = ChunkedList::new();
+        let mut list = ChunkedList::new(limit);
         for number in 0..100_000 {
-            list.push(pushed, Element::Integer(number), limit);
+            list.push(pushed, Element::Integer(number));
         }
         while list.len() > 10 {
             list.pop(popped, |_| ());

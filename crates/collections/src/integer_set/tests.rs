@@ -72,6 +72,44 @@ proptest! {
     }
 
     #[test]
+    fn edits_do_what_the_functions_do(numbers in vec(number(), 0..40), other in number()) {
+        let mut set = new();
+        numbers.iter().for_each(|number| {
+            insert(&mut set, *number);
+        });
+        let (mut edited, mut expected) = (set.clone(), set.clone());
+        let inserted = insert(&mut expected, other);
+        match insertion(&set, other) {
+            Insertion::Present => prop_assert!(!inserted),
+            Insertion::Wider => prop_assert!(inserted && expected[0] > set[0]),
+            Insertion::InPlace(Edit { offset, width, header }) => {
+                edited.splice(offset..offset, other.to_le_bytes()[..width].iter().copied());
+                edited[..header.len()].copy_from_slice(&header);
+                prop_assert_eq!(edited, expected);
+            }
+        }
+        for index in 0..len(&set) {
+            let (mut edited, mut expected) = (set.clone(), set.clone());
+            remove(&mut expected, get(&set, index).unwrap());
+            let Edit { offset, width, header } = removal(&set, index).unwrap();
+            edited.drain(offset..offset + width);
+            edited[..header.len()].copy_from_slice(&header);
+            prop_assert_eq!(edited, expected);
+        }
+        prop_assert_eq!(removal(&set, len(&set)), None);
+    }
+
+    #[test]
+    fn positions_are_those_of_a_search(numbers in vec(number(), 0..80), wanted in number(), start in 0usize..80) {
+        let mut set = new();
+        numbers.iter().for_each(|number| {
+            insert(&mut set, *number);
+        });
+        let expected = iter(&set).filter(|found| *found < wanted).count();
+        prop_assert_eq!(position_from(&set, start.min(expected), wanted), expected);
+    }
+
+    #[test]
     fn arbitrary_bytes_do_no_harm(mut bytes in vec(any::<u8>(), 0..30), number in number()) {
         validate(&bytes);
         iter(&bytes).count();

@@ -90,6 +90,19 @@ pub fn to_listpack(bytes: &[u8]) -> Vec<u8> {
         count += 1;
         rest = behind;
     }
+    framed(out, count)
+}
+
+/// The listpack of `count` elements that have the lengths behind them already.
+pub fn of_strip(elements: &[u8], count: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_LEN + elements.len() + 1);
+    out.extend_from_slice(&[0; HEADER_LEN]);
+    out.extend_from_slice(elements);
+    framed(out, count)
+}
+
+/// Completes a listpack whose header is not filled in and whose end is missing.
+fn framed(mut out: Vec<u8>, count: usize) -> Vec<u8> {
     out.push(END);
     let count = u16::try_from(count).unwrap_or(COUNT_UNKNOWN);
     let total = u32::try_from(out.len()).unwrap_or(u32::MAX);

@@ -22,6 +22,12 @@ pub fn find(bytes: &[u8], wanted: &[u8], stride: usize) -> Option<Found> {
     Wanted::new(wanted).find::<false>(bytes, stride)
 }
 
+/// As [`find`], for an element; or else how many entries there are, all of which were looked at.
+#[inline]
+pub fn search(bytes: &[u8], wanted: Element<'_>, stride: usize) -> Result<Found, usize> {
+    Wanted::of(wanted).search::<false>(bytes, stride)
+}
+
 /// An element to search for, encoded; of a string only the header, so that nothing is copied.
 pub(crate) struct Wanted<'a> {
     head: Head,
@@ -35,7 +41,11 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     #[inline]
     pub(crate) fn new(text: &'a [u8]) -> Wanted<'a> {
-        let element = Element::of(text);
+        Wanted::of(Element::of(text))
+    }
+
+    #[inline]
+    pub(crate) fn of(element: Element<'a>) -> Wanted<'a> {
         let (head, body) = (Head::of(element), element.body());
         let bytes = head.bytes();
         let last = *body.last().or(bytes.last()).unwrap_or(&0);
@@ -45,22 +55,29 @@ impl<'a> Wanted<'a> {
     /// As the function [`find`]; with `DEADLINES` a deadline may be behind each entry.
     #[inline]
     pub(crate) fn find<const DEADLINES: bool>(&self, bytes: &[u8], stride: usize) -> Option<Found> {
+        self.search::<DEADLINES>(bytes, stride).ok()
+    }
+
+    /// As the function [`search`]; with `DEADLINES` a deadline may be behind each entry.
+    #[inline]
+    pub(crate) fn search<const DEADLINES: bool>(&self, bytes: &[u8], stride: usize) -> Result<Found, usize> {
         let (mut offset, mut index) = (0, 0);
         while offset < bytes.len() {
             let entry = &bytes[offset..];
-            let len = skip(entry)?;
-            let end = offset + entry_end::<DEADLINES>(entry, len, stride)?;
+            let Some(len) = skip(entry) else { break };
+            let Some(end) = entry_end::<DEADLINES>(entry, len, stride) else { break };
+            let end = offset + end;
             if self.first == entry[0]
                 && self.len == len
                 && self.last == entry[len - 1]
                 && self.is(&entry[..len])
             {
-                return Some(Found { offset, index, value_offset: offset + len, end });
+                return Ok(Found { offset, index, value_offset: offset + len, end });
             }
             offset = end;
             index += 1;
         }
-        None
+        Err(index)
     }
 
     #[inline]

@@ -196,6 +196,23 @@ proptest! {
     }
 
     #[test]
+    fn an_index_finds_what_a_search_finds(texts in vec(text(), 0..40), others in vec(text(), 0..40)) {
+        let bytes = pack(&texts);
+        let mut index = Index::default();
+        index.prepare(&pack(&others));
+        index.prepare(&bytes);
+        for wanted in texts.iter().chain(&others) {
+            let mut encoding = Vec::new();
+            encode(Element::of(wanted), &mut encoding);
+            prop_assert_eq!(index.contains(&bytes, &encoding), texts.contains(wanted));
+            let found = search(&bytes, Element::of(wanted), 1);
+            prop_assert_eq!(found.ok(), find(&bytes, wanted, 1));
+            prop_assert!(found.is_ok() || found == Err(texts.len()));
+        }
+        prop_assert_eq!(count(&bytes), texts.len());
+    }
+
+    #[test]
     fn arbitrary_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..40), wanted in text(), stride in 0usize..4) {
         find(&bytes, &wanted, stride);
         let elements: HashSet<_> = texts(&bytes).into_iter().collect();

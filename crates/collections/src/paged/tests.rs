@@ -216,3 +216,39 @@ fn samples_are_uniform() {
     // Each is drawn 400 times on average, with a standard deviation of 20.
     assert!(counts.values().all(|count| (count - 400).abs() < 120), "{counts:?}");
 }
+
+#[test]
+fn removed_samples_are_all_there_was() {
+    let (mut table, mut twin) = (PagedTable::new(1), Twin::new());
+    (0..500).for_each(|number| insert(&mut table, &mut twin, number, b"", None));
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state
+    };
+    while let Some(removed) = table.remove_sample(&mut random, |entry| entry.key.to_cow().into_owned()) {
+        assert!(twin.remove(&removed).is_some(), "{}", removed.escape_ascii());
+        check(&table, &twin);
+    }
+    assert!(twin.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn common_members_are_those_of_both(ours in vec(0u16..400, 0..300), theirs in vec(0u16..400, 0..300)) {
+        let [(one, twin), (other, other_twin)] = [ours, theirs].map(|numbers| {
+            let (mut table, mut twin) = (PagedTable::new(1), Twin::new());
+            numbers.into_iter().for_each(|number| insert(&mut table, &mut twin, number, b"", None));
+            (table, twin)
+        });
+        let mut common = Vec::new();
+        let ended = one.visit_common(&other, &mut |member| {
+            common.push(member.to_cow().into_owned());
+            std::ops::ControlFlow::Continue(())
+        });
+        prop_assert!(ended.is_continue());
+        common.sort();
+        let expected: Vec<_> = twin.into_keys().filter(|key| other_twin.contains_key(key)).collect();
+        prop_assert_eq!(common, expected);
+    }
+}

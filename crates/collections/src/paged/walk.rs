@@ -63,25 +63,49 @@ impl PagedTable {
 
     /// A random entry, each with nearly the same probability; `None` only if there is none.
     pub fn sample(&self, random: &mut dyn FnMut() -> u64) -> Option<EntryRef<'_>> {
+        let (index, offset) = self.sample_place(random)?;
+        Some(read_entry(self.pages.get(index).bytes(), offset, self.has_values)?.0)
+    }
+
+    /// Removes a random entry, chosen as by [`sample`](Self::sample), after a last look at it.
+    pub fn remove_sample<R>(
+        &mut self,
+        random: &mut dyn FnMut() -> u64,
+        look: impl FnOnce(EntryRef<'_>) -> R,
+    ) -> Option<R> {
+        let (index, offset) = self.sample_place(random)?;
+        let (entry, end) = read_entry(self.pages.get(index).bytes(), offset, self.has_values)?;
+        let deadline = entry.deadline;
+        let seen = look(entry);
+        self.forget(index, offset..end, deadline);
+        self.shrink();
+        Some(seen)
+    }
+
+    /// The page of a random entry and its offset there.
+    fn sample_place(&self, random: &mut dyn FnMut() -> u64) -> Option<(usize, usize)> {
         if self.is_empty() {
             return None;
         }
-        // Hardly any page has more entries than this. An index beyond the page's end is a failure, so that a page is
-        // taken the more often the more entries it has.
-        let limit = self.len / self.pages.len() * 4 + 8;
+        // Pages are chosen by their share of the hash space, which is halved when they are split, as the first one is
+        // before all others. Hardly any has more entries than its limit, which is twice what it should have and some;
+        // an index beyond its end is a failure, so that a page is taken the more often the more entries it has.
+        let deepest = self.depth(0);
+        let limit_of_deepest = (self.len >> deepest) * 2 + 8;
         for _ in 0..SAMPLE_ATTEMPTS_MAX {
-            let page = self.pages.get(scale(random(), self.pages.len()));
+            let page = self.page_of(random());
+            let limit = limit_of_deepest << (deepest - self.depth(page));
             let index = scale(random(), limit);
-            let count = self.entries(page).count();
+            let count = self.offsets(page).count();
             if index < count {
                 let index = if count > limit { scale(random(), count) } else { index };
-                return self.entries(page).nth(index);
+                return Some((page, self.offsets(page).nth(index)?));
             }
         }
         let start = scale(random(), self.pages.len());
-        let mut pages = (start..self.pages.len()).chain(0..start).map(|index| self.pages.get(index));
-        let page = pages.find(|page| !page.bytes().is_empty())?;
-        self.entries(page).nth(scale(random(), self.entries(page).count()))
+        let mut pages = (start..self.pages.len()).chain(0..start);
+        let page = pages.find(|page| !self.pages.get(*page).bytes().is_empty())?;
+        Some((page, self.offsets(page).nth(scale(random(), self.offsets(page).count()))?))
     }
 
     /// Visits every entry whose hash has these upper 32 bits, and does to it what the visitor says.
@@ -103,6 +127,17 @@ impl PagedTable {
         for _ in self.len..len {
             self.shrink();
         }
+    }
+
+    /// Where the entries of a page begin.
+    fn offsets(&self, page: usize) -> impl Iterator<Item = usize> {
+        let bytes = self.pages.get(page).bytes();
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let offset = next;
+            next = read_entry(bytes, offset, self.has_values)?.1;
+            Some(offset)
+        })
     }
 
     fn entries<'a>(&self, page: &'a Page) -> impl Iterator<Item = EntryRef<'a>> + use<'a> {

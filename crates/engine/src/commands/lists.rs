@@ -57,6 +57,16 @@ fn parse_integer(argument: &[u8]) -> Result<i64, CommandError> {
     parse_i64(argument).ok_or(CommandError::NOT_AN_INTEGER)
 }
 
+/// A number whose sign tells the direction: the one that has no positive counterpart is refused.
+fn parse_directed(argument: &[u8]) -> Result<i64, CommandError> {
+    match parse_integer(argument)? {
+        i64::MIN => Err(CommandError::fixed(
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+        )),
+        number => Ok(number),
+    }
+}
+
 /// The index in a list of `len` elements that a number names, which counts from the end if it is negative.
 fn resolve_index(index: i64, len: usize) -> Option<usize> {
     if index < 0 {

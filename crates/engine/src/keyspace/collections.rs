@@ -183,6 +183,12 @@ impl<'k> Keys<'k> {
         self.append_effect(key, event, Change::Part);
     }
 
+    /// Whether anybody reads the log: what is only for the log need not be made otherwise.
+    #[inline]
+    pub fn is_logged(&self) -> bool {
+        self.keyspace.log.is_some()
+    }
+
     /// What the log is told instead of the request, which would not give the same state when it is run again: one
     /// request, or several by several calls. Only for commands that [`Self::note`] their changes.
     #[inline]

@@ -13,7 +13,7 @@ use super::collections::Slot;
 use super::locked::Keys;
 use super::strings::NewDeadline;
 use crate::error::CommandError;
-use crate::value::list::{Edit, ListRef, PackedList, count_bytes, packed};
+use crate::value::list::{Edit, ListRef, PackedList, packed};
 use crate::value::{Kind, Type};
 
 /// A list that is being changed.
@@ -66,16 +66,28 @@ impl Keys<'_> {
             return Ok(list.len());
         }
         let count = elements.len();
+        self.put_list(key, end, elements, limit);
+        Ok(count)
+    }
+
+    /// Makes a key a list of these elements, each added at an end, whatever it held before.
+    pub fn put_list<'e>(
+        &mut self,
+        key: &Key<'_>,
+        end: End,
+        elements: impl DoubleEndedIterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
+        limit: NodeLimit,
+    ) {
+        let count = elements.len();
         let empty = PackedList::of(&[]);
         if empty.may_take(count, elements.clone().map(<[u8]>::len).sum(), limit) {
-            let bytes = packed(&empty.pushed(end, elements, count).with, count);
-            self.put(key, Kind::ListPacked, NewPayload::Inline(&bytes), NewDeadline::Clear);
+            let edit = empty.pushed(end, elements, count);
+            self.put(key, Kind::ListPacked, NewPayload::Inline(&edit.with), NewDeadline::Clear);
         } else {
-            let mut list = ChunkedList::new();
-            elements.for_each(|text| list.push(end, Element::of(text), limit));
+            let mut list = ChunkedList::new(limit);
+            elements.for_each(|text| list.push(end, Element::of(text)));
             self.put(key, Kind::ListChunked, big(list), NewDeadline::Clear);
         }
-        Ok(count)
     }
 }
 
@@ -105,9 +117,8 @@ impl ListSlot<'_> {
         end: End,
         elements: impl DoubleEndedIterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
     ) {
-        let limit = self.limit;
         if let Some(list) = self.chunked() {
-            return elements.for_each(|text| list.push(end, Element::of(text), limit));
+            return elements.for_each(|text| list.push(end, Element::of(text)));
         }
         let count = elements.len();
         if self.grow_for(count, elements.clone().map(<[u8]>::len).sum()) {
@@ -160,10 +171,9 @@ impl ListSlot<'_> {
     /// Puts an element in the place of the one at `index`. Says whether there was one.
     pub fn set(&mut self, index: usize, text: &[u8]) -> bool {
         self.grow_for(1, text.len());
-        let limit = self.limit;
         if let Some(list) = self.chunked() {
             let place = list.place(index);
-            return place.map(|place| list.set(place, Element::of(text), limit)).is_some();
+            return place.map(|place| list.set(place, Element::of(text))).is_some();
         }
         let edit = self.packed().replaced(index, Element::of(text));
         edit.map(|edit| self.apply(edit)).is_some()
@@ -172,10 +182,9 @@ impl ListSlot<'_> {
     /// Puts an element beside the first one that equals `pivot`. Says whether there was one.
     pub fn insert(&mut self, pivot: &[u8], side: Side, text: &[u8]) -> bool {
         self.grow_for(1, text.len());
-        let limit = self.limit;
         if let Some(list) = self.chunked() {
             let place = list.find(Element::of(pivot));
-            return place.map(|place| list.insert(place, side, Element::of(text), limit)).is_some();
+            return place.map(|place| list.insert(place, side, Element::of(text))).is_some();
         }
         let edit = self.packed().inserted(Element::of(pivot), side, Element::of(text));
         edit.map(|edit| self.apply(edit)).is_some()
@@ -201,7 +210,7 @@ impl ListSlot<'_> {
         let list = self.packed();
         let grows = !list.may_take(added, text_bytes, self.limit);
         if grows {
-            let list = ChunkedList::of_strip(list.elements(), list.count());
+            let list = ChunkedList::of_strip(list.elements(), list.count(), self.limit);
             self.slot.replace(Kind::ListChunked, big(list));
         }
         grows
@@ -222,9 +231,10 @@ impl ListSlot<'_> {
 
     #[inline]
     fn apply(&mut self, edit: Edit) {
-        let count = count_bytes(edit.count);
         self.slot.splice(Kind::ListPacked, edit.range, &edit.with);
-        self.slot.splice(Kind::ListPacked, 0..count.len(), &count);
+        if let Some(count) = edit.count {
+            self.slot.splice(Kind::ListPacked, 0..count.len(), &count);
+        }
     }
 }
 

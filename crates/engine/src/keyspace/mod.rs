@@ -10,6 +10,8 @@ mod inspect;
 pub mod lists;
 pub mod locked;
 mod moves;
+pub mod sets;
+pub mod sorted_sets;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;

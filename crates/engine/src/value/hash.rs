@@ -176,6 +176,11 @@ impl<'a> PackedHash<'a> {
         Self { bytes, has_deadlines }
     }
 
+    /// Its fields and values in turn, with the deadlines if it has room for them.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// How many elements belong to a field.
     #[inline]
     pub fn stride(self) -> usize {

@@ -72,7 +72,8 @@ impl<'a> ListRef<'a> {
                 Iter::of_strip(&list.elements[list.offset_of(index)..], End::Back)
             }
             (Self::Packed(list), End::Front) => {
-                Iter::of_strip(&list.elements[..list.offset_of(index.saturating_add(1))], End::Front)
+                let end = if index < list.count { list.offset_of(index + 1) } else { 0 };
+                Iter::of_strip(&list.elements[..end], End::Front)
             }
             (Self::Chunked(list), End::Back) => list.iter_from(index),
             (Self::Chunked(list), End::Front) => list.iter_back_from(index),
@@ -87,15 +88,15 @@ pub struct PackedList<'a> {
     elements: &'a [u8],
 }
 
-/// What replaces a part of a small list's bytes.
+/// What makes a small list another.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// Which bytes.
+    /// Which bytes are replaced.
     pub range: Range<usize>,
     /// By what.
     pub with: Vec<u8>,
-    /// How many elements there are then.
-    pub count: usize,
+    /// What the list begins with then, unless it is replaced already.
+    pub count: Option<[u8; COUNT_BYTES]>,
 }
 
 impl<'a> PackedList<'a> {
@@ -132,18 +133,14 @@ impl<'a> PackedList<'a> {
         elements: impl DoubleEndedIterator<Item = &'e [u8]>,
         added: usize,
     ) -> Edit {
-        let mut with = Vec::with_capacity(64);
         let at = match end {
-            End::Front => {
-                elements.rev().for_each(|text| strip::append(Element::of(text), &mut with));
-                0
-            }
-            End::Back => {
-                elements.for_each(|text| strip::append(Element::of(text), &mut with));
-                self.elements.len()
-            }
+            End::Front => 0,
+            End::Back => self.elements.len(),
         };
-        self.edit(at..at, with, self.count + added)
+        self.edit(at..at, self.count + added, |with| match end {
+            End::Front => elements.rev().for_each(|text| strip::append(Element::of(text), with)),
+            End::Back => elements.for_each(|text| strip::append(Element::of(text), with)),
+        })
     }
 
     /// Puts an element beside the first one that equals `pivot`, if there is one.
@@ -155,14 +152,14 @@ impl<'a> PackedList<'a> {
             Side::Before => behind - strip::stored_len(pivot),
             Side::After => behind,
         };
-        Some(self.edit(at..at, stored(element), self.count + 1))
+        Some(self.edit(at..at, self.count + 1, |with| strip::append(element, with)))
     }
 
     /// Puts an element in the place of the one at `index`, if there is one.
     pub fn replaced(self, index: usize, element: Element<'_>) -> Option<Edit> {
         let at = self.place(index)?;
         let (_, len) = strip::first(&self.elements[at..])?;
-        Some(self.edit(at..at + len, stored(element), self.count))
+        Some(self.edit(at..at + len, self.count, |with| strip::append(element, with)))
     }
 
     /// Removes the `count` elements at an end, which are no more than there are.
@@ -172,7 +169,7 @@ impl<'a> PackedList<'a> {
             End::Front => 0..self.offset_of(count),
             End::Back => self.offset_of(self.count - count)..self.elements.len(),
         };
-        self.edit(range, Vec::new(), self.count - count)
+        self.edit(range, self.count - count, |_| ())
     }
 
     /// The bytes of the list without the first `most` elements that equal `wanted`, counted from the end `from`, and
@@ -200,9 +197,22 @@ impl<'a> PackedList<'a> {
         strip::offset_of(self.elements, index.min(self.count), self.count)
     }
 
-    /// The edit that replaces a range of the elements' bytes. The caller writes the number of elements.
-    fn edit(self, range: Range<usize>, with: Vec<u8>, count: usize) -> Edit {
-        Edit { range: COUNT_BYTES + range.start..COUNT_BYTES + range.end, with, count }
+    /// The edit that replaces a range of the elements' bytes by what `write` appends, so that there are `count`.
+    #[inline]
+    fn edit(self, range: Range<usize>, count: usize, write: impl FnOnce(&mut Vec<u8>)) -> Edit {
+        /// Longer elements are rare.
+        const USUAL_BYTES: usize = 64;
+        let mut with = Vec::with_capacity(USUAL_BYTES);
+        let count = count_bytes(count);
+        let end = COUNT_BYTES + range.end;
+        if range.start == 0 {
+            with.extend_from_slice(&count);
+            write(&mut with);
+            Edit { range: 0..end, with, count: None }
+        } else {
+            write(&mut with);
+            Edit { range: COUNT_BYTES + range.start..end, with, count: Some(count) }
+        }
     }
 }
 
@@ -214,13 +224,92 @@ pub fn packed(elements: &[u8], count: usize) -> Vec<u8> {
     bytes
 }
 
-/// The bytes that a small list of `count` elements begins with.
-pub fn count_bytes(count: usize) -> [u8; COUNT_BYTES] {
+/// What a small list of `count` elements begins with.
+fn count_bytes(count: usize) -> [u8; COUNT_BYTES] {
     u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes()
 }
 
-fn stored(element: Element<'_>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(strip::stored_len(element));
-    strip::append(element, &mut bytes);
-    bytes
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXTS: [&[u8]; 6] = [b"", b"1", b"-70000", b"a", b"1.5", &[b'x'; 200]];
+
+    fn apply(bytes: &mut Vec<u8>, edit: &Edit) {
+        bytes.splice(edit.range.start.min(bytes.len())..edit.range.end.min(bytes.len()), edit.with.clone());
+        if let Some(count) = &edit.count {
+            bytes[..COUNT_BYTES].copy_from_slice(count);
+        }
+    }
+
+    #[test]
+    fn edits_do_to_bytes_what_they_do_to_a_vector() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let (mut bytes, mut twin) = (Vec::new(), Vec::<&[u8]>::new());
+        for _ in 0..2_000 {
+            let list = PackedList::of(&bytes);
+            let (text, pivot) = (TEXTS[random.usize(..6)], TEXTS[random.usize(..6)]);
+            let index = random.usize(..=twin.len());
+            let found = twin.iter().position(|text| *text == pivot);
+            let is_front = random.bool();
+            let (end, side) = if is_front { (End::Front, Side::Before) } else { (End::Back, Side::After) };
+            let edit = match random.u8(..8) {
+                0..3 => {
+                    twin.splice(if is_front { 0..0 } else { twin.len()..twin.len() }, [text, pivot]);
+                    if is_front {
+                        twin[..2].reverse();
+                    }
+                    Some(list.pushed(end, [text, pivot].into_iter(), 2))
+                }
+                3 => {
+                    if let Some(place) = found {
+                        twin.insert(place + usize::from(!is_front), text);
+                    }
+                    list.inserted(Element::of(pivot), side, Element::of(text))
+                }
+                4 => {
+                    if let Some(place) = twin.get_mut(index) {
+                        *place = text;
+                    }
+                    list.replaced(index, Element::of(text))
+                }
+                5 => {
+                    let most = random.usize(1..4);
+                    let mut places: Vec<_> = (0..twin.len()).filter(|at| twin[*at] == pivot).collect();
+                    if !is_front {
+                        places.reverse();
+                    }
+                    places.truncate(most);
+                    places.sort_unstable();
+                    let (kept, removed) = list.without_equal(end, Element::of(pivot), most);
+                    assert_eq!(removed, places.len());
+                    for at in places.into_iter().rev() {
+                        twin.remove(at);
+                    }
+                    bytes = kept;
+                    None
+                }
+                _ => {
+                    let count = random.usize(..3).min(twin.len());
+                    twin.drain(if is_front { 0..count } else { twin.len() - count..twin.len() });
+                    Some(list.without(end, count))
+                }
+            };
+            if let Some(edit) = edit {
+                apply(&mut bytes, &edit);
+            }
+            let list = ListRef::Packed(PackedList::of(&bytes));
+            assert_eq!(list.len(), twin.len());
+            assert!(
+                list.iter(0, End::Back).map(|element| element.to_cow().into_owned()).eq(twin.iter().copied())
+            );
+            assert_eq!(
+                list.get(index).map(|element| element.to_cow().into_owned()).as_deref(),
+                twin.get(index).copied()
+            );
+            let is_there = index < twin.len();
+            assert_eq!(list.iter(index, End::Back).count(), twin.len().saturating_sub(index));
+            assert_eq!(list.iter(index, End::Front).count(), if is_there { index + 1 } else { 0 });
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use nuthatch_collections::chunked::{End, Side};
 use nuthatch_collections::packed::Element;
 
-use super::{node_limit, parse_integer, resolve_index, resolve_range};
+use super::{node_limit, parse_directed, parse_integer, resolve_index, resolve_range};
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
@@ -87,7 +87,7 @@ fn linsert(call: &mut Call<'_>) -> Outcome {
 }
 
 fn lrem(call: &mut Call<'_>) -> Outcome {
-    let count = parse_integer(call.arguments.at(2))?;
+    let count = parse_directed(call.arguments.at(2))?;
     let from = if count < 0 { End::Back } else { End::Front };
     let most = match usize::try_from(count.unsigned_abs()) {
         Ok(0) | Err(_) => usize::MAX,

@@ -3,7 +3,7 @@
 use nuthatch_collections::chunked::End;
 use nuthatch_collections::packed::Element;
 
-use super::parse_integer;
+use super::{parse_directed, parse_integer};
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
@@ -40,7 +40,7 @@ impl Options {
             let argument = rest.next();
             let argument = || argument.ok_or(CommandError::SYNTAX);
             if is_word(word, "RANK") {
-                options.set_rank(parse_rank(argument()?)?)?;
+                options.set_rank(parse_directed(argument()?)?)?;
             } else if is_word(word, "COUNT") {
                 options.count = Some(parse_limit(argument()?, "ERR COUNT can't be negative")?);
             } else if is_word(word, "MAXLEN") {
@@ -60,16 +60,6 @@ impl Options {
         ))?;
         self.passed = usize::try_from(passed).unwrap_or(usize::MAX);
         Ok(())
-    }
-}
-
-/// A rank; the number that has no positive counterpart is none.
-fn parse_rank(argument: &[u8]) -> Result<i64, CommandError> {
-    match parse_integer(argument)? {
-        i64::MIN => Err(CommandError::fixed(
-            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
-        )),
-        rank => Ok(rank),
     }
 }
 

@@ -1,0 +1,56 @@
+//! Iteration over the members of a set, step by step.
+
+use super::{READ, reply_member};
+use crate::call::Call;
+use crate::command::{Command, Group};
+use crate::commands::scanning::{ScanOptions, Scanned, cursor};
+use crate::error::Outcome;
+use crate::value::Type;
+use crate::value::set::SetRef;
+
+/// The row of this file.
+pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("SSCAN", -3, READ, scan)
+    .docs(
+        Group::Set,
+        "2.8.0",
+        "O(1) for every call. O(N) for a complete iteration, including enough command calls for the \
+         cursor to return back to 0. N is the number of elements inside the collection.",
+        "key cursor [MATCH pattern] [COUNT count]",
+        "Iterates over the members of a set.",
+    )
+    .tips(&["nondeterministic_output"])];
+
+/// A cursor is a position in the table, of which the lower half is always zero and left out.
+const POSITION_SHIFT: u32 = 32;
+
+fn scan(call: &mut Call<'_>) -> Outcome {
+    let (key, cursor) = (call.key(1), cursor(call.arguments.at(2))?);
+    let Some(record) = call.keys.read_as(&key, Type::Set)? else {
+        call.reply.array(2);
+        call.reply.bulk(b"0");
+        call.reply.array(0);
+        return Ok(());
+    };
+    let options = ScanOptions::parse(call.arguments.from(3), Scanned::Elements(Type::Set))?;
+    let mut found = Vec::new();
+    let mut next = None;
+    match SetRef::of(record) {
+        SetRef::Table(table) => {
+            let mut visited = 0;
+            next = Some(cursor << POSITION_SHIFT);
+            while let Some(position) = next.filter(|_| visited < options.count) {
+                next = table.scan(position, &mut |entry| {
+                    visited += 1;
+                    found.push(entry.key);
+                });
+            }
+        }
+        set => found.extend(set.members()),
+    }
+    found.retain(|member| member.with_text(|text| options.accepts(text)));
+    call.reply.array(2);
+    call.reply.bulk_integer((next.unwrap_or(0) >> POSITION_SHIFT) as i64);
+    call.reply.array(found.len());
+    found.into_iter().for_each(|member| reply_member(call.reply, member));
+    Ok(())
+}
