@@ -165,8 +165,11 @@ impl<'a> SetOptions<'a> {
         while let Some(word) = arguments.get(index) {
             index += 1;
             if is_word(word, "FIELDS") {
-                let count = arguments.get(index).ok_or_else(|| CommandError::wrong_arity(name))?;
-                let count = parse_i64(count).and_then(|count| u32::try_from(count).ok());
+                const COUNT_AND_PAIR: usize = 3;
+                if arguments.len() < index + COUNT_AND_PAIR {
+                    return Err(CommandError::wrong_arity(name));
+                }
+                let count = parse_i64(arguments.at(index)).and_then(|count| u32::try_from(count).ok());
                 let count =
                     count.filter(|count| (1..=i32::MAX as u32).contains(count)).ok_or(INVALID_COUNT)?;
                 if arguments.len() - (index + 1) != 2 * count as usize {
