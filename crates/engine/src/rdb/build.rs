@@ -63,7 +63,9 @@ fn new_set(members: &Members, limits: SetLimits) -> NewSet {
         Some(first) if !members.is_listpack => NewSet::for_members(first, count, limits),
         _ => NewSet::packed_up_to(count, limits),
     };
-    members.iter().for_each(|member| drop(set.add(member, limits)));
+    for member in members.iter() {
+        set.add(member, limits);
+    }
     set
 }
 
