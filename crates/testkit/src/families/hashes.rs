@@ -23,8 +23,8 @@ pub const HASHES: Family = Family {
         (10, "HINCRBY key word integer"),
         (10, "HINCRBYFLOAT key word float"),
         (4, "HRANDFIELD key"),
-        (3, "HRANDFIELD key count [WITHVALUES]"),
-        (2, "HRANDFIELD key (0|-1|-3) [WITHVALUES]"),
+        // Stock servers run out of memory over great negative numbers.
+        (5, "HRANDFIELD key (0|1|3|1000|-1|-3) [WITHVALUES]"),
         (6, "HSCAN key 0 [MATCH pattern] [COUNT 100000]"),
         (1, "HSCAN key integer [COUNT integer]"),
         (12, "OBJECT ENCODING key"),
@@ -61,7 +61,10 @@ pub const FIELD_DEADLINES: Family = Family {
         (4, "HPTTL key FIELDS 1 word"),
         (4, "HEXPIRETIME key FIELDS 2 word word"),
         (4, "HPEXPIRETIME key FIELDS 1 word"),
-        (2, "(HTTL|HPTTL|HEXPIRETIME|HPEXPIRETIME|HPERSIST|HGETDEL|HGETEX) key FIELDS integer word..."),
+        (1, "HTTL key FIELDS integer word..."),
+        (1, "HPERSIST key FIELDS integer word..."),
+        (1, "HGETDEL key FIELDS integer word..."),
+        (1, "HGETEX key [EX integer] FIELDS integer word..."),
         (6, "HPERSIST key FIELDS 2 word word"),
         (4, "HGETEX key FIELDS 1 word"),
         (

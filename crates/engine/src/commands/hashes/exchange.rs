@@ -2,6 +2,7 @@
 
 use nuthatch_protocol::number::parse_i64;
 
+use super::super::container::printed;
 use super::fields::{COUNT_NOT_POSITIVE, Form, parse_fields, request};
 use super::writes::Pairs;
 use super::{limits, note_removal, owned, remove_all, reply_value};
@@ -194,11 +195,17 @@ impl<'a> SetOptions<'a> {
                 index += 1;
                 deadline = Some(NewDeadline::At(form.deadline(amount, call.now_ms(), name)?));
             } else {
-                return Err(CommandError::repeating("ERR unknown argument: ", word, ""));
+                return Err(unknown_argument(word));
             }
         }
         Err(CommandError::wrong_arity(name))
     }
+}
+
+fn unknown_argument(word: &[u8]) -> CommandError {
+    let word = printed(word);
+    let end = word.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |last| last + 1);
+    CommandError::repeating("ERR unknown argument: ", &word[..end], "")
 }
 
 fn hsetex(call: &mut Call<'_>) -> Outcome {
