@@ -2,6 +2,7 @@
 
 mod access;
 mod buffers;
+mod chance;
 mod concurrency;
 mod configuration;
 mod connections;

@@ -129,7 +129,7 @@ proptest! {
 /// Draws often and sees whether each member comes up equally often: by Pearson's test, with a bound that is passed by
 /// chance less than once in 10^9 times (Laurent and Massart's inequality).
 fn assert_uniform(members: usize, mut draw: impl FnMut(&mut dyn FnMut(Element<'_>))) {
-    const EACH: usize = 300;
+    const EACH: usize = 100;
     let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     let mut drawn = 0;
     while drawn < members * EACH {
