@@ -142,8 +142,8 @@ fn assert_uniform(members: usize, mut draw: impl FnMut(&mut dyn FnMut(Element<'_
     let missing = (members - counts.len()) as f64 * expected;
     let statistic: f64 =
         missing + counts.values().map(|count| (*count as f64 - expected).powi(2) / expected).sum::<f64>();
-    let (freedom, exponent) = (members as f64 - 1.0, 21.0);
-    let bound = freedom + 2.0 * (freedom * exponent as f64).sqrt() + 2.0 * exponent;
+    let (freedom, exponent) = (members as f64 - 1.0, 21.0_f64);
+    let bound = freedom + 2.0 * (freedom * exponent).sqrt() + 2.0 * exponent;
     assert!(statistic < bound, "{statistic} of {freedom}, at most {bound}: {counts:?}");
 }
 
