@@ -5,6 +5,7 @@ use std::ops::Range;
 use anyhow::{Context, Result, bail, ensure};
 
 const KEY: &str = "__key__";
+const SCRAMBLED: &str = "__scrambled__";
 const DATA: &str = "__data__";
 
 /// What replaces the placeholders of a template.
@@ -32,17 +33,26 @@ impl RequestShape {
 #[derive(Debug, Clone)]
 pub struct Request {
     bytes: Vec<u8>,
-    key_holes: Vec<Range<usize>>,
+    holes: Vec<Hole>,
+}
+
+/// A place for the digits of a number.
+#[derive(Debug, Clone)]
+struct Hole {
+    range: Range<usize>,
+    /// The number stands for the next key's, in another order.
+    is_scrambled: bool,
 }
 
 impl Request {
     /// Renders a command line such as `LPUSH list:__key__ __data__`, split as a shell would.
     ///
-    /// Every `__key__` is drawn anew for each request; `__data__` is always the same value.
+    /// Every `__key__` is drawn anew for each request; `__data__` is always the same value. `__scrambled__` is the
+    /// number of the next `__key__`, in another order: a score that does not grow with its member.
     pub fn from_template(template: &str, shape: &RequestShape) -> Result<Self> {
         let words = shlex::split(template).with_context(|| format!("unbalanced quotes in `{template}`"))?;
         ensure!(!words.is_empty(), "the command is empty");
-        let mut request = Self { bytes: format!("*{}\r\n", words.len()).into_bytes(), key_holes: Vec::new() };
+        let mut request = Self { bytes: format!("*{}\r\n", words.len()).into_bytes(), holes: Vec::new() };
         for word in words {
             request.push_argument(&word.replace(DATA, &shape.value()), shape);
         }
@@ -66,27 +76,51 @@ impl Request {
 
     fn push_argument(&mut self, argument: &str, shape: &RequestShape) {
         let keys = argument.matches(KEY).count();
-        let length = argument.len() - keys * KEY.len() + keys * shape.key_size;
+        let scrambled = argument.matches(SCRAMBLED).count();
+        let placeholders = keys * KEY.len() + scrambled * SCRAMBLED.len();
+        let length = argument.len() - placeholders + (keys + scrambled) * shape.key_size;
         self.bytes.extend_from_slice(format!("${length}\r\n").as_bytes());
-        for (index, part) in argument.split(KEY).enumerate() {
-            if index > 0 {
-                let hole = self.bytes.len()..self.bytes.len() + shape.key_size;
-                self.bytes.resize(hole.end, b'0');
-                self.key_holes.push(hole);
-            }
-            self.bytes.extend_from_slice(part.as_bytes());
+        let mut rest = argument;
+        while let Some((before, placeholder)) = next_placeholder(rest) {
+            self.bytes.extend_from_slice(before.as_bytes());
+            let range = self.bytes.len()..self.bytes.len() + shape.key_size;
+            self.bytes.resize(range.end, b'0');
+            self.holes.push(Hole { range, is_scrambled: placeholder == SCRAMBLED });
+            rest = &rest[before.len() + placeholder.len()..];
         }
+        self.bytes.extend_from_slice(rest.as_bytes());
         self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// How many keys a request draws.
+    pub fn keys(&self) -> usize {
+        self.holes.iter().filter(|hole| !hole.is_scrambled).count()
     }
 
     /// Appends the request to `output`, with a number from `next_key` in each of its keys.
     pub fn render(&self, output: &mut Vec<u8>, mut next_key: impl FnMut() -> u64) {
         let start = output.len();
         output.extend_from_slice(&self.bytes);
-        for hole in &self.key_holes {
-            write_digits(&mut output[start + hole.start..start + hole.end], next_key());
+        let mut drawn = None;
+        for hole in &self.holes {
+            let number = drawn.take().unwrap_or_else(&mut next_key);
+            let field = &mut output[start + hole.range.start..start + hole.range.end];
+            if hole.is_scrambled {
+                drawn = Some(number);
+                // Odd and no multiple of five: as many last digits differ as before.
+                write_digits(field, number.wrapping_mul(7_368_787));
+            } else {
+                write_digits(field, number);
+            }
         }
     }
+}
+
+/// What stands before the first placeholder, and the placeholder.
+fn next_placeholder(text: &str) -> Option<(&str, &'static str)> {
+    let found =
+        [KEY, SCRAMBLED].into_iter().filter_map(|placeholder| Some((text.find(placeholder)?, placeholder)));
+    found.min().map(|(position, placeholder)| (&text[..position], placeholder))
 }
 
 /// Writes the last digits of `number` over the zeros of `field`, right-aligned.
@@ -151,6 +185,14 @@ mod tests {
             Request::from_template("__key__", &shape).unwrap().render(&mut output, || number);
             assert_eq!(String::from_utf8(output).unwrap(), format!("*1\r\n$5\r\n{digits}\r\n"));
         }
+    }
+
+    #[test]
+    fn scrambled_numbers_belong_to_the_key_behind_them() {
+        assert_eq!(
+            render("ZADD z __scrambled__ u:__key__", &[2]),
+            "*4\r\n$4\r\nZADD\r\n$1\r\nz\r\n$4\r\n7574\r\n$6\r\nu:0002\r\n"
+        );
     }
 
     #[test]

@@ -41,6 +41,11 @@ impl Mix {
         Ok(Self { entries, total })
     }
 
+    /// How many keys a request draws at most.
+    pub fn keys_max(&self) -> usize {
+        self.entries.iter().map(|(_, request)| request.keys()).max().unwrap_or(0)
+    }
+
     pub(crate) fn draw(&self, random: &mut SmallRng) -> &Request {
         let mut chosen = if self.entries.len() == 1 { 0 } else { random.random_range(0..self.total) };
         for (share, request) in &self.entries {

@@ -44,6 +44,30 @@ fn keys_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn hashes_answer_as_the_stock_servers() {
+    compare(&families::HASHES, 1);
+}
+
+#[test]
+fn deadlines_of_fields_answer_as_the_stock_servers() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-7.0" => Report { heading: "redis-7.0 has no such deadlines".into(), findings: Vec::new() },
+        _ => pair.run(&families::FIELD_DEADLINES, extent),
+    });
+}
+
+#[test]
+fn lists_answer_as_the_stock_servers() {
+    compare(&families::LISTS, 1);
+}
+
+#[test]
+fn large_lists_answer_as_the_stock_servers() {
+    compare(&families::LARGE_LISTS, 3);
+}
+
+#[test]
 fn sets_answer_as_the_stock_servers() {
     compare(&families::SETS, 1);
 }
@@ -61,4 +85,19 @@ fn connections_answer_as_the_stock_servers() {
 #[test]
 fn transactions_answer_as_the_stock_servers() {
     compare(&families::TRANSACTIONS, 1);
+}
+
+#[test]
+fn hyperloglogs_answer_as_the_stock_servers() {
+    compare(&families::HYPERLOGLOG, 1);
+}
+
+#[test]
+fn places_answer_as_the_stock_servers() {
+    compare(&families::GEO, 1);
+}
+
+#[test]
+fn sorted_sets_answer_as_the_stock_servers() {
+    compare(&families::SORTED_SETS, 1);
 }

@@ -3,6 +3,7 @@
 //! `NUTHATCH_COMMANDS` and `NUTHATCH_SEED` say how many commands each suite sends and from which
 //! seed; `PEER_REDIS8` and `PEER_VALKEY9` name further stock servers to compare with.
 
+mod blocking;
 mod canary;
 mod command_table;
 mod families;

@@ -1,19 +1,31 @@
 //! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
 
+use crate::chunked::ChunkedList;
+use crate::field_map::FieldMap;
 use crate::paged::PagedTable;
+use crate::sorted_set::SortedSet;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
 pub enum Collection {
+    /// A hash.
+    Hash(FieldMap),
+    /// A list.
+    List(ChunkedList),
     /// A set, of stride 1.
     Set(PagedTable),
+    /// Members with scores.
+    SortedSet(SortedSet),
 }
 
 impl Collection {
     /// The memory behind the collection in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
         match self {
-            Collection::Set(table) => table.memory_bytes(),
+            Self::Hash(map) => map.memory_bytes(),
+            Self::List(list) => list.memory_bytes(),
+            Self::SortedSet(set) => set.memory_bytes(),
+            Self::Set(table) => table.memory_bytes(),
         }
     }
 }

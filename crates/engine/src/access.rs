@@ -12,6 +12,15 @@ const MINUTE_MASK: u64 = 0xffff;
 /// New keys start here, so that they are not the first to go.
 const COUNTER_INITIAL: u32 = 5;
 
+/// How a key was used elsewhere, before it came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastUse {
+    /// For so many seconds it was not.
+    Idle(u64),
+    /// So often, as the logarithmic counter says.
+    Frequency(u8),
+}
+
 /// How an access is noted: a copy of the settings in force, taken once per batch.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessPolicy {
@@ -51,6 +60,17 @@ impl AccessPolicy {
     /// Seconds since the last access.
     pub fn idle_seconds(self, field: u32) -> u64 {
         (u64::from(self.second()).wrapping_sub(u64::from(field))) & CLOCK_MASK
+    }
+
+    /// The field of a record that was used like that, if this policy keeps such a thing.
+    pub fn field_of(self, last_use: LastUse) -> Option<u32> {
+        match last_use {
+            LastUse::Idle(seconds) if !self.frequency => {
+                Some((u64::from(self.second()).wrapping_sub(seconds) & CLOCK_MASK) as u32)
+            }
+            LastUse::Frequency(counter) if self.frequency => Some((self.minute() << 8) | u32::from(counter)),
+            _ => None,
+        }
     }
 
     /// The frequency counter as it stands now.

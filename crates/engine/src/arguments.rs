@@ -50,7 +50,7 @@ impl<'a> Arguments<'a> {
     pub fn from(
         &self,
         index: usize,
-    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+    ) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone + use<'a> {
         let (input, spans) = (self.input, self.spans.get(index..).unwrap_or_default());
         spans.iter().map(move |span| input.get(span.start as usize..span.end as usize).unwrap_or_default())
     }

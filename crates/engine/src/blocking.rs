@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nuthatch_protocol::Reply;
 use parking_lot::Mutex;
 
-use crate::clients::{Mailbox, Signal, Unblock};
+use crate::clients::{Mailbox, Signal, Unblock, WaitCounters};
 use crate::error::CommandError;
 use crate::keyspace::locked::Keys;
 use crate::keyspace::waiting::Waiter;
@@ -48,9 +48,10 @@ pub struct BlockedClient {
     database: u32,
     keys: Box<[Box<[u8]>]>,
     take: Box<dyn Take>,
-    /// The hash of the destination's key.
-    destination: Option<u64>,
+    /// The hashes of the keys and the destination, if they are several.
+    reaches: Box<[u64]>,
     deadline_ms: Option<u64>,
+    counters: Arc<WaitCounters>,
     /// Whether somebody has ended the wait, or is about to.
     ended: AtomicBool,
     reply: Mutex<Option<Reply>>,
@@ -72,11 +73,17 @@ pub(crate) struct Wait<'a> {
     pub(crate) take: Box<dyn Take>,
     /// When it gives up, in milliseconds since 1970.
     pub(crate) deadline_ms: Option<u64>,
+    /// Counts the wait.
+    pub(crate) counters: Arc<WaitCounters>,
 }
 
 impl BlockedClient {
     /// Begins a wait for keys that the running command has locked.
     pub(crate) fn begin(wait: Wait<'_>, keys: &mut Keys<'_>) -> Arc<Self> {
+        wait.counters.begin(wait.deadline_ms.is_some());
+        let hash = |bytes: &[u8]| keys.keyspace().hash(bytes);
+        let reached = wait.keys.iter().map(|key| key.hash).chain(wait.take.destination().map(hash));
+        let reaches: Box<[u64]> = reached.collect();
         let blocked = Arc::new(Self {
             client: wait.client,
             mailbox: wait.mailbox,
@@ -84,9 +91,10 @@ impl BlockedClient {
             silent: wait.silent,
             database: wait.keys.first().map_or(0, |key| key.database),
             keys: wait.keys.iter().map(|key| key.bytes.into()).collect(),
-            destination: wait.take.destination().map(|bytes| keys.keyspace().hash(bytes)),
+            reaches: if reaches.len() > 1 { reaches } else { Box::default() },
             take: wait.take,
             deadline_ms: wait.deadline_ms,
+            counters: wait.counters,
             ended: AtomicBool::new(false),
             reply: Mutex::new(None),
         });
@@ -117,15 +125,20 @@ impl BlockedClient {
     pub fn leave(self: &Arc<Self>, keyspace: &Keyspace) {
         self.claim();
         let waiter: Arc<dyn Waiter> = self.clone();
-        for bytes in &self.keys {
-            keyspace
-                .forget_waiter(&Key { bytes, hash: keyspace.hash(bytes), database: self.database }, &waiter);
-        }
+        self.keys(keyspace).for_each(|key| keyspace.forget_waiter(&key, &waiter));
+    }
+
+    fn keys<'a>(&'a self, keyspace: &Keyspace) -> impl Iterator<Item = Key<'a>> {
+        self.keys.iter().map(|bytes| Key { bytes, hash: keyspace.hash(bytes), database: self.database })
     }
 
     /// Whether the caller is the one who ends the wait.
     fn claim(&self) -> bool {
-        !self.ended.swap(true, Ordering::AcqRel)
+        let is_first = !self.ended.swap(true, Ordering::AcqRel);
+        if is_first {
+            self.counters.end(self.deadline_ms.is_some());
+        }
+        is_first
     }
 
     fn answer(&self, write: impl FnOnce(&mut Reply)) {
@@ -141,8 +154,8 @@ impl BlockedClient {
 }
 
 impl Waiter for BlockedClient {
-    fn destination(&self) -> Option<u64> {
-        self.destination
+    fn reaches(&self) -> &[u64] {
+        &self.reaches
     }
 
     fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool {
@@ -155,11 +168,19 @@ impl Waiter for BlockedClient {
         if !self.claim() {
             return true;
         }
+        // The command as a whole runs again: a key that was named earlier may have something by now, too, or be of
+        // another type.
         self.answer(|reply| {
             let start = reply.mark();
-            if let Err(error) = self.take.take(keys, key, reply) {
-                reply.truncate(start);
-                reply.error(error.text());
+            for key in self.keys(keys.keyspace()) {
+                match self.take.take(keys, &key, reply) {
+                    Ok(false) => {}
+                    Ok(true) => return,
+                    Err(error) => {
+                        reply.truncate(start);
+                        return reply.error(error.text());
+                    }
+                }
             }
         });
         keys.finish_served(self.database);

@@ -90,13 +90,44 @@ pub struct ClientRecord {
     pub commands: AtomicU64,
 }
 
+/// Counts the clients that wait in a blocking command.
+#[derive(Debug, Default)]
+pub struct WaitCounters {
+    all: AtomicU64,
+    with_timeout: AtomicU64,
+}
+
+impl WaitCounters {
+    /// Counts a client that begins to wait.
+    pub fn begin(&self, with_timeout: bool) {
+        self.all.fetch_add(1, Ordering::Relaxed);
+        self.with_timeout.fetch_add(u64::from(with_timeout), Ordering::Relaxed);
+    }
+
+    /// Counts a client whose wait has ended.
+    pub fn end(&self, with_timeout: bool) {
+        self.all.fetch_sub(1, Ordering::Relaxed);
+        self.with_timeout.fetch_sub(u64::from(with_timeout), Ordering::Relaxed);
+    }
+
+    /// How many wait.
+    pub fn all(&self) -> u64 {
+        self.all.load(Ordering::Relaxed)
+    }
+
+    /// How many of them have a timeout.
+    pub fn with_timeout(&self) -> u64 {
+        self.with_timeout.load(Ordering::Relaxed)
+    }
+}
+
 /// All connected clients, by id.
 #[derive(Debug, Default)]
 pub struct Clients {
     records: RwLock<BTreeMap<u64, Arc<ClientRecord>>>,
     last_id: AtomicU64,
-    /// How many wait in a blocking command, and how many of them with a timeout.
-    waiting: [AtomicU64; 2],
+    /// How many wait in a blocking command.
+    pub waiting: Arc<WaitCounters>,
     /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),
     /// else only writes. 0: none.
     paused: AtomicI64,
@@ -116,23 +147,6 @@ impl Clients {
     /// Takes a client out.
     pub fn remove(&self, id: u64) {
         self.records.write().remove(&id);
-    }
-
-    /// Counts a client that begins to wait.
-    pub fn blocked(&self, with_timeout: bool) {
-        self.waiting[0].fetch_add(1, Ordering::Relaxed);
-        self.waiting[1].fetch_add(u64::from(with_timeout), Ordering::Relaxed);
-    }
-
-    /// Counts a client whose wait has ended.
-    pub fn unblocked(&self, with_timeout: bool) {
-        self.waiting[0].fetch_sub(1, Ordering::Relaxed);
-        self.waiting[1].fetch_sub(u64::from(with_timeout), Ordering::Relaxed);
-    }
-
-    /// How many wait in a blocking command, and how many of them with a timeout.
-    pub fn waiting(&self) -> [u64; 2] {
-        [self.waiting[0].load(Ordering::Relaxed), self.waiting[1].load(Ordering::Relaxed)]
     }
 
     /// How many there are.

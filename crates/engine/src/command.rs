@@ -4,6 +4,7 @@
 
 use bitflags::bitflags;
 
+use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
 use crate::categories::Categories;
 use crate::error::Outcome;
@@ -126,7 +127,7 @@ bitflags! {
 }
 
 /// How the keys are found from the first one on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum FindKeys {
     /// Up to `last` (negative: counted from the last argument), each `step`-th; relative to the first.
     Range {
@@ -140,12 +141,21 @@ pub enum FindKeys {
         /// Arguments from one key to the next.
         step: u16,
     },
+    /// The argument behind this word, each time that it occurs from the specification's index on.
+    Behind {
+        /// In upper case.
+        keyword: &'static str,
+    },
+    /// The argument at the place that this tells, for keys that only the command's grammar shows: COMMAND INFO calls
+    /// them unknown.
+    Sought(fn(&Arguments<'_>) -> Option<usize>),
 }
 
 /// Where keys stand among the arguments (the command's name is argument 0).
 #[derive(Debug, Clone, Copy)]
 pub struct KeySpec {
-    /// The first key, or for [`FindKeys::Counted`] the argument that counts the keys.
+    /// The first key; for [`FindKeys::Counted`] the argument that counts the keys, for [`FindKeys::Behind`] the first
+    /// one that may be the keyword.
     pub index: u16,
     /// How the others follow.
     pub find: FindKeys,
@@ -164,49 +174,81 @@ impl KeySpec {
         Self { index, find: FindKeys::Range { last: -1, step }, flags }
     }
 
+    /// Every argument from `index` to `last`, which is negative and counted from the end.
+    pub const fn up_to(index: u16, last: i16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::Range { last, step: 1 }, flags }
+    }
+
     /// As many keys as the argument at `index` says.
     pub const fn counted(index: u16, step: u16, flags: KeyFlags) -> Self {
         Self { index, find: FindKeys::Counted { step }, flags }
     }
 
-    /// The argument indexes of the keys in a request of `count` arguments; `number` reads an argument as
-    /// a count of keys. Indexes beyond the request are left out.
-    pub fn positions(&self, count: usize, number: impl Fn(usize) -> Option<usize>) -> KeyPositions {
-        let first = usize::from(self.index);
-        match self.find {
+    /// The argument behind each `keyword` from `index` on.
+    pub const fn behind(keyword: &'static str, index: u16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::Behind { keyword }, flags }
+    }
+
+    /// The key at the place that `seek` tells.
+    pub const fn sought(seek: fn(&Arguments<'_>) -> Option<usize>, flags: KeyFlags) -> Self {
+        Self { index: 0, find: FindKeys::Sought(seek), flags }
+    }
+
+    /// The indexes of the keys among a request's arguments; `number` reads an argument as a count of keys. Indexes
+    /// beyond the request are left out.
+    pub fn positions<'a>(
+        &self,
+        arguments: &Arguments<'a>,
+        number: impl Fn(usize) -> Option<usize>,
+    ) -> KeyPositions<'a> {
+        let (first, count) = (usize::from(self.index), arguments.len());
+        let (next, end, step, keyword) = match self.find {
             FindKeys::Range { last, step } => {
                 let end = match usize::try_from(last) {
                     Ok(last) => first + last + 1,
                     Err(_) => (count + 1).saturating_sub(usize::from(last.unsigned_abs())),
                 };
-                KeyPositions { next: first, end: end.min(count), step: usize::from(step) }
+                (first, end, usize::from(step), None)
             }
             FindKeys::Counted { step } => {
                 let step = usize::from(step);
                 let keys = number(first).unwrap_or(0).min(count);
-                KeyPositions { next: first + 1, end: (first + 1 + keys * step).min(count), step }
+                (first + 1, first + 1 + keys * step, step, None)
             }
-        }
+            FindKeys::Behind { keyword } => (first + 1, count, 1, Some(keyword)),
+            FindKeys::Sought(seek) => {
+                let place = seek(arguments).unwrap_or(count);
+                (place, place + 1, 1, None)
+            }
+        };
+        KeyPositions { next, end: end.min(count), step, keyword, arguments: *arguments }
     }
 }
 
 /// Iterates over the argument indexes of keys.
 #[derive(Debug, Clone)]
-pub struct KeyPositions {
+pub struct KeyPositions<'a> {
     next: usize,
     end: usize,
     step: usize,
+    /// What must stand before a key.
+    keyword: Option<&'static str>,
+    arguments: Arguments<'a>,
 }
 
-impl Iterator for KeyPositions {
+impl Iterator for KeyPositions<'_> {
     type Item = usize;
 
+    #[inline]
     fn next(&mut self) -> Option<usize> {
-        let position = self.next;
-        (position < self.end).then(|| {
+        while self.next < self.end {
+            let position = self.next;
             self.next += self.step;
-            position
-        })
+            if self.keyword.is_none_or(|keyword| is_word(self.arguments.at(position - 1), keyword)) {
+                return Some(position);
+            }
+        }
+        None
     }
 }
 
@@ -221,6 +263,8 @@ pub struct Command {
     pub flags: Flags,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// Tells of a request whether it may reach any key, not only those that the specifications name.
+    pub reaches_all: Option<fn(&Arguments<'_>) -> bool>,
     /// Runs it. A container's answers requests without a known subcommand.
     pub handler: Handler,
     /// The subcommands of a container.
@@ -256,6 +300,7 @@ impl Command {
             arity,
             flags,
             keys,
+            reaches_all: None,
             handler,
             subcommands: &[],
             group: Group::Generic,
@@ -304,6 +349,12 @@ impl Command {
     /// Refused while memory is above its limit.
     pub const fn deny_oom(self) -> Self {
         self.with(Flags::DENY_OOM)
+    }
+
+    /// Takes every shard before it runs, if this says so of the request.
+    pub const fn reaches_all_if(mut self, reaches_all: fn(&Arguments<'_>) -> bool) -> Self {
+        self.reaches_all = Some(reaches_all);
+        self
     }
 
     /// A container's subcommands.

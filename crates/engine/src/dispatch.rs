@@ -199,13 +199,14 @@ impl Batch<'_> {
         let (guards, first_hash) = match command.locks {
             Locks::None => (Guards::None, None),
             Locks::One(index) => (engine.keyspace.lock_one(hash), Some((index, hash))),
-            Locks::Several => {
+            Locks::Depends(reaches_all) if reaches_all(&arguments) => (engine.keyspace.lock_all(), None),
+            Locks::Several | Locks::Depends(_) => {
                 let keys = command.key_positions(&arguments).filter_map(|index| arguments.get(index));
                 (engine.keyspace.lock_many(keys.map(|key| engine.keyspace.hash(key))), None)
             }
             Locks::All => (engine.keyspace.lock_all(), None),
         };
-        let guards = if guards.has_movers() { engine.keyspace.widen(guards) } else { guards };
+        let guards = if guards.reach_further() { engine.keyspace.widen(guards) } else { guards };
         let access = AccessPolicy { silent: session.no_touch, ..self.access };
         let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
         let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };

@@ -14,6 +14,7 @@ pub mod effect;
 pub mod error;
 pub mod host;
 pub mod keyspace;
+pub mod rdb;
 pub mod session;
 pub mod settings;
 pub mod statistics;

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use crate::arguments::Arguments;
-use crate::command::{Command, FindKeys, Flags};
+use crate::command::{Command, FindKeys, Flags, KeySpec};
 use crate::commands;
 
 /// The longest name that is looked up; longer ones are unknown.
 const NAME_BYTES_MAX: usize = 32;
 
 /// Which locks a command needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Locks {
     /// None.
     None,
@@ -20,6 +20,8 @@ pub enum Locks {
     Several,
     /// All.
     All,
+    /// All if the row says so of the request, else those of all keys of its key specifications.
+    Depends(fn(&Arguments<'_>) -> bool),
 }
 
 /// A row with what was derived from it when the server started.
@@ -213,9 +215,7 @@ impl Registered {
     pub fn key_positions<'a>(&self, arguments: &'a Arguments<'_>) -> impl Iterator<Item = usize> + use<'a> {
         let arguments = *arguments;
         self.row.keys.iter().flat_map(move |spec| {
-            spec.positions(arguments.len(), |index| {
-                std::str::from_utf8(arguments.get(index)?).ok()?.parse().ok()
-            })
+            spec.positions(&arguments, |index| std::str::from_utf8(arguments.get(index)?).ok()?.parse().ok())
         })
     }
 }
@@ -226,10 +226,11 @@ fn register(
     subcommands: Vec<&'static Registered>,
     id: usize,
 ) -> &'static Registered {
-    let locks = match row.keys {
+    let locks = match (row.keys, row.reaches_all) {
         _ if row.flags.contains(Flags::ALL_KEYS) => Locks::All,
-        [] => Locks::None,
-        [spec] if spec.find == (FindKeys::Range { last: 0, step: 1 }) => Locks::One(spec.index),
+        (_, Some(reaches_all)) => Locks::Depends(reaches_all),
+        ([], None) => Locks::None,
+        ([KeySpec { index, find: FindKeys::Range { last: 0, step: 1 }, .. }], None) => Locks::One(*index),
         _ => Locks::Several,
     };
     let name = row.name.to_ascii_lowercase();

@@ -5,7 +5,7 @@ mod grisu;
 mod literal;
 mod powers;
 
-pub use decimal::format_f64;
+pub use decimal::{format_f64, format_f64_17};
 
 pub(crate) use literal::Literal;
 
@@ -59,6 +59,20 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     };
     let in_range = number.is_finite() && (number != 0.0 || literal.is_zero());
     in_range.then_some(number)
+}
+
+/// Parses a floating-point number as the bounds of ranges of scores are given: decimal, or infinity. It ends at a zero
+/// byte, nothing at all is zero, and what is too big is infinite.
+pub fn parse_f64_bound(text: &[u8]) -> Option<f64> {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    match Literal::parse(text)? {
+        Literal::Infinity { negative } => Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY }),
+        Literal::Decimal { text, .. } => text.parse().ok(),
+        Literal::Hexadecimal { .. } => None,
+    }
 }
 
 /// Formats an integer.

@@ -8,8 +8,10 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use crate::samples::{
-    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, NUMBERS, PATTERNS, TYPES, WORDS,
+    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, SCORES,
+    TYPES, WORDS,
 };
+use crate::{geo, hyperloglog};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -95,6 +97,16 @@ kinds! {
     Type "type" "The name of a type of values.",
     Word "word" "A short name without blanks.",
     Command "command" "The name of a command.",
+    Member "member" "A member of a collection, one of a few.",
+    Score "score" "The score of a member.",
+    ScoreBound "score-bound" "The bound of a range of scores.",
+    MemberBound "member-bound" "The bound of a range of members.",
+    Longitude "longitude" "Degrees east.",
+    Latitude "latitude" "Degrees north.",
+    Distance "distance" "A length that is not negative, in any unit.",
+    Unit "unit" "A unit of length.",
+    Element "element" "One of a few strings, or one that has not been used before.",
+    HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
 }
 
 impl Kind {
@@ -148,13 +160,38 @@ impl Kind {
             Self::Type => world.pick(TYPES).into(),
             Self::Word => world.pick(WORDS).into(),
             Self::Command => world.pick(COMMANDS).into(),
+            Self::Member => world.pick(MEMBERS).into(),
+            Self::Score => world.pick(SCORES).into(),
+            Self::ScoreBound => {
+                let excluded = if world.random.random_bool(0.3) { "(" } else { "" };
+                format!("{excluded}{}", world.pick(SCORES)).into_bytes()
+            }
+            Self::MemberBound if world.random.random_ratio(1, 4) => world.pick(&["-", "+"]).into(),
+            Self::MemberBound => {
+                let sign = world.pick(&["(", "["]);
+                format!("{sign}{}", world.pick(MEMBERS)).into_bytes()
+            }
+            Self::Longitude => geo::longitude(&mut world.random),
+            Self::Latitude => geo::latitude(&mut world.random),
+            Self::Distance => geo::distance(&mut world.random),
+            Self::Unit => world.pick(&["m", "km", "ft", "mi", "M", "KM"]).into(),
+            Self::Element => {
+                let max = world.pick(&[20, 1000, i64::MAX]);
+                number(world.random.random_range(0..max))
+            }
+            Self::HyperLogLog => hyperloglog::value(&mut world.random),
         }
     }
 
     /// A value that the command should refuse, or that is at the edge of what it accepts.
     pub(crate) fn hostile(self, world: &mut World) -> Vec<u8> {
         match self {
-            Self::Float => world.pick(HOSTILE_FLOATS).into(),
+            Self::Float | Self::Score => world.pick(HOSTILE_FLOATS).into(),
+            Self::ScoreBound => {
+                let excluded = if world.random.random_bool(0.3) { "(" } else { "" };
+                format!("{excluded}{}", world.pick(HOSTILE_FLOATS)).into_bytes()
+            }
+            Self::MemberBound => world.pick(&["", "a", "[", "(", "--", "-a", "+a", "{a", "inf", "0"]).into(),
             Self::BitfieldType => world
                 .pick(&[
                     "",
@@ -197,10 +234,20 @@ impl Kind {
                     ])
                     .into()
             }
+            Self::Longitude | Self::Latitude | Self::Distance => geo::hostile(&mut world.random),
+            Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
-            Self::Key | Self::Value | Self::Word | Self::Pattern | Self::Type | Self::Command => world
+            Self::Key
+            | Self::Value
+            | Self::Word
+            | Self::Pattern
+            | Self::Type
+            | Self::Command
+            | Self::Member
+            | Self::Unit
+            | Self::Element => world
                 .pick(&[
                     &b""[..],
                     b"\0",

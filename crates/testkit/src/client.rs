@@ -29,6 +29,13 @@ impl Stream {
         })
     }
 
+    fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
+            Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.write_all(bytes),
@@ -123,6 +130,18 @@ impl Client {
             if !self.fill()? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+        }
+    }
+
+    /// The exact bytes of the next reply, if it has arrived.
+    pub fn poll_frame(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.stream.set_nonblocking(true)?;
+        let frame = self.read_frame();
+        self.stream.set_nonblocking(false)?;
+        match frame {
+            Ok(frame) => Ok(Some(frame)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,15 +1,27 @@
 //! The families of commands that the differential suites generate, by the syntax of each command.
 
 mod bitmaps;
+mod blocking;
 mod connection;
+mod geo;
+mod hashes;
+mod hyperloglog;
 mod keys;
+mod lists;
 mod sets;
+mod sorted_sets;
 mod strings;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
+pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
+pub use geo::GEO;
+pub use hashes::{FIELD_DEADLINES, HASHES};
+pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
+pub use lists::{LARGE_LISTS, LISTS};
 pub use sets::{LIMITED_SETS, SETS};
+pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
 pub use transactions::TRANSACTIONS;

@@ -7,6 +7,8 @@ pub mod differences;
 pub mod differential;
 pub mod families;
 pub mod generator;
+mod geo;
+mod hyperloglog;
 pub mod normalise;
 pub mod program;
 pub mod reply;

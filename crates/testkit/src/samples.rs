@@ -201,3 +201,44 @@ pub(crate) const LENGTHS: &[usize] = &[
     1, 2, 3, 7, 8, 15, 16, 19, 20, 21, 31, 32, 43, 44, 45, 63, 64, 65, 127, 128, 255, 256, 1023, 4096,
     16_384, 20_000,
 ];
+
+/// Few, so that members tie.
+pub(crate) const SCORES: &[&str] = &[
+    "0",
+    "0",
+    "1",
+    "2",
+    "3",
+    "5",
+    "-1",
+    "10",
+    "1.5",
+    "0.1",
+    "-2.5",
+    "100",
+    "inf",
+    "-inf",
+    "1e17",
+    "3.3333333333333335",
+    "1000000",
+];
+
+pub(crate) const MEMBERS: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "d",
+    "ab",
+    "abc",
+    "1",
+    "2",
+    "10",
+    "-5",
+    "12345",
+    "",
+    "0",
+    "member:1",
+    "member:2",
+    "9223372036854775807",
+    "a member so long that it does not fit the packed encoding of a small one, by some bytes",
+];

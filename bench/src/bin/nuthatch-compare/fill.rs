@@ -6,11 +6,15 @@ use nuthatch_bench::{KeyDistribution, KeySpace, Load, Mix, Pacing, RequestShape,
 /// Pipeline depth of the connection that fills.
 const PIPELINE: usize = 100;
 
-/// Runs `template` once for each of the keys 0 to `key_count - 1`.
+/// Runs `template` so many times, with the keys 0, 1, 2 and so on.
 pub(crate) fn fill(target: &Target, template: &str, shape: &RequestShape, key_count: u64) -> Result<()> {
+    let mix = Mix::templates(&[template], shape)?;
     let traffic = Traffic {
-        mix: Mix::templates(&[template], shape)?,
-        keys: KeySpace { count: key_count, distribution: KeyDistribution::Sequential },
+        keys: KeySpace {
+            count: key_count * mix.keys_max().max(1) as u64,
+            distribution: KeyDistribution::Sequential,
+        },
+        mix,
         connections: target.threads,
         pipeline: PIPELINE,
         pacing: Pacing::Batches,

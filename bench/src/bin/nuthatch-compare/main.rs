@@ -5,6 +5,7 @@
 //! how busy the generator keeps it.
 #![forbid(unsafe_code)]
 
+mod collections;
 mod connections;
 mod fill;
 mod memory;
@@ -12,6 +13,7 @@ mod pauses;
 mod plot;
 mod process;
 mod report;
+mod scenarios;
 mod server;
 mod statistics;
 mod table;
@@ -43,6 +45,8 @@ enum Profile {
     Memory(memory::Options),
     /// The longest a client waits while keys expire all at once and while the keyspace grows
     Pauses(pauses::Options),
+    /// Processor time of commands on collections, and their memory
+    Collections(collections::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -96,6 +100,7 @@ impl Setup {
             prelude: Vec::new(),
             threads: self.load_cpus.len(),
             processors: self.load_cpus.clone(),
+            process: None,
         }
     }
 }
@@ -115,6 +120,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Throughput(options) => finish(&options.setup, throughput::run(&options)?),
         Profile::Memory(options) => finish(&options.setup, memory::run(&options)?),
         Profile::Pauses(options) => finish(&options.setup, pauses::run(&options)?),
+        Profile::Collections(options) => finish(&options.setup, collections::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

@@ -31,6 +31,7 @@ impl fmt::Display for Invalid {
 impl std::error::Error for Invalid {}
 
 /// How many bytes the length behind an element takes, if its encoding takes `encoded_len`.
+#[inline]
 pub fn back_length_len(encoded_len: usize) -> usize {
     // The greatest number of each length but the first takes a byte more than it needs: this is what servers that use
     // the format are seen to write, and they may rely on it to find the next element.
@@ -43,17 +44,30 @@ pub fn back_length_len(encoded_len: usize) -> usize {
     }
 }
 
-/// Appends the length of an element's encoding: seven bits in each byte, the highest first; all bytes but the first
-/// have their top bit set, which says that there is one more before.
+/// Appends the length of an element's encoding; see [`write_back_length`].
+#[inline]
 pub fn push_back_length(encoded_len: usize, out: &mut Vec<u8>) {
-    for group in (0..back_length_len(encoded_len)).rev() {
-        let bits = (encoded_len >> (7 * group)) as u8 & 0x7f;
-        let is_first = group + 1 == back_length_len(encoded_len);
-        out.push(if is_first { bits } else { bits | 0x80 });
+    let start = out.len();
+    out.resize(start + back_length_len(encoded_len), 0);
+    write_back_length(encoded_len, &mut out[start..]);
+}
+
+/// Writes the length of an element's encoding over `out`, which is as long as it takes: seven bits in each byte, the
+/// highest first; all bytes but the first have their top bit set, which says that there is one more before.
+#[inline]
+pub(crate) fn write_back_length(encoded_len: usize, out: &mut [u8]) {
+    let mut bits = encoded_len;
+    for byte in out.iter_mut().rev() {
+        *byte = (bits & 0x7f) as u8 | 0x80;
+        bits >>= 7;
+    }
+    if let Some(first) = out.first_mut() {
+        *first &= 0x7f;
     }
 }
 
 /// The length at the end of `bytes`, read backwards, and how many bytes it takes itself.
+#[inline]
 pub fn read_back_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0;
     for (group, byte) in bytes.iter().rev().take(BACK_LENGTH_MAX).enumerate() {
@@ -76,6 +90,19 @@ pub fn to_listpack(bytes: &[u8]) -> Vec<u8> {
         count += 1;
         rest = behind;
     }
+    framed(out, count)
+}
+
+/// The listpack of `count` elements that have the lengths behind them already.
+pub fn of_strip(elements: &[u8], count: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_LEN + elements.len() + 1);
+    out.extend_from_slice(&[0; HEADER_LEN]);
+    out.extend_from_slice(elements);
+    framed(out, count)
+}
+
+/// Completes a listpack whose header is not filled in and whose end is missing.
+fn framed(mut out: Vec<u8>, count: usize) -> Vec<u8> {
     out.push(END);
     let count = u16::try_from(count).unwrap_or(COUNT_UNKNOWN);
     let total = u32::try_from(out.len()).unwrap_or(u32::MAX);

@@ -63,10 +63,13 @@ pub(super) fn take_or_wait(
         keys: &keys,
         take: Box::new(take),
         deadline_ms,
+        counters: call.engine.clients.waiting.clone(),
     };
+    // Whoever sees that a client is blocked must find its wait.
+    let mut shown = record.blocked.lock();
     let blocked = BlockedClient::begin(wait, &mut call.keys);
-    *record.blocked.lock() = Some(blocked.clone());
-    call.engine.clients.blocked(deadline_ms.is_some());
+    *shown = Some(blocked.clone());
+    drop(shown);
     call.session.blocked = Some(blocked);
     Ok(())
 }

@@ -15,19 +15,26 @@ mod databases;
 mod deadlines;
 mod debug;
 mod expiration;
+mod geo;
+mod hashes;
+mod hyperloglog;
 mod info;
 mod iteration;
 mod keys;
 mod lcs;
+mod lists;
 mod lolwut;
 mod memory;
 mod multiple;
 mod object;
 mod ranges;
 mod scanning;
+mod serialization;
 mod server;
 mod set;
 mod sets;
+mod sort;
+mod sorted_sets;
 mod strings;
 
 use crate::command::Command;
@@ -46,20 +53,56 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
+    hashes::deadlines::COMMANDS,
+    hashes::exchange::COMMANDS,
+    hashes::numbers::COMMANDS,
+    hashes::random::COMMANDS,
+    hashes::reads::COMMANDS,
+    hashes::scan::COMMANDS,
+    hashes::writes::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::radius::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
+    hyperloglog::COMMANDS,
     info::COMMANDS,
     iteration::COMMANDS,
     keys::COMMANDS,
     lcs::COMMANDS,
+    lists::blocking::COMMANDS,
+    lists::edits::COMMANDS,
+    lists::moves::COMMANDS,
+    lists::pops::COMMANDS,
+    lists::positions::COMMANDS,
+    lists::pushes::COMMANDS,
+    lists::reads::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
     multiple::COMMANDS,
     object::COMMANDS,
     ranges::COMMANDS,
+    serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
     sets::algebra::COMMANDS,
     sets::members::COMMANDS,
     sets::random::COMMANDS,
     sets::scan::COMMANDS,
+    sort::COMMANDS,
+    sorted_sets::adding::COMMANDS,
+    sorted_sets::blocking::COMMANDS,
+    sorted_sets::combining::COMMANDS,
+    sorted_sets::counting::COMMANDS,
+    sorted_sets::pops::COMMANDS,
+    sorted_sets::random::COMMANDS,
+    sorted_sets::ranges::COMMANDS,
+    sorted_sets::removal::COMMANDS,
+    sorted_sets::scanning::COMMANDS,
+    sorted_sets::scores::COMMANDS,
+    sorted_sets::storing::COMMANDS,
     strings::COMMANDS,
 ];

@@ -81,6 +81,21 @@ pub(super) fn cursor(text: &[u8]) -> Result<u64, CommandError> {
     parse_cursor(text).ok_or(CommandError::fixed("ERR invalid cursor"))
 }
 
+/// A position in the space of a table's hashes is a multiple of this power of two, as no table has more pages than its
+/// upper half tells apart.
+const POSITION_BITS: u32 = 32;
+
+/// The cursor that stands for a position. Cursors are below 2^53, because some clients take them for floating-point
+/// numbers.
+pub(super) fn cursor_of(position: u64) -> u64 {
+    position >> POSITION_BITS
+}
+
+/// The position that any cursor stands for, also one that was never given out.
+pub(super) fn position_of(cursor: u64) -> u64 {
+    cursor << POSITION_BITS
+}
+
 /// Reads a cursor as stock servers do: with `strtoull`, so white space and a sign may come first, a minus
 /// sign wraps around (but makes a 64-bit signed integer invalid), and a NUL ends the number.
 fn parse_cursor(text: &[u8]) -> Option<u64> {

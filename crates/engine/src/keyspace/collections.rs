@@ -11,6 +11,7 @@ use nuthatch_collections::entry::{Entry, NewPayload, RecordRef};
 use nuthatch_collections::table::Occupied;
 use std::ops::Range;
 
+use super::deadlines::Dues;
 use super::locked::{Keys, is_live, note_creation};
 use super::strings::NewDeadline;
 use super::{Key, KeyHash, Keyspace};
@@ -118,14 +119,14 @@ impl<'k> Keys<'k> {
         let database = self.database(key);
         let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
             Some(mut slot) => {
-                let before = slot.get().stamp();
+                let before = Dues::of(slot.get());
                 let after = match deadline {
-                    NewDeadline::Keep => before.filter(|deadline| *deadline > now_ms),
+                    NewDeadline::Keep => before.key.filter(|deadline| *deadline > now_ms),
                     NewDeadline::Clear => None,
                     NewDeadline::At(deadline) => Some(deadline),
                 };
                 let in_place =
-                    before.is_some() == after.is_some() && slot.get_mut().overwrite(kind as u8, &payload);
+                    before.key.is_some() == after.is_some() && slot.get_mut().overwrite(kind as u8, &payload);
                 let mut replaced = None;
                 if in_place {
                     if let Some(deadline) = after {
@@ -149,10 +150,13 @@ impl<'k> Keys<'k> {
                 let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
                 note_creation(&mut entry.as_mut(), access);
                 database.table.insert(key.hash, entry);
-                (None, after, None)
+                (Dues::default(), after, None)
             }
         };
-        if before.is_some() || after.is_some() {
+        let has_field_deadlines = matches!(kind, Kind::HashPackedDeadlines | Kind::HashTable);
+        let record = if has_field_deadlines { database.table.find(key.hash, key.bytes) } else { None };
+        let after = record.map_or(Dues { key: after, field: None }, Dues::of);
+        if before != Dues::default() || after != Dues::default() {
             self.index_deadline(key, before, after);
         }
         if let Some(entry) = replaced {
@@ -187,9 +191,10 @@ impl<'k> Keys<'k> {
 
     /// What the log is told instead of the request, which would not give the same state when it is run again: one
     /// request, or several by several calls. Only for commands that [`Self::note`] their changes.
-    pub fn replay_as(&mut self, request: Vec<Vec<u8>>) {
-        if self.is_logged() {
-            self.equivalents.push(request);
+    #[inline]
+    pub fn replay_as(&mut self, request: impl FnOnce() -> Vec<Vec<u8>>) {
+        if self.keyspace.log.is_some() {
+            self.equivalents.push(request());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Deadlines of keys: set, cleared, and met.
+//! Deadlines of keys and of hashes' fields: set, cleared, and met.
 //!
 //! Each database's part in a shard has an index by deadline. Its items name a fragment of a key's hash,
 //! not the key, and are never looked for: when the time of an item comes, the entries with that fragment
@@ -6,17 +6,24 @@
 //! an item at an earlier time; so a deadline that moves further away, the usual case, costs nothing, and
 //! the item is filed again when its time comes. Items whose key went away are dropped then too, or by a
 //! sweep when they become more than the living.
+//!
+//! A hash whose fields have deadlines is due at the earliest of these and of its own: it has its place in the index by
+//! that, and its fields are removed one after another when the time comes.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use nuthatch_collections::collection::Collection;
 use nuthatch_collections::deadlines::Deadlines;
 use nuthatch_collections::entry::RecordRef;
-use nuthatch_collections::table::{Pin, Prefetcher, pin};
+use nuthatch_collections::packed::Element;
+use nuthatch_collections::table::{Occupied, Pin, Prefetcher, pin};
 
 use super::locked::{Keys, is_live};
-use super::{Database, Key, Keyspace};
+use super::{Database, Key, KeyHash, Keyspace};
 use crate::effect::{Change, Effect};
+use crate::value::hash::{HashRef, PackedHash};
+use crate::value::{Kind, Type};
 
 /// Items looked at under one hold of a shard's lock.
 const STEP: usize = 64;
@@ -33,9 +40,15 @@ pub struct DeadlineIndex {
     /// How many items the last sweep left: the next begins when there are twice as many, so that items that
     /// are all needed are not looked at over and over.
     swept_items: usize,
+    /// Items of hashes of which more fields are due than could be removed at once.
+    overdue: Vec<u32>,
 }
 
 impl DeadlineIndex {
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.overdue.is_empty()
+    }
+
     /// Bytes of memory.
     pub(super) fn memory_bytes(&self) -> usize {
         self.items.memory_bytes()
@@ -55,17 +68,57 @@ impl DeadlineIndex {
     }
 }
 
+/// When something of a record is due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Dues {
+    /// The key's deadline.
+    pub key: Option<u64>,
+    /// The earliest deadline of a field.
+    pub field: Option<u64>,
+}
+
+impl Dues {
+    /// Those of a record.
+    #[inline]
+    pub(super) fn of(record: RecordRef<'_>) -> Self {
+        let has_fields = record.kind() >= Kind::HashPackedDeadlines as u8
+            && Kind::of(record.kind()).value_type() == Type::Hash;
+        let field = if has_fields { HashRef::of(record).earliest_deadline() } else { None };
+        Self { key: record.stamp(), field }
+    }
+
+    /// The first of them.
+    #[inline]
+    pub(super) fn earliest(self) -> Option<u64> {
+        match (self.key, self.field) {
+            (Some(key), Some(field)) => Some(key.min(field)),
+            (key, field) => key.or(field),
+        }
+    }
+}
+
+impl Database {
+    /// Counts a record whose deadlines went from `before` to `after`.
+    #[inline]
+    pub(super) fn count_deadlines(&mut self, before: Dues, after: Dues) {
+        self.with_deadline += usize::from(after.key.is_some());
+        self.with_deadline -= usize::from(before.key.is_some());
+        self.with_field_deadlines += usize::from(after.field.is_some());
+        self.with_field_deadlines -= usize::from(before.field.is_some());
+    }
+}
+
 pub(super) fn fragment(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
 impl Keys<'_> {
-    /// Brings the index up to date after a record's deadline went from `before` to `after`.
-    pub(super) fn index_deadline(&mut self, key: &Key<'_>, before: Option<u64>, after: Option<u64>) {
+    /// Brings the index up to date after a record's deadlines went from `before` to `after`.
+    pub(super) fn index_deadline(&mut self, key: &Key<'_>, before: Dues, after: Dues) {
         let now_ms = self.now_ms;
         let database = self.database(key);
-        database.with_deadline += usize::from(after.is_some());
-        database.with_deadline -= usize::from(before.is_some());
+        database.count_deadlines(before, after);
+        let (before, after) = (before.earliest(), after.earliest());
         let Some(deadline) = after else { return };
         let has_item_before = before.is_some_and(|before| before <= deadline);
         if before == after {
@@ -91,12 +144,12 @@ impl Keys<'_> {
         if !is_live(slot.get(), now_ms) {
             return false;
         }
-        let before = slot.get().stamp();
+        let before = Dues::of(slot.get());
         match deadline {
             Some(deadline) if slot.get_mut().set_stamp(deadline) => {}
             _ => slot.with_stamp(deadline),
         }
-        self.index_deadline(key, before, deadline);
+        self.index_deadline(key, before, Dues { key: deadline, ..before });
         self.append_effect(key, event, Change::Deadline(deadline));
         true
     }
@@ -118,7 +171,7 @@ impl Keys<'_> {
 /// An earlier deadline counts too: a command that began before the index moved on files its item in the
 /// slot that is current, not in the past one.
 fn needs_item(record: RecordRef<'_>, covered: &Range<u64>) -> bool {
-    record.stamp().is_some_and(|deadline| deadline < covered.end || record.mark())
+    Dues::of(record).earliest().is_some_and(|due| due < covered.end || record.mark())
 }
 
 /// When an item's entries are due, if they still are to come.
@@ -138,8 +191,10 @@ impl Refiling {
 /// What one step of expiry did.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct ExpiryProgress {
-    /// Keys removed.
+    /// Keys removed because of their own deadlines.
     pub expired: u64,
+    /// Fields removed from hashes.
+    pub expired_fields: u64,
     /// Whether more is due already.
     pub more_due: bool,
 }
@@ -161,14 +216,16 @@ impl Keyspace {
         for number in 0..self.databases() {
             let place = self.place(number);
             let database = &mut state.databases[place];
-            if database.deadlines.items.is_empty() {
+            if database.deadlines.is_empty() {
                 continue;
             }
-            let expired =
-                Expiry { keyspace: self, number, now_ms, prefetcher: &self.shards[shard].prefetchers[place] }
-                    .step(&pin, database, &mut progress.more_due);
-            state.changes += expired;
-            progress.expired += expired;
+            let prefetcher = &self.shards[shard].prefetchers[place];
+            let mut expiry =
+                Expiry { keyspace: self, number, now_ms, prefetcher, progress, fields_left: STEP };
+            expiry.step(&pin, database);
+            let done = expiry.progress;
+            state.changes += done.expired - progress.expired + done.expired_fields - progress.expired_fields;
+            progress = done;
         }
         progress
     }
@@ -181,64 +238,138 @@ struct Expiry<'k> {
     number: u32,
     now_ms: u64,
     prefetcher: &'k Prefetcher,
+    progress: ExpiryProgress,
+    /// How many fields may still be removed.
+    fields_left: usize,
 }
 
 impl Expiry<'_> {
-    /// Looks at up to [`STEP`] items. Returns how many keys were removed.
-    fn step(&self, pin: &Pin, database: &mut Database, more_due: &mut bool) -> u64 {
+    /// Looks at up to [`STEP`] items.
+    fn step(&mut self, pin: &Pin, database: &mut Database) {
+        for item in std::mem::take(&mut database.deadlines.overdue) {
+            self.visit(database, item, &(0..u64::MAX));
+        }
+        if self.fields_left == 0 {
+            self.progress.more_due = true;
+            return;
+        }
         // Nearly every item leads to a bucket and a record that are in no cache: all are asked for first.
         let any_hash = |fragment: u32| u64::from(fragment) << 32;
         let mut due: Vec<(u32, Range<u64>)> = Vec::new();
-        let progress = database.deadlines.items.advance(self.now_ms, STEP, &mut |fragment, covered| {
+        let advanced = database.deadlines.items.advance(self.now_ms, STEP, &mut |fragment, covered| {
             self.prefetcher.bucket(pin, any_hash(fragment));
             due.push((fragment, covered));
             None
         });
-        *more_due |= progress.more_due;
+        self.progress.more_due |= advanced.more_due;
         for (fragment, _) in &due {
             self.prefetcher.entry(pin, any_hash(*fragment));
         }
-        let expired =
-            due.into_iter().map(|(fragment, covered)| self.visit(database, fragment, &covered)).sum();
-        let Database { table, deadlines, with_deadline } = database;
-        if deadlines.needs_sweep(*with_deadline) {
-            *more_due |= deadlines.sweep(&mut |item, covered| {
+        for (fragment, covered) in due {
+            self.visit(database, fragment, &covered);
+        }
+        let items_max = database.with_deadline + database.with_field_deadlines;
+        let Database { table, deadlines, .. } = database;
+        if deadlines.needs_sweep(items_max) {
+            self.progress.more_due |= deadlines.sweep(&mut |item, covered| {
                 let mut needed = false;
                 table.visit_fragment(item, &mut |slot| needed |= needs_item(slot.get(), &covered));
                 needed
             });
         }
-        expired
     }
 
-    /// Removes the entries of an item that are due, and files it again if others are still to come.
-    fn visit(&self, database: &mut Database, item: u32, covered: &Range<u64>) -> u64 {
-        let Database { table, deadlines, with_deadline } = database;
+    /// Removes what is due of the entries of an item, and files it again if something is still to come.
+    fn visit(&mut self, database: &mut Database, item: u32, covered: &Range<u64>) {
+        let Database { table, deadlines, with_deadline, with_field_deadlines } = database;
         let mut next = Refiling::default();
-        let mut expired = 0;
         table.visit_fragment(item, &mut |mut slot| {
-            let Some(deadline) = slot.get().stamp() else { return };
-            if deadline <= self.now_ms {
-                let entry = slot.remove();
-                *with_deadline -= 1;
-                expired += 1;
-                if let Some(log) = &self.keyspace.log {
-                    let (key, event) = (entry.as_ref().key(), "expired");
-                    log.append(&Effect { database: self.number, key, event, change: Change::Remove });
+            let dues = Dues::of(slot.get());
+            let Some(mut due) = dues.earliest() else { return };
+            let is_over = dues.key.is_some_and(|deadline| deadline <= self.now_ms);
+            let mut is_refiled = needs_item(slot.get(), covered);
+            if !is_over && due <= self.now_ms {
+                let is_emptied = self.expire_fields(&mut slot);
+                let left = Dues::of(slot.get());
+                if is_emptied || left.field.is_none() {
+                    *with_field_deadlines -= 1;
                 }
+                if is_emptied {
+                    *with_deadline -= usize::from(dues.key.is_some());
+                    self.keyspace.discard(slot.remove());
+                    return;
+                }
+                match left.earliest() {
+                    Some(left) => due = left,
+                    None => return slot.get_mut().set_mark(false),
+                }
+                // Its present item may be another one, at the time at which it was due until now.
+                is_refiled = true;
+            }
+            if is_over {
+                *with_deadline -= 1;
+                *with_field_deadlines -= usize::from(dues.field.is_some());
+                self.progress.expired += 1;
+                let entry = slot.remove();
+                self.append(entry.as_ref().key(), "expired", Change::Remove);
                 self.keyspace.discard(entry);
-            } else if needs_item(slot.get(), covered) {
+            } else if is_refiled {
                 slot.get_mut().set_mark(false);
-                next.add(deadline);
+                next.add(due);
             }
         });
         if next.entries > 1 {
             // Different keys with the same fragment share the item of the earliest: the others are late.
             table.visit_fragment(item, &mut |mut slot| slot.get_mut().set_mark(true));
         }
-        if let Some(deadline) = next.earliest {
-            deadlines.items.insert(item, deadline, self.now_ms);
+        match next.earliest {
+            // The index would come back to it only after its present slot.
+            Some(deadline) if deadline <= self.now_ms => {
+                self.progress.more_due = true;
+                deadlines.overdue.push(item);
+            }
+            Some(deadline) => deadlines.items.insert(item, deadline, self.now_ms),
+            None => {}
         }
-        expired
+    }
+
+    /// Removes fields of a hash that are due, as many as may still be removed. Says whether none is left.
+    fn expire_fields(&mut self, slot: &mut Occupied<'_, KeyHash>) -> bool {
+        let mut request = Vec::new();
+        let is_logged = self.keyspace.log.is_some();
+        let mut expired = 0;
+        let mut note = |field: Element<'_>| {
+            expired += 1;
+            if is_logged {
+                request.push(field.to_cow().into_owned());
+            }
+        };
+        if let Some(Collection::Hash(map)) = slot.collection_mut() {
+            map.expire(self.now_ms, self.fields_left, &mut note);
+        } else {
+            let bytes = slot.get().payload().bytes().unwrap_or_default();
+            let end = bytes.len();
+            let left = PackedHash::new(bytes, true).without_expired(self.now_ms, self.fields_left, &mut note);
+            slot.splice(Kind::HashPackedDeadlines as u8, 0..end, &left);
+        }
+        self.fields_left -= expired;
+        self.progress.expired_fields += expired as u64;
+        let is_emptied = HashRef::of(slot.get()).is_empty();
+        if expired > 0 && is_logged {
+            let key = slot.get().key();
+            self.append(key, "hexpired", Change::Part);
+            if is_emptied {
+                self.append(key, "del", Change::Part);
+            }
+            request.splice(0..0, [b"HDEL".to_vec(), key.to_vec()]);
+            self.append(&[], "", Change::Equivalent(&request));
+        }
+        is_emptied
+    }
+
+    fn append(&self, key: &[u8], event: &'static str, change: Change<'_>) {
+        if let Some(log) = &self.keyspace.log {
+            log.append(&Effect { database: self.number, key, event, change });
+        }
     }
 }

@@ -4,6 +4,7 @@ use nuthatch_collections::entry::RecordRef;
 
 use super::locked::Keys;
 use super::{DatabaseFigures, Key};
+use crate::access::LastUse;
 
 impl Keys<'_> {
     /// Looks at a key for a command that asks about it: counted as a hit or a miss, but no access is noted.
@@ -14,6 +15,14 @@ impl Keys<'_> {
             None => self.counters.misses += 1,
         }
         found
+    }
+
+    /// Makes a key appear to have been used like that, as far as such a thing is kept.
+    pub fn set_last_use(&mut self, key: &Key<'_>, last_use: LastUse) {
+        let Some(field) = self.access.field_of(last_use) else { return };
+        if let Some(mut slot) = self.database(key).table.find_mut(key.hash, key.bytes) {
+            slot.get_mut().set_access(field);
+        }
     }
 
     /// Figures of one database, for a command that holds all shards.

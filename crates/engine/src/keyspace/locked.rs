@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
 use parking_lot::MutexGuard;
 
+use super::deadlines::Dues;
 use super::waiting::Ready;
 use super::{Garbage, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
@@ -65,6 +66,8 @@ pub struct KeyCounters {
     pub misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired: u64,
+    /// Fields removed from hashes because their deadline had passed.
+    pub expired_fields: u64,
 }
 
 impl KeyCounters {
@@ -74,6 +77,7 @@ impl KeyCounters {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        self.expired_fields += other.expired_fields;
     }
 }
 
@@ -268,7 +272,7 @@ impl<'k> Keys<'k> {
     pub(super) fn extract(&mut self, key: &Key<'_>) -> Option<Entry> {
         let database = self.database(key);
         let entry = database.table.remove(key.hash, key.bytes)?;
-        database.with_deadline -= usize::from(entry.as_ref().stamp().is_some());
+        database.count_deadlines(Dues::of(entry.as_ref()), Dues::default());
         Some(entry)
     }
 }

@@ -5,10 +5,13 @@
 
 pub mod collections;
 pub mod deadlines;
+pub mod hashes;
 mod inspect;
+pub mod lists;
 pub mod locked;
 mod moves;
 pub mod sets;
+pub mod sorted_sets;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;
@@ -86,6 +89,8 @@ pub(crate) struct Database {
     pub(crate) deadlines: DeadlineIndex,
     /// How many keys have a deadline.
     pub(crate) with_deadline: usize,
+    /// How many hashes have fields with deadlines.
+    pub(crate) with_field_deadlines: usize,
 }
 
 /// What a shard's lock protects.
@@ -144,6 +149,7 @@ impl Keyspace {
                     table: Table::new(hash.clone()),
                     deadlines: DeadlineIndex::default(),
                     with_deadline: 0,
+                    with_field_deadlines: 0,
                 })
                 .collect();
             let prefetchers = databases.iter().map(|database| database.table.prefetcher()).collect();
@@ -242,6 +248,8 @@ pub struct DatabaseFigures {
     pub keys: usize,
     /// Keys that have a deadline.
     pub with_deadline: usize,
+    /// Hashes that have fields with deadlines.
+    pub with_field_deadlines: usize,
     /// Memory of the hash table without its entries, in bytes.
     pub table_bytes: usize,
     /// Memory of the index by deadline, in bytes.
@@ -253,6 +261,7 @@ impl DatabaseFigures {
     fn add(&mut self, part: &Database) {
         self.keys += part.table.len();
         self.with_deadline += part.with_deadline;
+        self.with_field_deadlines += part.with_field_deadlines;
         self.table_bytes += part.table.memory_bytes();
         self.index_bytes += part.deadlines.memory_bytes();
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_collections::entry::Entry;
 
+use super::deadlines::Dues;
 use super::locked::{Keys, is_live, note_creation};
 use super::{Garbage, Key};
 use crate::effect::{Change, Effect};
@@ -45,11 +46,11 @@ impl Keys<'_> {
         if let Some(replaced) = self.extract(key) {
             self.discard(replaced);
         }
-        let deadline = entry.as_ref().stamp();
+        let dues = Dues::of(entry.as_ref());
         entry.as_mut().set_mark(false);
         self.database(key).table.insert(key.hash, entry);
-        if deadline.is_some() {
-            self.index_deadline(key, None, deadline);
+        if dues.earliest().is_some() {
+            self.index_deadline(key, Dues::default(), dues);
         }
         self.mark_ready(key);
     }
@@ -65,6 +66,7 @@ impl Keys<'_> {
             keys += part.table.len();
             shard.changes += part.table.len() as u64;
             part.with_deadline = 0;
+            part.with_field_deadlines = 0;
             let deadlines = std::mem::take(&mut part.deadlines);
             if part.table.is_empty() {
                 continue;

@@ -3,8 +3,9 @@
 //! Those who wait for a key stand in a queue that the key's shard keeps, so that the write that makes the key ready
 //! finds them under the lock that it holds, and serves them before any other command can take what it added.
 //!
-//! One who moves what it takes to another key needs that key's shard, too. The dispatcher therefore lets a write
-//! that could serve such a client hold the shards of the destinations as well: [`Keyspace::widen`].
+//! One who waits for several keys is served by the first that has something, and one may move what it takes to
+//! another key. Serving them needs the shards of those keys, too: the dispatcher lets a write that could serve such
+//! a client hold them as well, see [`Keyspace::widen`].
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;
@@ -15,11 +16,10 @@ use super::{Key, Keyspace, ShardState};
 
 /// One that waits for any of some keys.
 pub trait Waiter: Send + Sync + Debug {
-    /// The hash of the key that gets what is taken, if there is such a key.
-    fn destination(&self) -> Option<u64>;
+    /// The hashes of all keys that serving it reaches; none if that is only the key that it waits for.
+    fn reaches(&self) -> &[u64];
 
-    /// Takes what it waits for from the key, if the key has it. Says whether it is done: it was served, or does not
-    /// wait any more.
+    /// Takes what it waits for, if the key has it. Says whether it is done: it was served, or does not wait any more.
     fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool;
 }
 
@@ -29,13 +29,13 @@ type Queue = VecDeque<Arc<dyn Waiter>>;
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     by_key: HashMap<(u32, Box<[u8]>), Queue>,
-    /// How many in the queues have a destination.
-    with_destination: usize,
+    /// How many in the queues reach for other keys.
+    reaching: usize,
 }
 
 impl Queues {
     fn add(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
-        self.with_destination += usize::from(waiter.destination().is_some());
+        self.reaching += usize::from(!waiter.reaches().is_empty());
         self.by_key.entry((key.database, key.bytes.into())).or_default().push_back(waiter);
     }
 
@@ -49,18 +49,17 @@ impl Queues {
         let Some(queue) = self.by_key.get_mut(&place) else { return };
         let before = queue.len();
         queue.retain(|other| !Arc::ptr_eq(other, waiter));
-        if waiter.destination().is_some() {
-            self.with_destination -= before - queue.len();
+        if !waiter.reaches().is_empty() {
+            self.reaching -= before - queue.len();
         }
         if queue.is_empty() {
             self.by_key.remove(&place);
         }
     }
 
-    fn destinations(&self) -> impl Iterator<Item = u64> {
-        let moving = self.with_destination > 0;
-        let queues = moving.then(|| self.by_key.values().flatten());
-        queues.into_iter().flatten().filter_map(|waiter| waiter.destination())
+    fn reached(&self) -> impl Iterator<Item = u64> {
+        let queues = (self.reaching > 0).then(|| self.by_key.values().flatten());
+        queues.into_iter().flatten().flat_map(|waiter| waiter.reaches().iter().copied())
     }
 }
 
@@ -98,8 +97,8 @@ impl Keyspace {
             let held = guards.shards();
             let mut needed = held.clone();
             guards.for_each(|state| {
-                let destinations = state.waiting.iter().flat_map(|queues| queues.destinations());
-                needed.extend(destinations.map(|hash| self.shard_of(hash)));
+                let reached = state.waiting.iter().flat_map(|queues| queues.reached());
+                needed.extend(reached.map(|hash| self.shard_of(hash)));
             });
             needed.sort_unstable();
             needed.dedup();
@@ -114,15 +113,14 @@ impl Keyspace {
 }
 
 impl Guards<'_> {
-    /// Whether anybody in the locked shards waits to move something to another key.
+    /// Whether serving those who wait in the locked shards may need other shards.
     #[inline]
-    pub(crate) fn has_movers(&self) -> bool {
-        let moves =
-            |state: &ShardState| state.waiting.as_ref().is_some_and(|queues| queues.with_destination > 0);
+    pub(crate) fn reach_further(&self) -> bool {
+        let reaches = |state: &ShardState| state.waiting.as_ref().is_some_and(|queues| queues.reaching > 0);
         match self {
             Self::None => false,
-            Self::One(_, state) => moves(state),
-            Self::Many(states) => states.iter().any(|(_, state)| moves(state)),
+            Self::One(_, state) => reaches(state),
+            Self::Many(states) => states.iter().any(|(_, state)| reaches(state)),
         }
     }
 

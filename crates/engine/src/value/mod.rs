@@ -1,7 +1,12 @@
 //! The types of values and how records encode them.
 
+pub mod geo;
+pub mod hash;
+pub mod hyperloglog;
 pub mod limits;
+pub mod list;
 pub mod set;
+pub mod sorted_set;
 pub mod string;
 
 /// A type of values, as clients see it.

@@ -16,6 +16,10 @@ pub fn format_f64(number: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(if number > 0.0 { b"inf" } else { b"-inf" });
         return;
     }
+    if number == 0.0 && number.is_sign_negative() {
+        out.extend_from_slice(b"-0");
+        return;
+    }
     if number.trunc() == number && number.abs() <= INTEGER_BELOW {
         format_i64(number as i64, out);
         return;
@@ -34,7 +38,34 @@ pub fn format_f64(number: f64, out: &mut Vec<u8>) {
     } else if exponent < 0 && (exponent > -7 || magnitude.abs() < 4) {
         fixed_point(digits, exponent, out);
     } else {
-        scientific(digits, magnitude, out);
+        scientific(digits, magnitude, 1, out);
+    }
+}
+
+/// Appends a floating-point number with 17 significant digits, or fewer where the last ones are zeros: as `%.17g` in C.
+pub fn format_f64_17(number: f64, out: &mut Vec<u8>) {
+    const DIGITS: i32 = 17;
+    if !number.is_finite() || number == 0.0 {
+        return format_f64(number, out);
+    }
+    if number < 0.0 {
+        out.push(b'-');
+    }
+    // One digit, a point, sixteen digits, `e` and the exponent.
+    let text = format!("{:.16e}", number.abs());
+    let (digits, magnitude) = text.split_once('e').unwrap_or((&text, "0"));
+    let magnitude: i32 = magnitude.parse().unwrap_or(0);
+    let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_digit).collect();
+    let last = digits.iter().rposition(|digit| *digit != b'0').unwrap_or(0);
+    let digits = &digits[..=last];
+    let exponent = magnitude - last as i32;
+    if !(-4..DIGITS).contains(&magnitude) {
+        scientific(digits, magnitude, 2, out);
+    } else if exponent >= 0 {
+        out.extend_from_slice(digits);
+        out.resize(out.len() + exponent as usize, b'0');
+    } else {
+        fixed_point(digits, exponent, out);
     }
 }
 
@@ -54,8 +85,8 @@ fn fixed_point(digits: &[u8], exponent: i32, out: &mut Vec<u8>) {
     }
 }
 
-/// `1.5e-7`.
-fn scientific(digits: &[u8], magnitude: i32, out: &mut Vec<u8>) {
+/// `1.5e-7`, with so many digits of the exponent at least.
+fn scientific(digits: &[u8], magnitude: i32, exponent_digits: usize, out: &mut Vec<u8>) {
     let Some((first, fraction)) = digits.split_first() else { return };
     out.push(*first);
     if !fraction.is_empty() {
@@ -63,5 +94,8 @@ fn scientific(digits: &[u8], magnitude: i32, out: &mut Vec<u8>) {
         out.extend_from_slice(fraction);
     }
     out.extend_from_slice(if magnitude < 0 { b"e-" } else { b"e+" });
+    if exponent_digits == 2 && magnitude.abs() < 10 {
+        out.push(b'0');
+    }
     format_i64(i64::from(magnitude.abs()), out);
 }

@@ -7,13 +7,13 @@ fn shown(number: f64) -> String {
     String::from_utf8(text).expect("numbers are ASCII")
 }
 
-/// Recorded from Redis 8.0.6: what ZADD took, and what ZSCORE showed. Among them numbers that an algorithm
+/// Recorded from Redis 8.0.6: what ZADD took, and what ZSCORE showed of a big sorted set. Among them numbers that an algorithm
 /// which is always shortest shows differently.
 #[test]
 fn floating_point_numbers_look_as_in_the_stock_server() {
     let cases = [
         ("3", "3"),
-        ("-0", "0"),
+        ("-0", "-0"),
         ("0.1", "0.1"),
         ("-.5", "-0.5"),
         ("5.", "5"),
@@ -73,6 +73,46 @@ fn every_digit_is_that_of_the_stock_server() {
     for (bits, expected) in cases {
         let bits = u64::from_str_radix(bits, 16).expect("the first word is a number's bits");
         assert_eq!(shown(f64::from_bits(bits)), expected, "{bits:#x}");
+    }
+}
+
+/// Recorded from Redis 8.0.6, ZSCAN of a big sorted set.
+#[test]
+fn seventeen_digits_look_as_in_the_stock_server() {
+    let cases = [
+        (1e16, "10000000000000000"),
+        (0.0001, "0.0001"),
+        (-1e22, "-1e+22"),
+        (1e-5, "1.0000000000000001e-05"),
+        (1.5e300, "1.5000000000000001e+300"),
+        (123_456_789.125, "123456789.125"),
+        (100.0, "100"),
+        (1e17, "1e+17"),
+        (123_456_789_012_345_678.0, "1.2345678901234568e+17"),
+        (0.1, "0.10000000000000001"),
+        (1e-7, "9.9999999999999995e-08"),
+        (10.0 / 3.0, "3.3333333333333335"),
+        (f64::INFINITY, "inf"),
+        (-0.0, "-0"),
+    ];
+    for (number, expected) in cases {
+        let mut text = Vec::new();
+        format_f64_17(number, &mut text);
+        assert_eq!(String::from_utf8(text).expect("numbers are ASCII"), expected);
+    }
+}
+
+/// Recorded from Redis 8.0.6: what ZRANGEBYSCORE takes.
+#[test]
+fn bounds_are_read_as_in_the_stock_server() {
+    let accepted =
+        [("", 0.0), ("+1", 1.0), ("1e400", f64::INFINITY), ("-1e-400", 0.0), ("1\0abc", 1.0), ("\0", 0.0)];
+    for (text, expected) in accepted {
+        assert_eq!(parse_f64_bound(text.as_bytes()), Some(expected), "{text:?}");
+    }
+    assert_eq!(parse_f64_bound(b"-Infinity"), Some(f64::NEG_INFINITY));
+    for text in ["0x1", " 1", "1 ", " ", "(1", "1e", "nan", "\n1", "x"] {
+        assert_eq!(parse_f64_bound(text.as_bytes()), None, "{text:?}");
     }
 }
 

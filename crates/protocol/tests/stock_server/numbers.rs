@@ -42,7 +42,8 @@ fn floating_point_numbers_are_read_and_shown_alike() {
         for (text, replies) in texts.iter().zip(replies.chunks(3)) {
             let ours = parse_f64(text.as_bytes()).map(|number| {
                 let mut shown = Vec::new();
-                format_f64(number, &mut shown);
+                // The score of a small sorted set has no minus zero.
+                format_f64(number + 0.0, &mut shown);
                 String::from_utf8(shown).expect("numbers are ASCII")
             });
             assert_eq!(ours, bulk(&replies[2]), "the number {text:?}");

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nuthatch_engine::Engine;
 use nuthatch_engine::clients::{ClientRecord, Signal};
 use nuthatch_engine::dispatch::Worker;
+use nuthatch_engine::keyspace::locked::KeyCounters;
 use nuthatch_engine::session::Session;
 use rustix::event::{Timespec, epoll};
 use slab::Slab;
@@ -19,6 +20,7 @@ use super::held::Held;
 use super::limits::Limits;
 use super::listen::{Accepted, Listener};
 use super::mailbox::{Message, ThreadMailbox};
+use super::stopwatch::Stopwatch;
 use super::turn::{Aftermath, Reason, Turn};
 use crate::log;
 
@@ -111,6 +113,7 @@ impl EventLoop {
     pub(crate) fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut wait_ms = 0;
+        let mut stopwatch = Stopwatch::new();
         while !self.stopping {
             events.clear();
             let timeout =
@@ -121,6 +124,7 @@ impl EventLoop {
             {
                 log::warning!("Waiting for sockets failed: {error}");
             }
+            stopwatch.start();
             let mut mail = false;
             for event in &events {
                 match event.data.u64() {
@@ -135,6 +139,7 @@ impl EventLoop {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
+            stopwatch.stop(&mut self.worker.counters());
         }
     }
 
@@ -424,26 +429,27 @@ impl EventLoop {
         }
     }
 
-    /// Removes keys whose deadlines have passed, for a bounded time. Says whether more may be due.
+    /// Removes keys and fields whose deadlines have passed, for a bounded time. Says whether more may be due.
     fn expire(&mut self) -> bool {
         let engine = &self.shared.engine;
         let (threads, shards) = (self.shared.mailboxes.len(), engine.keyspace.shards());
         let started = Instant::now();
         let now_ms = engine.now_ms();
-        let mut expired = 0;
+        let mut expired = KeyCounters::default();
         let mut done = 0;
         let own = (self.number..shards).step_by(threads).count();
         while done < own && started.elapsed() < EXPIRY_TIME_MAX {
             let progress = engine.keyspace.expire_step(self.expiring, now_ms);
-            expired += progress.expired;
+            expired.expired += progress.expired;
+            expired.expired_fields += progress.expired_fields;
             if !progress.more_due {
                 done += 1;
                 let next = self.expiring + threads;
                 self.expiring = if next < shards { next } else { self.number };
             }
         }
-        if expired > 0 {
-            self.worker.counters().keys.expired += expired;
+        if expired.expired + expired.expired_fields > 0 {
+            self.worker.counters().keys.add(expired);
         }
         done < own
     }
@@ -476,7 +482,6 @@ fn end_wait(engine: &Engine, connection: &mut Connection) {
     if let Some(blocked) = connection.session.blocked.take() {
         blocked.leave(&engine.keyspace);
         *connection.session.record.blocked.lock() = None;
-        engine.clients.unblocked(blocked.deadline_ms().is_some());
     }
 }
 

@@ -87,8 +87,8 @@ fn flag_names(command: &Registered) -> Vec<&'static str> {
         (Flags::MOVABLE_KEYS, "movablekeys"),
     ];
     let mut flags = command.row.flags;
-    let counted = |spec: &KeySpec| matches!(spec.find, FindKeys::Counted { .. });
-    if command.row.keys.iter().any(counted) {
+    let movable = |spec: &KeySpec| !matches!(spec.find, FindKeys::Range { .. });
+    if command.row.keys.iter().any(movable) {
         flags |= Flags::MOVABLE_KEYS;
     }
     NAMES.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name).collect()
@@ -118,9 +118,21 @@ fn describe_keys(reply: &mut Reply, spec: &KeySpec) {
     reply.bulk(b"begin_search");
     reply.map(2);
     reply.bulk(b"type");
-    reply.bulk(b"index");
-    reply.bulk(b"spec");
-    reply_numbers(reply, &[("index", i64::from(spec.index))]);
+    if let FindKeys::Sought(_) = spec.find {
+        describe_unknown(reply);
+    } else if let FindKeys::Behind { keyword } = spec.find {
+        reply.bulk(b"keyword");
+        reply.bulk(b"spec");
+        reply.map(2);
+        reply.bulk(b"keyword");
+        reply.bulk(keyword.as_bytes());
+        reply.bulk(b"startfrom");
+        reply.integer(i64::from(spec.index));
+    } else {
+        reply.bulk(b"index");
+        reply.bulk(b"spec");
+        reply_numbers(reply, &[("index", i64::from(spec.index))]);
+    }
     reply.bulk(b"find_keys");
     reply.map(2);
     reply.bulk(b"type");
@@ -131,12 +143,24 @@ fn describe_keys(reply: &mut Reply, spec: &KeySpec) {
             let numbers = [("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)];
             reply_numbers(reply, &numbers);
         }
+        FindKeys::Behind { .. } => {
+            reply.bulk(b"range");
+            reply.bulk(b"spec");
+            reply_numbers(reply, &[("lastkey", 0), ("keystep", 1), ("limit", 0)]);
+        }
+        FindKeys::Sought(_) => describe_unknown(reply),
         FindKeys::Counted { step } => {
             reply.bulk(b"keynum");
             reply.bulk(b"spec");
             reply_numbers(reply, &[("keynumidx", 0), ("firstkey", 1), ("keystep", i64::from(step))]);
         }
     }
+}
+
+fn describe_unknown(reply: &mut Reply) {
+    reply.bulk(b"unknown");
+    reply.bulk(b"spec");
+    reply.map(0);
 }
 
 fn reply_numbers(reply: &mut Reply, numbers: &[(&str, i64)]) {

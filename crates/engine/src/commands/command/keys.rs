@@ -61,7 +61,7 @@ fn find_keys<'a>(call: &Call<'a>) -> Result<Vec<(&'a [u8], KeyFlags)>, CommandEr
             spec.flags
         };
         let count_of_keys = |index| usize::try_from(parse_i64(request.get(index)?)?).ok();
-        let positions = spec.positions(request.len(), count_of_keys);
+        let positions = spec.positions(&request, count_of_keys);
         found.extend(positions.filter_map(|position| Some((request.get(position)?, flags))));
     }
     Ok(found)
@@ -70,7 +70,7 @@ fn find_keys<'a>(call: &Call<'a>) -> Result<Vec<(&'a [u8], KeyFlags)>, CommandEr
 /// Whether every argument that says how many keys follow is a number of keys that are there.
 fn counts_are_right(command: &Registered, request: &Arguments<'_>) -> bool {
     command.row.keys.iter().all(|spec| match spec.find {
-        FindKeys::Range { .. } => true,
+        FindKeys::Range { .. } | FindKeys::Behind { .. } | FindKeys::Sought(_) => true,
         FindKeys::Counted { step } => {
             let index = usize::from(spec.index);
             let room = request.len().saturating_sub(index + 1) / usize::from(step).max(1);

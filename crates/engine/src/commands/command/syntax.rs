@@ -63,6 +63,7 @@ impl Kind {
             | "id" | "increment" | "index" | "index1" | "index2" | "len" | "maxage" | "milliseconds"
             | "min-match-len" | "numkeys" | "offset" | "port" | "protover" | "seconds" | "start" | "stop"
             | "timeout" | "ttl" | "version" => Self::Integer,
+            "height" | "latitude" | "longitude" | "radius" | "width" => Self::Double,
             "pattern" => Self::Pattern,
             name if name.starts_with("unix-time") => Self::UnixTime,
             _ => Self::String,
@@ -283,7 +284,8 @@ fn refine(arguments: &mut [Argument], row: &Command, first_place: usize) -> usiz
             place = refine(&mut argument.arguments, row, place);
             continue;
         }
-        argument.key_spec = row.keys.iter().position(|spec| is_key_place(spec, place));
+        argument.key_spec =
+            row.keys.iter().position(|spec| is_key_place(spec, place, argument.token.as_deref()));
         if argument.key_spec.is_some() {
             argument.kind = Kind::Key;
         } else if argument.name == "increment" && row.name.ends_with("FLOAT") {
@@ -294,9 +296,9 @@ fn refine(arguments: &mut [Argument], row: &Command, first_place: usize) -> usiz
     place
 }
 
-/// Whether the value at `place` of a request's arguments is a key by `spec`. Of keys that repeat to the end
+/// Whether the value at `place` of a request's arguments, behind `token`, is a key by `spec`. Of keys that repeat to the end
 /// only the first counts: the others are the same argument again.
-fn is_key_place(spec: &KeySpec, place: usize) -> bool {
+fn is_key_place(spec: &KeySpec, place: usize, token: Option<&str>) -> bool {
     let first = usize::from(spec.index);
     match spec.find {
         FindKeys::Range { last, step } => {
@@ -304,6 +306,8 @@ fn is_key_place(spec: &KeySpec, place: usize) -> bool {
             (first..=last).step_by(usize::from(step).max(1)).any(|key| key == place)
         }
         FindKeys::Counted { .. } => place == first + 1,
+        FindKeys::Behind { keyword } => token == Some(keyword),
+        FindKeys::Sought(_) => false,
     }
 }
 

@@ -20,10 +20,10 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
         "client_recent_max_output_buffer",
         largest(|client| client.output_buffer.load(Ordering::Relaxed)),
     );
-    let [blocked, with_timeout] = facts.engine.clients.waiting();
-    lines.field("blocked_clients", blocked);
+    let waiting = &facts.engine.clients.waiting;
+    lines.field("blocked_clients", waiting.all());
     lines.none_of(&["tracking_clients", "pubsub_clients", "watching_clients"]);
-    lines.field("clients_in_timeout_table", with_timeout);
+    lines.field("clients_in_timeout_table", waiting.with_timeout());
     lines.none_of(&["total_watched_keys"]);
     lines.field("total_blocking_keys", facts.engine.keyspace.keys_waited_for());
     lines.none_of(&["total_blocking_keys_on_nokey"]);
@@ -56,7 +56,8 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("instantaneous_input_repl_kbps", kilobytes(0.0));
     lines.field("instantaneous_output_repl_kbps", kilobytes(0.0));
     lines.field("rejected_connections", counters.connections_rejected);
-    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err", "expired_subkeys"]);
+    lines.none_of(&["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    lines.field("expired_subkeys", counters.keys.expired_fields);
     lines.field("expired_keys", counters.keys.expired);
     // Expiry is exact: no key outlives its deadline unnoticed.
     lines.field("expired_stale_perc", "0.00");
@@ -114,6 +115,8 @@ fn sockets_and_batches(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("eventloop_cycles", counters.batches);
     lines.field("eventloop_duration_sum", counters.batch_nanoseconds / 1000);
     lines.field("eventloop_duration_cmd_sum", run_nanoseconds / 1000);
+    lines.field("eventloop_duration_max", counters.longest_turn / 1000);
+    lines.field("eventloop_cpu_max", counters.costliest_turn / 1000);
     lines.field("instantaneous_eventloop_cycles_per_sec", rates.batches.round());
     lines.field("instantaneous_eventloop_duration_usec", (rates.nanoseconds_per_batch / 1000.0).round());
 }

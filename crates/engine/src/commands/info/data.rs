@@ -7,11 +7,11 @@ pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
     for number in 0..keyspace.databases() {
         let figures = keyspace.figures(number);
         if figures.keys > 0 {
-            let (keys, expires) = (figures.keys, figures.with_deadline);
+            let (keys, expires, hashes) = (figures.keys, figures.with_deadline, figures.with_field_deadlines);
             // The mean time to live is not counted: 0 is what stock servers show before they have an estimate.
             lines.field(
                 &format!("db{number}"),
-                format_args!("keys={keys},expires={expires},avg_ttl=0,subexpiry=0"),
+                format_args!("keys={keys},expires={expires},avg_ttl=0,subexpiry={hashes}"),
             );
         }
     }

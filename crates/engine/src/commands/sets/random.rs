@@ -52,7 +52,7 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
         is_logged.then(|| member.to_cow().into_owned())
     })?;
     match popped {
-        Some(Some(member)) => call.keys.replay_as(vec![b"SREM".to_vec(), key.bytes.to_vec(), member]),
+        Some(Some(member)) => call.keys.replay_as(|| vec![b"SREM".to_vec(), key.bytes.to_vec(), member]),
         Some(None) => {}
         None => call.reply.null(),
     }
@@ -72,7 +72,7 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
         if len > 0 {
             call.keys.note(&key, "spop");
             call.keys.take_away(&key, "del");
-            call.keys.replay_as(vec![b"DEL".to_vec(), key.bytes.to_vec()]);
+            call.keys.replay_as(|| vec![b"DEL".to_vec(), key.bytes.to_vec()]);
         }
     } else if count > 0 {
         let (limits, is_logged) = (limits(call), call.keys.is_logged());
@@ -84,7 +84,7 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
                 request.push(member.to_cow().into_owned());
             }
         })?;
-        call.keys.replay_as(request);
+        call.keys.replay_as(|| request);
     }
     Ok(())
 }

@@ -1,0 +1,140 @@
+//! Writing values.
+
+use nuthatch_collections::chunked::strip;
+use nuthatch_collections::entry::RecordRef;
+
+use super::encoding;
+use super::writer::Writer;
+use crate::value::hash::{self, Field, HashRef};
+use crate::value::list::ListRef;
+use crate::value::set::SetRef;
+use crate::value::sorted_set::SortedSetRef;
+use crate::value::string::StringRef;
+use crate::value::{Kind, Type};
+
+/// The value that a record holds at this time; nothing if it is a hash of which every field has ended.
+pub fn save(record: RecordRef<'_>, now_ms: u64) -> Option<Vec<u8>> {
+    let mut writer = Writer::default();
+    match Kind::of(record.kind()).value_type() {
+        Type::String => save_string(record, &mut writer),
+        Type::List => save_list(ListRef::of(record), &mut writer),
+        Type::SortedSet => save_sorted_set(record, &mut writer),
+        Type::Set => save_set(SetRef::of(record), &mut writer),
+        Type::Hash if HashRef::of(record).live_len(now_ms) == 0 => return None,
+        Type::Hash => save_hash(HashRef::of(record), now_ms, &mut writer),
+    }
+    Some(writer.finish())
+}
+
+fn save_string(record: RecordRef<'_>, writer: &mut Writer) {
+    writer.byte(encoding::STRING);
+    match StringRef::of(record) {
+        Some(StringRef::Integer(number)) => writer.element(number.into()),
+        Some(text) => writer.string(&text.bytes()),
+        None => {}
+    }
+}
+
+fn save_list(list: ListRef<'_>, writer: &mut Writer) {
+    writer.byte(encoding::LIST_NODES);
+    match list {
+        ListRef::Packed(list) => {
+            writer.length(1);
+            writer.length(encoding::NODE_PACKED);
+            writer.strip(list.elements(), list.count());
+        }
+        ListRef::Chunked(list) => {
+            let nodes = list.strips();
+            writer.length(nodes.len() as u64);
+            for node in nodes {
+                match strip::first(node.elements) {
+                    Some((element, _)) if node.is_isolated => {
+                        writer.length(encoding::NODE_PLAIN);
+                        writer.element(element);
+                    }
+                    _ => {
+                        writer.length(encoding::NODE_PACKED);
+                        writer.strip(node.elements, node.count);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn save_set(set: SetRef<'_>, writer: &mut Writer) {
+    match set {
+        SetRef::Integers(bytes) => {
+            writer.byte(encoding::SET_INTSET);
+            writer.text(bytes);
+        }
+        SetRef::Packed(bytes) => {
+            writer.byte(encoding::SET_LISTPACK);
+            writer.listpack(bytes);
+        }
+        SetRef::Table(_) => {
+            writer.byte(encoding::SET);
+            writer.length(set.len() as u64);
+            set.members().for_each(|member| writer.element(member));
+        }
+    }
+}
+
+fn save_hash(hash: HashRef<'_>, now_ms: u64, writer: &mut Writer) {
+    let earliest = hash.fields(now_ms).filter_map(|field| field.deadline).min();
+    match (hash, earliest) {
+        (HashRef::Packed(hash), None) if hash.stride() == 2 => {
+            writer.byte(encoding::HASH_LISTPACK);
+            writer.listpack(hash.bytes());
+        }
+        (HashRef::Packed(_), _) => {
+            // The fields whose deadlines are nearest come first, those without one at last.
+            let mut fields: Vec<Field<'_>> = hash.fields(now_ms).collect();
+            fields.sort_by_key(|field| field.deadline.unwrap_or(u64::MAX));
+            let mut bytes = Vec::new();
+            fields.iter().for_each(|field| hash::push(*field, true, &mut bytes));
+            writer.byte(encoding::HASH_LISTPACK_DEADLINES);
+            writer.milliseconds(earliest.unwrap_or(0));
+            writer.listpack(&bytes);
+        }
+        (HashRef::Table(_), None) => {
+            writer.byte(encoding::HASH);
+            writer.length(hash.live_len(now_ms) as u64);
+            for field in hash.fields(now_ms) {
+                writer.element(field.name);
+                writer.element(field.value);
+            }
+        }
+        (HashRef::Table(_), Some(earliest)) => {
+            writer.byte(encoding::HASH_DEADLINES);
+            writer.milliseconds(earliest);
+            writer.length(hash.live_len(now_ms) as u64);
+            for field in hash.fields(now_ms) {
+                // One more than the distance, as 0 means that there is no deadline.
+                writer.length(field.deadline.map_or(0, |deadline| deadline - earliest + 1));
+                writer.element(field.name);
+                writer.element(field.value);
+            }
+        }
+    }
+}
+
+/// A big sorted set is written from the greatest score to the least, so that whoever reads it adds each member at the
+/// front.
+fn save_sorted_set(record: RecordRef<'_>, writer: &mut Writer) {
+    match SortedSetRef::of(record) {
+        Some(SortedSetRef::Packed(bytes)) => {
+            writer.byte(encoding::SORTED_SET_LISTPACK);
+            writer.listpack(bytes);
+        }
+        Some(SortedSetRef::Big(set)) => {
+            writer.byte(encoding::SORTED_SET);
+            writer.length(set.len() as u64);
+            for (score, member) in set.iter_back_from(set.len().saturating_sub(1)) {
+                writer.string(member);
+                writer.score(score);
+            }
+        }
+        None => {}
+    }
+}

@@ -1,0 +1,57 @@
+//! Places on the earth, and the sorted sets that they are kept in.
+
+use crate::generator::Family;
+
+/// Every command of places. What a unit or an order is, options say in any order, so each is left out at times.
+pub const GEO: Family = Family {
+    name: "geo",
+    value_bytes_max: 64,
+    rows: &[
+        (40, "GEOADD key (longitude latitude member)..."),
+        (8, "GEOADD key [NX|XX] [CH] (longitude latitude member)..."),
+        (8, "GEOPOS key member..."),
+        (1, "GEOPOS key"),
+        (8, "GEODIST key member member [unit]"),
+        (6, "GEOHASH key member..."),
+        (
+            20,
+            "GEOSEARCH key (FROMMEMBER member|FROMLONLAT longitude latitude) (BYRADIUS distance unit|BYBOX distance distance unit) [ASC|DESC] [COUNT count|COUNT count ANY] [WITHCOORD] [WITHDIST] [WITHHASH]",
+        ),
+        (
+            4,
+            "GEOSEARCH key [FROMMEMBER member] [FROMLONLAT longitude latitude] [BYRADIUS distance unit] [BYBOX distance distance unit] [ASC] [DESC] [COUNT count] [ANY] [STOREDIST] [WITHDIST]",
+        ),
+        (
+            8,
+            "GEOSEARCHSTORE key key (FROMMEMBER member|FROMLONLAT longitude latitude) (BYRADIUS distance unit|BYBOX distance distance unit) [ASC|DESC] [COUNT count|COUNT count ANY] [STOREDIST]",
+        ),
+        (
+            2,
+            "GEOSEARCHSTORE key key FROMMEMBER member BYRADIUS distance unit [WITHDIST] [WITHHASH] [STOREDIST]",
+        ),
+        (
+            8,
+            "GEORADIUS key longitude latitude distance unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count|COUNT count ANY] [ASC|DESC]",
+        ),
+        (
+            4,
+            "GEORADIUS key longitude latitude distance unit [WITHDIST] [COUNT count] [ANY] [STORE key|STOREDIST key]",
+        ),
+        (
+            8,
+            "GEORADIUSBYMEMBER key member distance unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count|COUNT count ANY] [ASC|DESC]",
+        ),
+        (4, "GEORADIUSBYMEMBER key member distance unit [COUNT count] [STORE key|STOREDIST key]"),
+        (4, "GEORADIUS_RO key longitude latitude distance unit [WITHDIST] [ASC|DESC] [STORE key]"),
+        (4, "GEORADIUSBYMEMBER_RO key member distance unit [WITHDIST] [ASC|DESC] [STORE key]"),
+        (4, "ZADD key score member"),
+        (3, "ZREM key member..."),
+        (3, "ZSCORE key member"),
+        (4, "ZRANGE key 0 -1 WITHSCORES"),
+        (3, "OBJECT ENCODING key"),
+        (3, "DEL key..."),
+        (1, "EXPIRE key seconds"),
+        (2, "TTL key"),
+        (1, "SET key value"),
+    ],
+};
