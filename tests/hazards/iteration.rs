@@ -62,3 +62,30 @@ fn a_key_that_was_never_there_is_not_returned() {
     set(&mut client, "key", 1000);
     assert_eq!(iterate(&mut client, |_, _| {}).len(), 1000);
 }
+
+#[test]
+fn every_member_that_stays_is_returned_while_a_set_grows_and_shrinks() {
+    const STAYING: usize = 500;
+    let server = start(&[]);
+    let mut client = server.connect();
+    let staying: Vec<String> = (0..STAYING).map(|number| format!("stays:{number}")).collect();
+    client.call(["SADD", "set"].into_iter().chain(staying.iter().map(String::as_str)));
+    let mut found = std::collections::BTreeSet::new();
+    let (mut cursor, mut steps) = ("0".to_owned(), 0);
+    loop {
+        let mut reply = client.command(&format!("SSCAN set {cursor} COUNT 20")).into_elements();
+        found.extend(reply.remove(1).into_elements().iter().map(|member| member.text()));
+        cursor = reply.remove(0).text();
+        if cursor == "0" {
+            break;
+        }
+        // Half of the time many members come, the other half they go.
+        let step = steps % 8;
+        let command = if step < 4 { "SADD" } else { "SREM" };
+        let passing = (0..400).map(|number| format!("passes:{}:{number}", step % 4));
+        client.call([command.to_owned(), "set".to_owned()].into_iter().chain(passing));
+        steps += 1;
+    }
+    assert!(steps > 10, "the scan took several steps");
+    assert!(staying.iter().all(|member| found.contains(member)));
+}

@@ -3,6 +3,7 @@
 mod access;
 mod blocking;
 mod buffers;
+mod chance;
 mod concurrency;
 mod configuration;
 mod connections;

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 use nuthatch_collections::packed::Element;
 use nuthatch_protocol::number::parse_i64;
 
-use super::{limits, reply_member};
+use super::limits;
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::lists::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
@@ -142,7 +143,7 @@ fn reply_with(call: &mut Call<'_>, operation: Operation) -> Outcome {
     let header = call.reply.array_later();
     let mut len = 0;
     operation.visit(&mut sets, |member| {
-        reply_member(call.reply, member);
+        reply_element(call.reply, member);
         len += 1;
     });
     call.reply.set_set_len(header, len);

@@ -2,9 +2,10 @@
 
 use nuthatch_collections::packed::Element;
 
-use super::{READ, limits, reply_member};
+use super::{READ, limits};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::lists::reply_element;
 use crate::error::Outcome;
 use crate::value::Type;
 use crate::value::set::{SetRef, Wanted};
@@ -133,6 +134,6 @@ fn members(call: &mut Call<'_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_as(&key, Type::Set)?.map_or(SetRef::EMPTY, SetRef::of);
     call.reply.set(set.len());
-    set.members().for_each(|member| reply_member(call.reply, member));
+    set.members().for_each(|member| reply_element(call.reply, member));
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Members chosen at random.
 
 use nuthatch_collections::packed::Element;
+use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
-use super::{READ, limits, reply_member};
+use super::{READ, limits};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::lists::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::value::Type;
 use crate::value::set::{SetRef, choice};
@@ -48,7 +50,7 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
     let (key, is_logged) = (call.key(1), call.keys.is_logged());
     let reply = &mut *call.reply;
     let popped = call.keys.pop_member(&key, |member| {
-        reply_member(reply, member);
+        reply_element(reply, member);
         is_logged.then(|| member.to_cow().into_owned())
     })?;
     match popped {
@@ -68,7 +70,7 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
     let len = set.len();
     call.reply.set(count.min(len));
     if count >= len {
-        set.members().for_each(|member| reply_member(call.reply, member));
+        set.members().for_each(|member| reply_element(call.reply, member));
         if len > 0 {
             call.keys.note(&key, "spop");
             call.keys.take_away(&key, "del");
@@ -79,7 +81,7 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
         let mut request = vec![b"SREM".to_vec(), key.bytes.to_vec()];
         let reply = &mut *call.reply;
         call.keys.pop_members(&key, count, limits, &mut |member| {
-            reply_member(reply, member);
+            reply_element(reply, member);
             if is_logged {
                 request.push(member.to_cow().into_owned());
             }
@@ -105,7 +107,7 @@ fn random_member(call: &mut Call<'_>) -> Outcome {
     let set = call.keys.read_as(&key, Type::Set)?.map_or(SetRef::EMPTY, SetRef::of);
     let Some(count) = count else {
         match choice::one(set) {
-            Some(member) => reply_member(call.reply, member),
+            Some(member) => reply_element(call.reply, member),
             None => call.reply.null(),
         }
         return Ok(());
@@ -113,7 +115,7 @@ fn random_member(call: &mut Call<'_>) -> Outcome {
     match usize::try_from(count) {
         Ok(count) => {
             call.reply.array(count.min(set.len()));
-            choice::several(set, count, &mut |member| reply_member(call.reply, member));
+            choice::several(set, count, &mut |member| reply_element(call.reply, member));
             Ok(())
         }
         Err(_) => repeat(call.reply, set, count.unsigned_abs()),
@@ -121,7 +123,7 @@ fn random_member(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Replies with so many random members, the same ones again and again if need be.
-fn repeat(reply: &mut nuthatch_protocol::Reply, set: SetRef<'_>, count: u64) -> Outcome {
+fn repeat(reply: &mut Reply, set: SetRef<'_>, count: u64) -> Outcome {
     /// No reply grows beyond this. Stock servers have no such limit and run out of memory.
     const REPLY_BYTES_MAX: usize = 512 * 1024 * 1024;
     const TOO_LONG: CommandError =
@@ -138,7 +140,7 @@ fn repeat(reply: &mut nuthatch_protocol::Reply, set: SetRef<'_>, count: u64) -> 
     reply.array(count);
     let mut left = count;
     choice::repeatedly(set, &mut |member: Element<'_>| {
-        reply_member(reply, member);
+        reply_element(reply, member);
         left -= 1;
         left > 0 && reply.len() <= bytes_max
     });

@@ -1,9 +1,10 @@
 //! Iteration over the members of a set, step by step.
 
-use super::{READ, reply_member};
+use super::READ;
 use crate::call::Call;
 use crate::command::{Command, Group};
-use crate::commands::scanning::{ScanOptions, Scanned, cursor};
+use crate::commands::lists::reply_element;
+use crate::commands::scanning::{self, ScanOptions, Scanned};
 use crate::error::Outcome;
 use crate::value::Type;
 use crate::value::set::SetRef;
@@ -20,11 +21,8 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("SSCAN", -3
     )
     .tips(&["nondeterministic_output"])];
 
-/// A cursor is a position in the table, of which the lower half is always zero and left out.
-const POSITION_SHIFT: u32 = 32;
-
 fn scan(call: &mut Call<'_>) -> Outcome {
-    let (key, cursor) = (call.key(1), cursor(call.arguments.at(2))?);
+    let (key, cursor) = (call.key(1), scanning::cursor(call.arguments.at(2))?);
     let Some(record) = call.keys.read_as(&key, Type::Set)? else {
         call.reply.array(2);
         call.reply.bulk(b"0");
@@ -37,7 +35,7 @@ fn scan(call: &mut Call<'_>) -> Outcome {
     match SetRef::of(record) {
         SetRef::Table(table) => {
             let mut visited = 0;
-            next = Some(cursor << POSITION_SHIFT);
+            next = Some(scanning::position_of(cursor));
             while let Some(position) = next.filter(|_| visited < options.count) {
                 next = table.scan(position, &mut |entry| {
                     visited += 1;
@@ -49,8 +47,8 @@ fn scan(call: &mut Call<'_>) -> Outcome {
     }
     found.retain(|member| member.with_text(|text| options.accepts(text)));
     call.reply.array(2);
-    call.reply.bulk_integer((next.unwrap_or(0) >> POSITION_SHIFT) as i64);
+    call.reply.bulk_integer(next.map_or(0, scanning::cursor_of) as i64);
     call.reply.array(found.len());
-    found.into_iter().for_each(|member| reply_member(call.reply, member));
+    found.into_iter().for_each(|member| reply_element(call.reply, member));
     Ok(())
 }

@@ -129,7 +129,7 @@ proptest! {
 /// Draws often and sees whether each member comes up equally often: by Pearson's test, with a bound that is passed by
 /// chance less than once in 10^9 times (Laurent and Massart's inequality).
 fn assert_uniform(members: usize, mut draw: impl FnMut(&mut dyn FnMut(Element<'_>))) {
-    const EACH: usize = 300;
+    const EACH: usize = 100;
     let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     let mut drawn = 0;
     while drawn < members * EACH {
@@ -142,8 +142,8 @@ fn assert_uniform(members: usize, mut draw: impl FnMut(&mut dyn FnMut(Element<'_
     let missing = (members - counts.len()) as f64 * expected;
     let statistic: f64 =
         missing + counts.values().map(|count| (*count as f64 - expected).powi(2) / expected).sum::<f64>();
-    let (freedom, exponent) = (members as f64 - 1.0, 21.0);
-    let bound = freedom + 2.0 * (freedom * exponent as f64).sqrt() + 2.0 * exponent;
+    let (freedom, exponent) = (members as f64 - 1.0, 21.0_f64);
+    let bound = freedom + 2.0 * (freedom * exponent).sqrt() + 2.0 * exponent;
     assert!(statistic < bound, "{statistic} of {freedom}, at most {bound}: {counts:?}");
 }
 
