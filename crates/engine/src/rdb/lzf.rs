@@ -98,7 +98,9 @@ impl Compressor {
                 }
             }
         }
-        if out.len() + FREE > room {
+        // At most two bytes are left to be looked at.
+        let pending = at - literals;
+        if out.len() + pending + pending / LITERALS_MAX + FREE > room {
             return None;
         }
         push_literals(&bytes[literals..], &mut out);

@@ -4,4 +4,5 @@
 
 mod deadlines;
 mod replay;
+mod restore;
 mod support;
