@@ -32,6 +32,7 @@ pub(crate) struct Lane {
     pub(crate) cursor: u64,
     pub(crate) tally: Tally,
     latency_ns: Histogram<u64>,
+    costliest_wait_ns: u64,
     last_reply_ns: u64,
 }
 
@@ -53,6 +54,7 @@ impl Lane {
             tally: Tally::default(),
             // Three significant digits: an error of at most one in a thousand.
             latency_ns: Histogram::new_with_max(SILENCE_MAX.as_nanos() as u64, 3)?,
+            costliest_wait_ns: 0,
             last_reply_ns: 0,
         })
     }
@@ -61,6 +63,7 @@ impl Lane {
     pub(crate) fn begin(&mut self, requests: u64) {
         self.budget = requests.min(self.sampler.remaining().unwrap_or(u64::MAX));
         self.cursor = 0;
+        self.costliest_wait_ns = 0;
         self.last_reply_ns = 0;
     }
 
@@ -105,6 +108,20 @@ impl Lane {
         self.latency_ns.saturating_record_n(now_ns.saturating_sub(sent_ns), count);
     }
 
+    /// Records how much processor time the server took during a wait, which `processor_time` tells.
+    pub(crate) fn charge(
+        &mut self,
+        wait_ns: u64,
+        processor_time: impl FnOnce() -> Result<Duration>,
+    ) -> Result<()> {
+        // The clock is read only if that can change the result: nothing is charged beyond the wait.
+        if wait_ns > self.costliest_wait_ns {
+            let charged_ns = (processor_time()?.as_nanos() as u64).min(wait_ns);
+            self.costliest_wait_ns = self.costliest_wait_ns.max(charged_ns);
+        }
+        Ok(())
+    }
+
     /// Ends a run: the outcome is handed out and the lane is ready for the next run.
     pub(crate) fn take_outcome(&mut self, generator_time: Duration) -> Outcome {
         let latency_ns = self.latency_ns.clone();
@@ -112,6 +129,7 @@ impl Lane {
         Outcome {
             tally: std::mem::take(&mut self.tally),
             latency_ns,
+            costliest_wait_ns: self.costliest_wait_ns,
             elapsed: Duration::from_nanos(self.last_reply_ns),
             generator_time,
         }

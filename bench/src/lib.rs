@@ -13,6 +13,7 @@ mod load;
 mod pacing;
 mod replies;
 mod request;
+mod server_clock;
 mod summary;
 mod tally;
 mod traffic;

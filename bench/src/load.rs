@@ -17,6 +17,7 @@ use crate::lane::Lane;
 use crate::pacing::Pacing;
 use crate::replies::ReplyScanner;
 use crate::request::{Request, RequestShape};
+use crate::server_clock::ServerClock;
 use crate::tally::Tally;
 use crate::traffic::Traffic;
 use crate::worker::Worker;
@@ -32,6 +33,8 @@ pub struct Target {
     pub threads: usize,
     /// Processors that the threads are bound to, in turn; empty leaves them to the scheduler.
     pub processors: Vec<usize>,
+    /// The server's process, if waits are to be compared with its processor time.
+    pub process: Option<u32>,
 }
 
 /// When a run ends.
@@ -62,6 +65,9 @@ pub struct Outcome {
     pub tally: Tally,
     /// Latency in nanoseconds of every reply, from sending (in an open loop: from being due).
     pub latency_ns: Histogram<u64>,
+    /// The most processor time that the server took while a reply was waited for, in nanoseconds, and no more than
+    /// the wait. Known if the target names the server's process and whole pipelines are sent.
+    pub costliest_wait_ns: u64,
     /// From the start of the run to the last reply.
     pub elapsed: Duration,
     /// Processor time that the generator's threads used, for all kinds of traffic together.
@@ -77,6 +83,7 @@ impl Outcome {
     fn merge(&mut self, other: &Self) -> Result<()> {
         self.tally.merge(&other.tally);
         self.latency_ns.add(&other.latency_ns).context("merging histograms")?;
+        self.costliest_wait_ns = self.costliest_wait_ns.max(other.costliest_wait_ns);
         self.elapsed = self.elapsed.max(other.elapsed);
         self.generator_time += other.generator_time;
         Ok(())
@@ -96,7 +103,8 @@ impl Load {
         let workers = (0..target.threads).map(|number| {
             let lanes = traffic.iter().map(|traffic| lane(target, traffic, number as u64));
             // Runs shall differ from each other only by the server: the seeds are fixed.
-            Worker::new(lanes.collect::<Result<_>>()?, SmallRng::seed_from_u64(number as u64))
+            let clock = target.process.map(ServerClock::new).transpose()?;
+            Worker::new(lanes.collect::<Result<_>>()?, clock, SmallRng::seed_from_u64(number as u64))
         });
         Ok(Self { workers: workers.collect::<Result<_>>()?, processors: target.processors.clone() })
     }

@@ -12,6 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::connection::Connection;
 use crate::lane::{Lane, SILENCE_MAX};
 use crate::load::{Outcome, Stop};
+use crate::server_clock::ServerClock;
 
 /// Bytes that one receive takes at most.
 const RECEIVE_BYTES: usize = 256 * 1024;
@@ -29,6 +30,8 @@ pub(crate) struct Worker {
     connections: Vec<Connection>,
     /// The lane of each connection.
     lane_of: Vec<usize>,
+    /// The clock of the server's processor time, with its reading when each connection last sent something.
+    clock: Option<(ServerClock, Vec<Duration>)>,
     random: SmallRng,
     receive_buffer: Vec<u8>,
     render_buffer: Vec<u8>,
@@ -36,7 +39,11 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// A worker for lanes with their connections.
-    pub(crate) fn new(traffic: Vec<(Lane, Vec<Connection>)>, random: SmallRng) -> Result<Self> {
+    pub(crate) fn new(
+        traffic: Vec<(Lane, Vec<Connection>)>,
+        clock: Option<ServerClock>,
+        random: SmallRng,
+    ) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut lanes = Vec::new();
         let mut connections = Vec::new();
@@ -52,11 +59,13 @@ impl Worker {
             lane.connections = first..connections.len();
             lanes.push(lane);
         }
+        let clock = clock.map(|clock| (clock, vec![Duration::ZERO; connections.len()]));
         Ok(Self {
             epoll,
             lanes,
             connections,
             lane_of,
+            clock,
             random,
             receive_buffer: vec![0; RECEIVE_BYTES],
             render_buffer: Vec::new(),
@@ -143,7 +152,14 @@ impl Worker {
         let replies = lane.tally.replies - before;
         let now = now_ns();
         if replies > 0 {
-            connection.settle(replies, |sent_ns, count| lane.record(now, sent_ns, count))?;
+            let mut longest_ns = 0;
+            connection.settle(replies, |sent_ns, count| {
+                longest_ns = longest_ns.max(now.saturating_sub(sent_ns));
+                lane.record(now, sent_ns, count);
+            })?;
+            if let Some((clock, readings)) = &self.clock {
+                lane.charge(longest_ns, || Ok(clock.now()?.saturating_sub(readings[index])))?;
+            }
             self.top_up(index, now, stop_ns)?;
         }
         Ok(())
@@ -166,6 +182,9 @@ impl Worker {
         for _ in 0..sent {
             let request = lane.mix.draw(&mut self.random);
             request.render(&mut self.render_buffer, || lane.sampler.draw(&mut self.random));
+        }
+        if let Some((clock, readings)) = &mut self.clock {
+            readings[index] = clock.now()?;
         }
         connection.send(&self.render_buffer)?;
         if connection.has_unsent() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nuthatch_bench::{
     KeyDistribution, KeySpace, Load, Mix, Outcome, Pacing, RequestShape, Stop, Target, Traffic,
 };
+use rustix::time::{ClockId, clock_gettime};
 
 const SHAPE: RequestShape = RequestShape { key_size: 16, value_size: 64 };
 
@@ -40,7 +41,7 @@ impl Drop for Limit {
 }
 
 fn target(address: SocketAddr, threads: usize) -> Target {
-    Target { address, prelude: vec!["PING".to_owned()], threads, processors: Vec::new() }
+    Target { address, prelude: vec!["PING".to_owned()], threads, processors: Vec::new(), process: None }
 }
 
 fn traffic(mix: &str, connections: usize, pipeline: usize, pacing: Pacing) -> Traffic {
@@ -55,6 +56,11 @@ fn traffic(mix: &str, connections: usize, pipeline: usize, pacing: Pacing) -> Tr
 
 fn run(target: &Target, traffic: Traffic, stop: Stop) -> Outcome {
     Load::connect(target, &[traffic]).unwrap().run(stop).unwrap().remove(0)
+}
+
+/// The time that the calling thread has had a processor.
+fn thread_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
 /// Accepts one connection and hands it, after the prelude, to `serve`.
@@ -102,6 +108,25 @@ fn an_open_loop_keeps_its_rate() {
     let traffic = traffic("get", 10, 1, Pacing::Rate { per_second: 2000.0 });
     let outcome = run(&target(limit.address, 2), traffic, Stop::After(Duration::from_millis(500)));
     assert_eq!(outcome.tally.replies, 1000);
+}
+
+#[test]
+fn a_wait_is_charged_the_processor_time_that_the_server_takes_meanwhile() {
+    const WORK: Duration = Duration::from_millis(20);
+    let address = serve_once(|mut stream| {
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let begun = thread_time();
+        while thread_time() - begun < WORK {
+            std::hint::spin_loop();
+        }
+        stream.write_all(b"+PONG\r\n").unwrap();
+    });
+    // The server is a thread of this process.
+    let target = Target { process: Some(std::process::id()), ..target(address, 1) };
+    let outcome = run(&target, traffic("ping", 1, 1, Pacing::Batches), Stop::Requests(1));
+    assert!(outcome.costliest_wait_ns >= WORK.as_nanos() as u64, "{}", outcome.costliest_wait_ns);
+    assert!(outcome.costliest_wait_ns <= outcome.elapsed.as_nanos() as u64);
 }
 
 #[test]

@@ -44,6 +44,21 @@ fn keys_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn hashes_answer_as_the_stock_servers() {
+    compare(&families::HASHES, 1);
+}
+
+#[test]
+fn deadlines_of_fields_answer_as_redis() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-8.0" => pair.run(&families::FIELD_DEADLINES, extent),
+        // Valkey words nearly every error otherwise, and has no encoding of its own for them.
+        name => Report { heading: format!("{name} has no such deadlines"), findings: Vec::new() },
+    });
+}
+
+#[test]
 fn lists_answer_as_the_stock_servers() {
     compare(&families::LISTS, 1);
 }

@@ -169,6 +169,7 @@ fn target(options: &Options) -> Result<Target> {
         prelude: options.prelude.clone(),
         threads: options.threads,
         processors: options.cpus.clone(),
+        process: None,
     })
 }
 

@@ -1,14 +1,21 @@
-//! The settings that jemalloc reads before the program starts.
+//! How memory is asked for: the settings that jemalloc reads before the program starts, and a reserve of memory
+//! that is ready to be used.
 //!
 //! Tables and entries are reached at random, and with 4 KiB pages nearly every access of a big table misses the
 //! processor's address cache as well as its data cache: with huge pages a lookup among a million keys took two
 //! thirds of the time. Other stores advise against huge pages because they fork to save and then copy whole
 //! pages; this one does not fork.
 
+mod growth;
+mod reserve;
+
 use std::ffi::CStr;
 
-/// In the notation of jemalloc's manual, "TUNING".
-const SETTINGS: &CStr = c"thp:always,metadata_thp:auto";
+pub use growth::{Filler, draw_from_reserve, reserve};
+
+/// In the notation of jemalloc's manual, "TUNING". Memory that has not been used for a while goes back to the
+/// system on a thread of jemalloc's own, since that takes milliseconds when it is much.
+const SETTINGS: &CStr = c"thp:always,metadata_thp:auto,background_thread:true";
 
 /// A pointer that may be shared: it points to a constant.
 #[repr(transparent)]

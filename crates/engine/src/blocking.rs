@@ -129,8 +129,7 @@ impl BlockedClient {
     }
 
     fn keys<'a>(&'a self, keyspace: &Keyspace) -> impl Iterator<Item = Key<'a>> {
-        let key = |bytes: &'a Box<[u8]>| Key { bytes, hash: keyspace.hash(bytes), database: self.database };
-        self.keys.iter().map(key)
+        self.keys.iter().map(|bytes| Key { bytes, hash: keyspace.hash(bytes), database: self.database })
     }
 
     /// Whether the caller is the one who ends the wait.

@@ -67,8 +67,8 @@ impl Categories {
     }
 
     fn of_group(command: &Command) -> Self {
-        if !command.subcommands.is_empty() {
-            // The group's category is that of the subcommands only.
+        if !command.in_group || !command.subcommands.is_empty() {
+            // A container's group is the category of its subcommands only.
             return Self::empty();
         }
         match command.group {

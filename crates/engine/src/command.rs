@@ -283,6 +283,8 @@ pub struct Command {
     pub tips: &'static [&'static str],
     /// ACL categories that neither the flags nor the group tell.
     pub also_in: Categories,
+    /// Whether it is in the ACL category of its group.
+    pub in_group: bool,
     /// The Redis version from which on it should not be used, and what to use instead.
     pub deprecated: Option<(&'static str, &'static str)>,
 }
@@ -310,6 +312,7 @@ impl Command {
             syntax: "",
             tips: &[],
             also_in: Categories::empty(),
+            in_group: true,
             deprecated: None,
         }
     }
@@ -390,6 +393,12 @@ impl Command {
     pub const fn also_in(mut self, categories: Categories) -> Self {
         self.also_in = categories;
         self
+    }
+
+    /// In these ACL categories instead of that of the group.
+    pub const fn instead_in(mut self, categories: Categories) -> Self {
+        self.in_group = false;
+        self.also_in(categories)
     }
 
     /// Not to be used since this Redis version; `replacement` is to be used instead.

@@ -17,7 +17,8 @@ pub struct Effect<'a> {
     pub database: u32,
     /// The key that changed; empty for changes of a whole database.
     pub key: &'a [u8],
-    /// The name of the event, as keyspace notifications give it: `set`, `expire`, `del`, …
+    /// The name of the event, as keyspace notifications give it: `set`, `expire`, `del`, …; empty for what they do not
+    /// tell, such as a part of a change.
     pub event: &'static str,
     /// What became of it.
     pub change: Change<'a>,

@@ -74,6 +74,10 @@ pub struct Counters {
     pub batches: u64,
     /// How long they took, parsing included and sockets not, in nanoseconds.
     pub batch_nanoseconds: u64,
+    /// The longest turn of an event loop, from the moment it had something to do, in nanoseconds.
+    pub longest_turn: u64,
+    /// The most processor time that a turn of an event loop took, in nanoseconds.
+    pub costliest_turn: u64,
     /// Connections accepted.
     pub connections: u64,
     /// Connections refused because there were too many.
@@ -129,6 +133,8 @@ impl Counters {
         self.processed += other.processed;
         self.batches += other.batches;
         self.batch_nanoseconds += other.batch_nanoseconds;
+        self.longest_turn = self.longest_turn.max(other.longest_turn);
+        self.costliest_turn = self.costliest_turn.max(other.costliest_turn);
         self.connections += other.connections;
         self.connections_rejected += other.connections_rejected;
         self.received += other.received;

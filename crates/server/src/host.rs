@@ -123,7 +123,7 @@ impl Host for Process {
             cpu_system: usage.map_or(0.0, |usage| seconds(usage.system_time())),
             cpu_user_thread: of_thread.map_or(0.0, |usage| seconds(usage.user_time())),
             cpu_system_thread: of_thread.map_or(0.0, |usage| seconds(usage.system_time())),
-            allocator: memory::allocator(),
+            allocator: memory::version(),
         }
     }
 

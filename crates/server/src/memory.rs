@@ -1,5 +1,8 @@
 //! The allocator's figures.
 
+use std::{io, thread};
+
+use nuthatch_collections::allocator;
 use nuthatch_engine::host::MemoryFacts;
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -21,15 +24,31 @@ pub(crate) fn figures() -> MemoryFacts {
 }
 
 /// The allocator's version, as INFO's `mem_allocator` gives it.
-pub(crate) fn allocator() -> String {
+pub(crate) fn version() -> String {
     let version = tikv_jemalloc_ctl::version::read().unwrap_or("?");
     format!("jemalloc-{}", version.split('-').next().unwrap_or(version))
+}
+
+/// Starts the thread that has memory ready before the event loops need it.
+///
+/// # Errors
+/// The system refuses the thread.
+pub(crate) fn start_reserve() -> io::Result<()> {
+    if let Some(filler) = allocator::reserve() {
+        thread::Builder::new().name("memory".into()).spawn(move || filler.run())?;
+    }
+    Ok(())
+}
+
+/// Has the calling thread use that memory.
+pub(crate) fn draw_from_reserve() {
+    allocator::draw_from_reserve();
 }
 
 /// Gives free pages back to the system.
 pub(crate) fn purge() {
     // jemalloc is the allocator, so it knows how.
-    let _ = nuthatch_collections::allocator::purge();
+    let _ = allocator::purge();
 }
 
 /// The allocator's own report.
@@ -37,8 +56,8 @@ pub(crate) fn report() -> String {
     let figures = figures();
     format!(
         "{} ({}): allocated {} active {} resident {}\n",
-        allocator(),
-        nuthatch_collections::allocator::settings().to_string_lossy(),
+        version(),
+        allocator::settings().to_string_lossy(),
         figures.allocated,
         figures.active,
         figures.resident

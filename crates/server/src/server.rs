@@ -14,6 +14,7 @@ use nuthatch_engine::settings::LocalOnly;
 use crate::config::{Config, EvictionPolicy, Settings, system_text};
 use crate::host::Process;
 use crate::log;
+use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
 use crate::process;
 
@@ -45,6 +46,7 @@ impl Server {
     ) -> io::Result<Self> {
         let settings = config.settings();
         let process = Arc::new(Process::new(config.clone(), ending));
+        memory::start_reserve()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let keyspace =
             Keyspace::new(settings.databases, settings.io_threads, seed, None, start_reclaiming()?);
@@ -77,7 +79,10 @@ impl Server {
         let mut threads = Vec::new();
         for (number, event_loop) in event_loops.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("io-{number}"));
-            threads.push(thread.spawn(move || event_loop.run())?);
+            threads.push(thread.spawn(move || {
+                memory::draw_from_reserve();
+                event_loop.run();
+            })?);
         }
         Ok(Self { shared, threads })
     }

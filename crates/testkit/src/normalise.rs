@@ -15,6 +15,8 @@ enum Rule {
     Order,
     /// As `Order` when both have scanned everything from the beginning; else all elements.
     Scan,
+    /// As `Number`, for each of an array.
+    Numbers(i64),
     /// The content of strings and numbers, but not whether there is one.
     Content,
     /// The values of these fields of a map, or of these `name=value` words of a text.
@@ -29,6 +31,15 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["PEXPIRETIME"], Rule::Number(2000), "relative deadlines start at slightly different moments"),
     (&["OBJECT", "IDLETIME"], Rule::Number(10), "counted by a coarse clock"),
     (&["KEYS"], Rule::Order, "the order of a hash table is no promise"),
+    (&["HGETALL"], Rule::Order, "the order of a hash table is no promise"),
+    (&["HKEYS"], Rule::Order, "the order of a hash table is no promise"),
+    (&["HVALS"], Rule::Order, "the order of a hash table is no promise"),
+    (&["HRANDFIELD"], Rule::Content, "random"),
+    (&["HTTL"], Rule::Numbers(2), "the clock moves between the two servers' executions"),
+    (&["HPTTL"], Rule::Numbers(2000), "the clock moves between the two servers' executions"),
+    (&["HEXPIRETIME"], Rule::Numbers(2), "relative deadlines start at slightly different moments"),
+    (&["HPEXPIRETIME"], Rule::Numbers(2000), "relative deadlines start at slightly different moments"),
+    (&["HSCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
     (&["SCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),
     (&["SMEMBERS"], Rule::Order, "the order of members is no promise"),
     (&["SINTER"], Rule::Order, "the order of members is no promise"),
@@ -97,6 +108,16 @@ pub fn agree(request: &Request, candidate: &[u8], reference: &[u8]) -> bool {
 impl Rule {
     fn forgives(self, request: &Request, candidate: Reply, reference: Reply) -> bool {
         match self {
+            Self::Numbers(tolerance) => match (candidate, reference) {
+                (Reply::Array(candidate), Reply::Array(reference)) if candidate.len() == reference.len() => {
+                    let rule = Self::Number(tolerance);
+                    let mut pairs = candidate.into_iter().zip(reference);
+                    pairs.all(|(candidate, reference)| {
+                        candidate == reference || rule.forgives(request, candidate, reference)
+                    })
+                }
+                _ => false,
+            },
             Self::Number(tolerance) => match (candidate, reference) {
                 (Reply::Integer(candidate), Reply::Integer(reference)) => {
                     candidate >= 0
@@ -205,6 +226,7 @@ mod tests {
         assert!(check("KEYS *", "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$1\r\nb\r\n$1\r\na\r\n"));
         assert!(check("scan 5", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$1\r\n3\r\n*1\r\n$1\r\na\r\n"));
         assert!(check("randomkey", "$1\r\na\r\n", "$1\r\nb\r\n"));
+        assert!(check("httl h fields 2 a b", "*2\r\n:100\r\n:-1\r\n", "*2\r\n:99\r\n:-1\r\n"));
         assert!(check("HELLO", "*2\r\n$6\r\nserver\r\n$1\r\na\r\n", "*2\r\n$6\r\nserver\r\n$1\r\nb\r\n"));
         assert!(check("client info", "$13\r\nid=1 name=bob\r\n", "$13\r\nid=2 name=bob\r\n"));
     }
@@ -214,6 +236,8 @@ mod tests {
         assert!(!check("GET k", "$1\r\n1\r\n", ":1\r\n"));
         assert!(!check("ttl k", ":-1\r\n", ":0\r\n"));
         assert!(!check("ttl k", ":100\r\n", ":97\r\n"));
+        assert!(!check("httl h fields 2 a b", "*2\r\n:100\r\n:-1\r\n", "*2\r\n:99\r\n:-2\r\n"));
+        assert!(!check("hscan h 0", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"));
         assert!(!check("KEYS *", "*2\r\n$1\r\na\r\n$1\r\nb\r\n", "*2\r\n$1\r\nc\r\n$1\r\na\r\n"));
         assert!(!check("scan 0", "*2\r\n$1\r\n0\r\n*0\r\n", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"));
         assert!(!check("randomkey", "$1\r\na\r\n", "$-1\r\n"));

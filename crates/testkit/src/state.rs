@@ -72,6 +72,14 @@ impl State {
     }
 }
 
+/// Spells a score in one way: servers show different numbers of its digits, and zero with or without a sign.
+fn as_number(score: &mut Reply) {
+    if let Ok(number) = score.text().parse::<f64>() {
+        // Which zeros keep their sign depends on the encoding.
+        *score = Reply::Bulk((number + 0.0).to_string().into_bytes());
+    }
+}
+
 impl Entry {
     fn read(client: &mut Client, key: &[u8]) -> io::Result<Self> {
         let requests: [&[&[u8]]; 3] =
@@ -98,6 +106,11 @@ impl Entry {
         let mut value = client.try_call(request)?;
         if sorted && let Reply::Array(elements) = &mut value {
             elements.sort();
+        }
+        if kind.text() == "zset"
+            && let Reply::Array(elements) = &mut value
+        {
+            elements.iter_mut().skip(1).step_by(2).for_each(as_number);
         }
         Ok(Self { kind, encoding, deadline, value })
     }

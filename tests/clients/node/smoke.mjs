@@ -24,6 +24,13 @@ async function ioredis() {
   const replies = await redis.pipeline().set("a", 1).incr("a").get("a").exec();
   assert.deepEqual(replies, [[null, "OK"], [null, 2], [null, "2"]]);
   await assert.rejects(redis.incr("key"), /value is not an integer or out of range/);
+  await redis.hset("hash", { name: "Alan", age: "25" });
+  assert.deepEqual(await redis.hgetall("hash"), { name: "Alan", age: "25" });
+  assert.equal(await redis.rpush("list", "a", "b", "c"), 3);
+  assert.deepEqual(await redis.lrange("list", 0, -1), ["a", "b", "c"]);
+  assert.deepEqual(await redis.blpop("list", 1), ["list", "a"]);
+  assert.equal(await redis.zadd("zset", 100, "one", 85, "other"), 2);
+  assert.deepEqual(await redis.zrevrange("zset", 0, -1, "WITHSCORES"), ["one", "100", "other", "85"]);
   await redis.quit();
 }
 
@@ -52,6 +59,12 @@ async function nodeRedis(RESP) {
   const sets = Array.from({ length: 1000 }, (_, number) => client.set(`p:${number}`, String(number)));
   assert.ok((await Promise.all(sets)).every((reply) => reply === "OK"));
   await assert.rejects(client.incr("key"), /value is not an integer or out of range/);
+  assert.equal(await client.hSet("hash", { name: "Alan", age: "25" }), 2);
+  assert.deepEqual({ ...(await client.hGetAll("hash")) }, { name: "Alan", age: "25" });
+  assert.equal(await client.sAdd("set", ["a", "b"]), 2);
+  assert.deepEqual([...(await client.sMembers("set"))].sort(), ["a", "b"]);
+  assert.equal(await client.zAdd("zset", [{ score: 100, value: "one" }, { score: 85, value: "other" }]), 2);
+  assert.deepEqual(await client.zRangeWithScores("zset", 0, 0), [{ value: "other", score: 85 }]);
   await client.close();
 }
 

@@ -80,6 +80,34 @@ def bitmaps(r):
     check(r.bitfield("bf").set("u8", 0, 255).incrby("u8", 0, 1).execute(), [0, 0])
 
 
+def collections(r):
+    r.delete("user:1", "notifications", "online-users", "leaderboard")
+    r.hset("user:1", mapping={"name": "Alan", "age": "25"})
+    check(r.hgetall("user:1"), {b"name": b"Alan", b"age": b"25"})
+    check(r.hincrby("user:1", "age", 1), 26)
+    check(r.execute_command("HEXPIRE", "user:1", 100, "FIELDS", 1, "age"), [1])
+    check(r.hget("user:1", "nosuchfield"), None)
+    check(r.lpush("notifications", "msg1"), 1)
+    check(r.rpush("notifications", "msg2", "msg3"), 3)
+    check(r.lrange("notifications", 0, -1), [b"msg1", b"msg2", b"msg3"])
+    check(list(r.blpop("notifications", timeout=1)), [b"notifications", b"msg1"])
+    check(r.brpop("nosuchlist", timeout=0.01), None)
+    check(r.sadd("online-users", "user:1", "user:2"), 2)
+    check(set(r.smembers("online-users")), {b"user:1", b"user:2"})
+    check(r.zadd("leaderboard", {"user:1": 100, "user:2": 85}), 2)
+    leaders = r.zrevrange("leaderboard", 0, -1, withscores=True)
+    check([tuple(leader) for leader in leaders], [(b"user:1", 100.0), (b"user:2", 85.0)])
+    check(r.zrank("leaderboard", "user:1"), 1)
+    check(r.geoadd("places", (13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")), 2)
+    check(r.geosearch("places", longitude=15, latitude=37, radius=100, unit="km"), [b"Catania"])
+    check(r.pfadd("visitors", "a", "b", "a"), 1)
+    check(r.pfcount("visitors"), 2)
+    check(r.sort("online-users", alpha=True), [b"user:1", b"user:2"])
+    check(r.restore("copy", 0, r.dump("leaderboard"), replace=True), b"OK")
+    check(r.zscore("copy", "user:2"), 85.0)
+    check(sorted(r.sscan_iter("online-users")), [b"user:1", b"user:2"])
+
+
 def connection(r):
     check(r.ping(), True)
     check(r.echo("hello"), b"hello")
@@ -111,7 +139,7 @@ def main():
         for protocol in 2, 3:
             r = getattr(module, client)(host="localhost", port=port, db=0, protocol=protocol)
             r.flushall()
-            for part in session, strings, keys, expiry, bitmaps, connection:
+            for part in session, strings, keys, expiry, bitmaps, collections, connection:
                 part(r)
             errors(r, module)
             r.close()

@@ -100,6 +100,7 @@ impl Setup {
             prelude: Vec::new(),
             threads: self.load_cpus.len(),
             processors: self.load_cpus.clone(),
+            process: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Starting, watching and stopping the servers that are compared.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -81,6 +81,11 @@ impl Server {
         Ok(Client { reader: BufReader::new(stream) })
     }
 
+    /// The process's number.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the kernel accounts to the server now.
     pub(crate) fn statistics(&self) -> Result<ProcessStatistics> {
         ProcessStatistics::read(self.child.id()).with_context(|| format!("measuring {}", self.name))
@@ -140,6 +145,19 @@ impl Client {
         let mut line = String::new();
         ensure!(self.reader.read_line(&mut line)? > 0, "the server closed the connection");
         Ok(line.trim_end().to_owned())
+    }
+
+    /// A number among the lines that INFO shows in a section, if the server has it there.
+    pub(crate) fn info(&mut self, section: &str, field: &str) -> Result<Option<u64>> {
+        let reply = self.call(&format!("INFO {section}"))?;
+        let Some(length) = reply.strip_prefix('$').and_then(|length| length.parse::<usize>().ok()) else {
+            return Ok(None);
+        };
+        let mut text = vec![0; length + "\r\n".len()];
+        self.reader.read_exact(&mut text)?;
+        let text = String::from_utf8(text)?;
+        let mut values = text.lines().filter_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        Ok(values.next().and_then(|value| value.parse().ok()))
     }
 
     /// The number of keys, if the server can tell.

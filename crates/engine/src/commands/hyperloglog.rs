@@ -130,11 +130,9 @@ fn add_to_sparse(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandErro
         call.keys.make_raw(key);
         return Ok(outcome?);
     };
-    // Elements before the one that met the corrupted part have been added, but the value does not count as changed.
-    if outcome.is_ok() {
-        hyperloglog::mark_stale(&mut value);
-    }
+    hyperloglog::mark_stale(&mut value);
     let rewrite = Rewrite::between(&text, value);
+    // Elements before one that met a corrupted part have been added, but nobody is told.
     rewrite.apply(&mut call.keys, key, if outcome.is_ok() { CHANGED } else { KEPT_OTHERWISE });
     Ok(outcome?)
 }
@@ -250,9 +248,7 @@ fn pfmerge(call: &mut Call<'_>) -> Outcome {
     } else {
         let sparse_bytes_max = limit(&call.engine.settings.encodings.hyperloglog_sparse_bytes_max);
         let mut value = Cow::Borrowed(&*before);
-        for observation in merged.observations() {
-            hyperloglog::observe(&mut value, observation, sparse_bytes_max)?;
-        }
+        hyperloglog::merge(&mut value, &merged, sparse_bytes_max)?;
         value.into_owned()
     };
     hyperloglog::mark_stale(&mut value);

@@ -37,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::write("SORT", -2, &[SOURCE, PATTERNS, DESTINATION], sort)
         .deny_oom()
         .reaches_all_if(reaches_other_keys)
-        .also_in(CATEGORIES)
+        .instead_in(CATEGORIES)
         .docs(
             Group::Generic,
             "1.0.0",
@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
     Command::read("SORT_RO", -2, &[SOURCE, PATTERNS], sort_only)
         .reaches_all_if(reaches_other_keys)
-        .also_in(CATEGORIES)
+        .instead_in(CATEGORIES)
         .docs(
             Group::Generic,
             "7.0.0",

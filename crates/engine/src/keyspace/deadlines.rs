@@ -40,9 +40,15 @@ pub struct DeadlineIndex {
     /// How many items the last sweep left: the next begins when there are twice as many, so that items that
     /// are all needed are not looked at over and over.
     swept_items: usize,
+    /// Items of hashes of which more fields are due than could be removed at once.
+    overdue: Vec<u32>,
 }
 
 impl DeadlineIndex {
+    fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.overdue.is_empty()
+    }
+
     /// Bytes of memory.
     pub(super) fn memory_bytes(&self) -> usize {
         self.items.memory_bytes()
@@ -210,7 +216,7 @@ impl Keyspace {
         for number in 0..self.databases() {
             let place = self.place(number);
             let database = &mut state.databases[place];
-            if database.deadlines.items.is_empty() {
+            if database.deadlines.is_empty() {
                 continue;
             }
             let prefetcher = &self.shards[shard].prefetchers[place];
@@ -240,6 +246,13 @@ struct Expiry<'k> {
 impl Expiry<'_> {
     /// Looks at up to [`STEP`] items.
     fn step(&mut self, pin: &Pin, database: &mut Database) {
+        for item in std::mem::take(&mut database.deadlines.overdue) {
+            self.visit(database, item, &(0..u64::MAX));
+        }
+        if self.fields_left == 0 {
+            self.progress.more_due = true;
+            return;
+        }
         // Nearly every item leads to a bucket and a record that are in no cache: all are asked for first.
         let any_hash = |fragment: u32| u64::from(fragment) << 32;
         let mut due: Vec<(u32, Range<u64>)> = Vec::new();
@@ -290,7 +303,6 @@ impl Expiry<'_> {
                     Some(left) => due = left,
                     None => return slot.get_mut().set_mark(false),
                 }
-                self.progress.more_due |= due <= self.now_ms;
                 // Its present item may be another one, at the time at which it was due until now.
                 is_refiled = true;
             }
@@ -310,8 +322,14 @@ impl Expiry<'_> {
             // Different keys with the same fragment share the item of the earliest: the others are late.
             table.visit_fragment(item, &mut |mut slot| slot.get_mut().set_mark(true));
         }
-        if let Some(deadline) = next.earliest {
-            deadlines.items.insert(item, deadline, self.now_ms);
+        match next.earliest {
+            // The index would come back to it only after its present slot.
+            Some(deadline) if deadline <= self.now_ms => {
+                self.progress.more_due = true;
+                deadlines.overdue.push(item);
+            }
+            Some(deadline) => deadlines.items.insert(item, deadline, self.now_ms),
+            None => {}
         }
     }
 

@@ -177,7 +177,8 @@ impl HashSlot<'_> {
             }
         };
         self.slot.splice(self.slot.kind(), range, &with);
-        if before == Before::Missing && self.packed().0.is_longer_than(self.limits.entries) {
+        // The limit may have become lower since the hash was last changed.
+        if self.packed().0.is_longer_than(self.limits.entries) {
             self.make_table();
         }
         before

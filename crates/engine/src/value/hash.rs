@@ -86,7 +86,7 @@ impl<'a> HashRef<'a> {
     /// How many fields it has, those included whose deadline has passed but that are still kept.
     pub fn len(self) -> usize {
         match self {
-            Self::Packed(hash) => hash.len(),
+            Self::Packed(hash) => hash.count(),
             Self::Table(map) => map.len(),
         }
     }
@@ -188,7 +188,7 @@ impl<'a> PackedHash<'a> {
     }
 
     /// How many fields it has.
-    pub fn len(self) -> usize {
+    fn count(self) -> usize {
         let (mut elements, mut offset) = (0, 0);
         while let Some(len) = self.bytes.get(offset..).and_then(packed::skip) {
             offset += len;
@@ -201,7 +201,7 @@ impl<'a> PackedHash<'a> {
     #[inline]
     pub fn is_longer_than(self, fields: usize) -> bool {
         // No element is shorter than a byte, which mostly saves counting.
-        self.bytes.len() / self.stride() > fields && self.len() > fields
+        self.bytes.len() / self.stride() > fields && self.count() > fields
     }
 
     /// The field at an offset, and where it ends.

@@ -246,7 +246,7 @@ mod tests {
     fn edits_do_to_bytes_what_they_do_to_a_vector() {
         let mut random = fastrand::Rng::with_seed(1);
         let (mut bytes, mut twin) = (Vec::new(), Vec::<&[u8]>::new());
-        for _ in 0..20_000 {
+        for _ in 0..2_000 {
             let list = PackedList::of(&bytes);
             let (text, pivot) = (TEXTS[random.usize(..6)], TEXTS[random.usize(..6)]);
             let index = random.usize(..=twin.len());

@@ -59,7 +59,7 @@ pub fn format_f64_17(number: f64, out: &mut Vec<u8>) {
     let last = digits.iter().rposition(|digit| *digit != b'0').unwrap_or(0);
     let digits = &digits[..=last];
     let exponent = magnitude - last as i32;
-    if magnitude < -4 || magnitude >= DIGITS {
+    if !(-4..DIGITS).contains(&magnitude) {
         scientific(digits, magnitude, 2, out);
     } else if exponent >= 0 {
         out.extend_from_slice(digits);

@@ -20,6 +20,7 @@ use super::held::Held;
 use super::limits::Limits;
 use super::listen::{Accepted, Listener};
 use super::mailbox::{Message, ThreadMailbox};
+use super::stopwatch::Stopwatch;
 use super::turn::{Aftermath, Reason, Turn};
 use crate::log;
 
@@ -112,6 +113,7 @@ impl EventLoop {
     pub(crate) fn run(mut self) {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut wait_ms = 0;
+        let mut stopwatch = Stopwatch::new();
         while !self.stopping {
             events.clear();
             let timeout =
@@ -122,6 +124,7 @@ impl EventLoop {
             {
                 log::warning!("Waiting for sockets failed: {error}");
             }
+            stopwatch.start();
             let mut mail = false;
             for event in &events {
                 match event.data.u64() {
@@ -136,6 +139,7 @@ impl EventLoop {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
+            stopwatch.stop(&mut self.worker.counters());
         }
     }
 

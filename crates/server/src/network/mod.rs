@@ -6,6 +6,7 @@ mod held;
 mod limits;
 mod listen;
 mod mailbox;
+mod stopwatch;
 mod turn;
 
 pub(crate) use event_loop::{EventLoop, Shared};

@@ -27,7 +27,7 @@ fn geoadd(call: &mut Call<'_>) -> Outcome {
         first += 1;
     }
     let rest = call.arguments.len() - first;
-    if rest == 0 || rest % 3 != 0 || options.only_new && options.only_present {
+    if rest == 0 || !rest.is_multiple_of(3) || options.only_new && options.only_present {
         return Err(CommandError::SYNTAX);
     }
     let mut places = Vec::with_capacity(rest / 3);

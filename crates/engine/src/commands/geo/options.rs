@@ -121,7 +121,7 @@ impl Options {
         let at_member = matches!(self.center, Some(Center::Member(_)));
         let is_circle = matches!(self.shape, Some((Shape::Circle { .. }, _)));
         let is_box = matches!(self.shape, Some((Shape::Box { .. }, _)));
-        let taken = if is_word(word, "FROMMEMBER") && values.len() >= 1 && !at_place {
+        let taken = if is_word(word, "FROMMEMBER") && !values.is_empty() && !at_place {
             self.center = Some(Center::Member(position_of(values.at(0), set)?));
             1
         } else if is_word(word, "FROMLONLAT") && values.len() >= 2 && !at_member {

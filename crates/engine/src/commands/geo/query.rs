@@ -58,6 +58,8 @@ pub(super) struct Found<'a> {
     pub(super) position: Position,
     /// In meters.
     pub(super) distance: f64,
+    /// How many were found before it.
+    place: usize,
 }
 
 impl Query {
@@ -73,16 +75,25 @@ impl Query {
             .filter_map(|(member, score)| {
                 let position = Position::of_score(score);
                 let distance = self.shape.distance_within(self.center, position)?;
-                Some(Found { member, score, position, distance })
+                Some((member, score, position, distance))
             })
             .take(enough)
+            .enumerate()
+            .map(|(place, (member, score, position, distance))| Found {
+                member,
+                score,
+                position,
+                distance,
+                place,
+            })
             .collect();
         // The nearest are wanted if only some are, and not just any.
         let nearest = self.limit.filter(|limit| !limit.any).map(|_| Order::Ascending);
         if let Some(order) = self.order.or(nearest) {
-            let compare = |one: &Found<'_>, other: &Found<'_>| match order {
-                Order::Ascending => one.distance.total_cmp(&other.distance),
-                Order::Descending => other.distance.total_cmp(&one.distance),
+            let compare = |one: &Found<'_>, other: &Found<'_>| {
+                let nearer = one.distance.total_cmp(&other.distance);
+                let sooner = if order == Order::Ascending { nearer } else { nearer.reverse() };
+                sooner.then(one.place.cmp(&other.place))
             };
             sort_first(&mut found, self.limit.map(|limit| limit.count), compare);
         }
@@ -96,5 +107,5 @@ fn sort_first<T>(elements: &mut Vec<T>, count: Option<usize>, compare: impl Fn(&
         elements.select_nth_unstable_by(count, &compare);
         elements.truncate(count);
     }
-    elements.sort_by(compare);
+    elements.sort_unstable_by(compare);
 }

@@ -1,5 +1,8 @@
 //! Searching around a place or a member: GEOSEARCH and GEOSEARCHSTORE.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
 use nuthatch_protocol::Reply;
 
 use crate::call::Call;
@@ -74,7 +77,7 @@ pub(super) fn reply_found(reply: &mut Reply, set: Option<SortedSetRef<'_>>, opti
     let found = run(set, options);
     let details = options.details;
     reply.array(found.len());
-    for Found { member, score, position, distance } in found {
+    for Found { member, score, position, distance, .. } in found {
         if details.count() > 0 {
             reply.array(1 + details.count());
         }
@@ -98,11 +101,16 @@ pub(super) fn found_set(
     limits: PackedLimits,
 ) -> NewSortedSet {
     let Unit { meters } = options.unit();
-    let found = run(set, options);
-    let mut stored = NewSortedSet::for_members(found.len(), limits);
-    for Found { member, score, distance, .. } in found {
-        let score = if options.stores_distances { distance / meters } else { score };
-        stored.change(&member.to_cow(), limits, |_| Some(score));
-    }
-    stored
+    let mut members: Vec<(f64, Cow<'_, [u8]>)> = run(set, options)
+        .into_iter()
+        .map(|Found { member, score, distance, .. }| {
+            let score = if options.stores_distances { distance / meters } else { score };
+            (score, member.to_cow())
+        })
+        .collect();
+    members.sort_unstable_by(|(score, member), (other_score, other)| {
+        // Both zeros are the same score.
+        score.partial_cmp(other_score).unwrap_or(Ordering::Equal).then_with(|| member.cmp(other))
+    });
+    NewSortedSet::from_sorted(members.iter().map(|(score, member)| (*score, &member[..])), limits)
 }

@@ -2,6 +2,7 @@
 
 use nuthatch_protocol::number::parse_i64;
 
+use super::super::container::printed;
 use super::fields::{COUNT_NOT_POSITIVE, Form, parse_fields, request};
 use super::writes::Pairs;
 use super::{limits, note_removal, owned, remove_all, reply_value};
@@ -88,6 +89,9 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
     } else {
         (Change::Nothing, 2)
     };
+    if index + 1 == call.arguments.len() && is_word(call.arguments.at(index), "FIELDS") {
+        return Err(CommandError::wrong_arity(&call.command.full_name));
+    }
     let names = parse_fields(&call.arguments, index, COUNT_NOT_POSITIVE)?;
     let (reply, keys) = (&mut call.reply, &mut call.keys);
     reply.array(names.len());
@@ -98,9 +102,7 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
     }
     let mut changed = Vec::new();
     let is_emptied = keys.change_hash(&key, limits, |hash| {
-        if let Change::Set(_) = change {
-            hash.make_room_for_deadlines();
-        }
+        hash.make_room_for_deadlines();
         for name in &names {
             let field = hash.get(name);
             reply_value(reply, field);
@@ -164,8 +166,11 @@ impl<'a> SetOptions<'a> {
         while let Some(word) = arguments.get(index) {
             index += 1;
             if is_word(word, "FIELDS") {
-                let count = arguments.get(index).ok_or_else(|| CommandError::wrong_arity(name))?;
-                let count = parse_i64(count).and_then(|count| u32::try_from(count).ok());
+                const COUNT_AND_PAIR: usize = 3;
+                if arguments.len() < index + COUNT_AND_PAIR {
+                    return Err(CommandError::wrong_arity(name));
+                }
+                let count = parse_i64(arguments.at(index)).and_then(|count| u32::try_from(count).ok());
                 let count =
                     count.filter(|count| (1..=i32::MAX as u32).contains(count)).ok_or(INVALID_COUNT)?;
                 if arguments.len() - (index + 1) != 2 * count as usize {
@@ -190,11 +195,17 @@ impl<'a> SetOptions<'a> {
                 index += 1;
                 deadline = Some(NewDeadline::At(form.deadline(amount, call.now_ms(), name)?));
             } else {
-                return Err(CommandError::repeating("ERR unknown argument: ", word, ""));
+                return Err(unknown_argument(word));
             }
         }
         Err(CommandError::wrong_arity(name))
     }
+}
+
+fn unknown_argument(word: &[u8]) -> CommandError {
+    let word = printed(word);
+    let end = word.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |last| last + 1);
+    CommandError::repeating("ERR unknown argument: ", &word[..end], "")
 }
 
 fn hsetex(call: &mut Call<'_>) -> Outcome {

@@ -115,6 +115,8 @@ fn sockets_and_batches(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("eventloop_cycles", counters.batches);
     lines.field("eventloop_duration_sum", counters.batch_nanoseconds / 1000);
     lines.field("eventloop_duration_cmd_sum", run_nanoseconds / 1000);
+    lines.field("eventloop_duration_max", counters.longest_turn / 1000);
+    lines.field("eventloop_cpu_max", counters.costliest_turn / 1000);
     lines.field("instantaneous_eventloop_cycles_per_sec", rates.batches.round());
     lines.field("instantaneous_eventloop_duration_usec", (rates.nanoseconds_per_batch / 1000.0).round());
 }

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::error::CommandError;
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
+use crate::value::set::{SetRef, Wanted};
 use crate::value::sorted_set::SortedSetRef;
 use crate::value::{Kind, Type};
 
@@ -21,6 +22,8 @@ pub(super) type Scored<'a> = (f64, Cow<'a, [u8]>);
 pub(super) enum Input<'a> {
     /// There is no such key.
     Missing,
+    /// A set.
+    Set(SetRef<'a>),
     /// A sorted set.
     SortedSet(SortedSetRef<'a>),
 }
@@ -30,6 +33,7 @@ impl<'a> Input<'a> {
     pub(super) fn len(self) -> usize {
         match self {
             Self::Missing => 0,
+            Self::Set(set) => set.len(),
             Self::SortedSet(set) => set.len(),
         }
     }
@@ -38,6 +42,11 @@ impl<'a> Input<'a> {
     pub(super) fn score(self, member: Element<'_>) -> Option<f64> {
         match self {
             Self::Missing => None,
+            Self::Set(set) => {
+                // A big sorted set gives integers as text, too.
+                let member = if let Element::Bytes(text) = member { Element::of(text) } else { member };
+                set.contains(&Wanted::new(member)).then_some(1.0)
+            }
             Self::SortedSet(set) => member.with_text(|member| set.score(member)),
         }
     }
@@ -46,6 +55,7 @@ impl<'a> Input<'a> {
     pub(super) fn visit(self, mut visit: impl FnMut(Element<'a>, f64) -> bool) -> bool {
         match self {
             Self::Missing => true,
+            Self::Set(set) => set.members().all(|member| visit(member, 1.0)),
             Self::SortedSet(set) => set.iter_all().all(|(member, score)| visit(member, score)),
         }
     }
@@ -86,6 +96,9 @@ pub(super) fn note_reads<'a>(
 
 /// The inputs, which [`note_reads`] has looked at before.
 pub(super) fn look<'k>(keyspace: &'k Keys<'_>, keys: &[Key<'_>]) -> Vec<Input<'k>> {
-    let look = |key| keyspace.peek(key).and_then(SortedSetRef::of).map_or(Input::Missing, Input::SortedSet);
-    keys.iter().map(look).collect()
+    let look = |record| match SortedSetRef::of(record) {
+        Some(set) => Input::SortedSet(set),
+        None => Input::Set(SetRef::of(record)),
+    };
+    keys.iter().map(|key| keyspace.peek(key).map_or(Input::Missing, look)).collect()
 }

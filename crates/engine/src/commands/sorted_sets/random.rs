@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use nuthatch_collections::packed::Element;
+use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
 use super::{READ, Shape, reply_member};
@@ -49,10 +50,30 @@ fn zrandmember(call: &mut Call<'_>) -> Outcome {
         }
         Err(_) => {
             let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
-            shape.header(reply, count);
-            let members = (0..count).filter_map(|_| member_at(set, fastrand::usize(..len)));
-            shape.entries(reply, members);
+            return repeat(reply, shape, set, count);
         }
+    }
+    Ok(())
+}
+
+/// Replies so many random members, the same ones again and again if need be.
+fn repeat(reply: &mut Reply, shape: Shape, set: SortedSetRef<'_>, count: usize) -> Outcome {
+    /// No reply grows beyond this. Stock servers have no such limit and run out of memory.
+    const REPLY_BYTES_MAX: usize = 512 * 1024 * 1024;
+    const TOO_LONG: CommandError =
+        CommandError::fixed("ERR value is out of range, the reply would be too long");
+    /// What the shortest member takes in a reply.
+    const MEMBER_BYTES_MIN: usize = 6;
+    if count > REPLY_BYTES_MAX / MEMBER_BYTES_MIN {
+        return Err(TOO_LONG);
+    }
+    let (bytes_max, len) = (reply.len().saturating_add(REPLY_BYTES_MAX), set.len());
+    shape.header(reply, count);
+    for (member, score) in (0..count).filter_map(|_| member_at(set, fastrand::usize(..len))) {
+        if reply.len() > bytes_max {
+            return Err(TOO_LONG);
+        }
+        shape.entry(reply, member, score);
     }
     Ok(())
 }

@@ -95,8 +95,11 @@ impl Form {
 /// A range as a request asks for it.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
+    /// What the range goes by.
+    pub(super) by: By,
     bounds: Bounds<'a>,
-    reversed: bool,
+    /// Whether it goes backwards.
+    pub(super) reversed: bool,
     offset: i64,
     /// At most so many members, unless it is negative.
     count: i64,
@@ -144,14 +147,21 @@ impl<'a> Wanted<'a> {
         let (lower, upper) = if reversed && by != By::Rank { (other, one) } else { (one, other) };
         let bounds = Bounds::parse(by, lower, upper)?;
         let (offset, count) = limit.filter(|_| by != By::Rank).unwrap_or((0, -1));
-        Ok(Self { bounds, reversed, offset, count, with_scores })
+        Ok(Self { by, bounds, reversed, offset, count, with_scores })
     }
 
     /// The ranks of the members that are meant.
     pub(super) fn ranks(&self, set: SortedSetRef<'_>) -> Range<usize> {
         let ranks = self.bounds.ranks(set, self.reversed);
-        let Ok(offset) = usize::try_from(self.offset) else { return 0..0 };
-        let rest = ranks.len().saturating_sub(offset);
+        let rest = match (usize::try_from(self.offset), set) {
+            (Ok(offset), _) => ranks.len().saturating_sub(offset),
+            (Err(_), SortedSetRef::Packed(_)) => 0,
+            // As stock servers do: in a big one, a negative offset counts from the end of the range.
+            (Err(_), SortedSetRef::Big(_)) => usize::try_from(self.offset.unsigned_abs())
+                .ok()
+                .filter(|rest| *rest <= ranks.len())
+                .unwrap_or(0),
+        };
         let count = usize::try_from(self.count).map_or(rest, |count| rest.min(count));
         let start = if self.reversed { ranks.start + rest - count } else { ranks.start + ranks.len() - rest };
         start..start + count

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::bounds::By;
 use super::packed_limits;
 use super::ranges::{Form, Wanted};
 use crate::call::Call;
@@ -31,8 +32,21 @@ fn zrangestore(call: &mut Call<'_>) -> Outcome {
     let wanted = Wanted::parse(&call.arguments, 3, form)?;
     let (source, limits) = (call.key(2), packed_limits(call));
     let stored = call.keys.read_sorted_set(&source)?.map(|set| {
-        let members: Vec<(f64, Cow<'_, [u8]>)> =
-            set.iter(wanted.ranks(set)).map(|(member, score)| (score, member.to_cow())).collect();
+        let ranks = wanted.ranks(set);
+        let mut members: Vec<(f64, Cow<'_, [u8]>)> =
+            set.iter(ranks.clone()).map(|(member, score)| (score, member.to_cow())).collect();
+        // How many members there will be is known beforehand of a range of ranks only. Others begin packed, one
+        // member after the other, and so zeros lose their sign until the limits are exceeded.
+        if wanted.by != By::Rank || ranks.len() <= limits.entries_max {
+            let fits = |member: &Cow<'_, [u8]>| member.len() <= limits.member_bytes_max;
+            let drop_sign = |(score, _): &mut (f64, Cow<'_, [u8]>)| *score += 0.0;
+            let packed = limits.entries_max;
+            if wanted.reversed {
+                members.iter_mut().rev().take(packed).take_while(|item| fits(&item.1)).for_each(drop_sign);
+            } else {
+                members.iter_mut().take(packed).take_while(|item| fits(&item.1)).for_each(drop_sign);
+            }
+        }
         NewSortedSet::from_sorted(members.iter().map(|(score, member)| (*score, &member[..])), limits)
     });
     let destination = call.key(1);

@@ -15,7 +15,7 @@ fn position() -> impl Strategy<Value = Position> {
 }
 
 fn shape() -> impl Strategy<Value = Shape> {
-    let size = || (0.0..7.0f64).prop_map(|exponent| 10f64.powf(exponent));
+    let size = || (0.0..6.3f64).prop_map(|exponent| 10f64.powf(exponent));
     prop_oneof![
         size().prop_map(|radius| Shape::Circle { radius }),
         (size(), size()).prop_map(|(width, height)| Shape::Box { width, height }),
@@ -58,15 +58,14 @@ proptest! {
 
     #[test]
     fn what_is_within_a_shape_is_covered(
-        center in position(),
+        // Far enough from the edges of the earth: shapes are cut off there, as with stock servers.
+        center in (-90.0..90.0f64, -60.0..60.0f64)
+            .prop_map(|(longitude, latitude)| Position { longitude, latitude }),
         shape in shape(),
         east in -1.0..1.0f64,
         north in -1.0..1.0f64,
     ) {
-        // Circles over a pole are cut off there, as with stock servers: their bounds end before it.
         let bounds = shape.bounds(center);
-        prop_assume!(bounds.north < 84.0 && bounds.south > -84.0 && bounds.east - bounds.west < 180.0);
-        prop_assume!(bounds.west > -180.0 && bounds.east < 180.0);
         let place = Position {
             longitude: center.longitude + east * (bounds.east - center.longitude),
             latitude: center.latitude + north * (bounds.north - center.latitude),

@@ -181,7 +181,7 @@ impl Merged {
     }
 
     /// The registers that are not zero, in ascending order.
-    pub fn observations(&self) -> impl Iterator<Item = Observation> {
+    fn observations(&self) -> impl Iterator<Item = Observation> {
         let registers = self.registers.iter().enumerate();
         registers.map(|(register, rank)| Observation { register, rank: *rank }).filter(|seen| seen.rank > 0)
     }
@@ -212,10 +212,31 @@ pub fn observe(
     observation: Observation,
     sparse_bytes_max: usize,
 ) -> Result<bool, Corrupted> {
+    observe_from(&mut sparse::Cursor::default(), value, observation, sparse_bytes_max)
+}
+
+/// Raises the registers that are lower than merged ones, as [`observe`] does one.
+///
+/// # Errors
+/// The value is corrupted.
+pub fn merge(value: &mut Cow<'_, [u8]>, merged: &Merged, sparse_bytes_max: usize) -> Result<(), Corrupted> {
+    let mut cursor = sparse::Cursor::default();
+    for observation in merged.observations() {
+        observe_from(&mut cursor, value, observation, sparse_bytes_max)?;
+    }
+    Ok(())
+}
+
+fn observe_from(
+    cursor: &mut sparse::Cursor,
+    value: &mut Cow<'_, [u8]>,
+    observation: Observation,
+    sparse_bytes_max: usize,
+) -> Result<bool, Corrupted> {
     let Some(sketch) = Sketch::of(value) else { return Err(Corrupted) };
     if sketch.encoding() == Encoding::Sparse {
         let body_bytes_max = sparse_bytes_max.saturating_sub(HEADER_BYTES);
-        match sparse::raise(sketch.body(), observation, body_bytes_max)? {
+        match sparse::raise(sketch.body(), observation, body_bytes_max, cursor)? {
             sparse::Raised::Unchanged => return Ok(false),
             sparse::Raised::Edited { range, with } => {
                 let range = range.start + HEADER_BYTES..range.end + HEADER_BYTES;

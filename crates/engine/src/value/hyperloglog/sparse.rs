@@ -112,25 +112,43 @@ pub enum Raised {
     TooBig,
 }
 
-/// Raises a register to what was observed.
+/// The run before the one in which a register was found: where to begin to look for a higher register.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cursor {
+    offset: usize,
+    /// The first register of the run.
+    first: usize,
+}
+
+/// Raises a register to what was observed. The cursor is that of a lower register, or a new one, and is moved.
 ///
 /// # Errors
 /// The runs end before the register.
-pub fn raise(body: &[u8], observation: Observation, bytes_max: usize) -> Result<Raised, Corrupted> {
+pub fn raise(
+    body: &[u8],
+    observation: Observation,
+    bytes_max: usize,
+    cursor: &mut Cursor,
+) -> Result<Raised, Corrupted> {
     let Observation { register, rank } = observation;
     if rank > VALUE_MAX {
         return Ok(Raised::TooBig);
     }
-    let (mut previous, mut start, mut first) = (0, 0, 0);
+    let Cursor { offset: mut start, mut first } = *cursor;
     let run = loop {
         let run = Run::parse(&body[start..]).ok_or(Corrupted)?;
-        if register < first + run.len {
+        if register >= first + run.len {
+            *cursor = Cursor { offset: start, first };
+            start += run.bytes;
+            first += run.len;
+        } else if start > 0 && start == cursor.offset {
+            // The run before it is not known.
+            (*cursor, start, first) = (Cursor::default(), 0, 0);
+        } else {
             break run;
         }
-        previous = start;
-        start += run.bytes;
-        first += run.len;
     };
+    let previous = cursor.offset;
     if run.value >= rank {
         return Ok(Raised::Unchanged);
     }

@@ -52,6 +52,28 @@ proptest! {
     }
 
     #[test]
+    fn registers_in_a_row_are_raised_as_one_by_one(
+        into in observations(),
+        more in observations(),
+        sparse_bytes_max in prop_oneof![0..200usize, Just(3000)],
+    ) {
+        let mut value: Cow<'_, [u8]> = Cow::Owned(empty());
+        for observation in into {
+            prop_assert!(observe(&mut value, observation, sparse_bytes_max).is_ok());
+        }
+        let mut merged = Merged::default();
+        for Observation { register, rank } in more {
+            merged.registers[register] = rank;
+        }
+        let mut one_by_one = value.clone();
+        for observation in merged.observations() {
+            prop_assert!(observe(&mut one_by_one, observation, sparse_bytes_max).is_ok());
+        }
+        prop_assert_eq!(merge(&mut value, &merged, sparse_bytes_max), Ok(()));
+        prop_assert_eq!(value, one_by_one);
+    }
+
+    #[test]
     fn any_bytes_are_read_and_changed_without_a_panic(
         body in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0x7f), Just(0xff), Just(0x84)], 0..60),
         observations in observations(),

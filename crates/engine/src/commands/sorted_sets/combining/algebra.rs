@@ -123,7 +123,8 @@ impl Recipe {
         let mut members = Vec::new();
         first.input.visit(|member, score| {
             let sum = others.iter().try_fold(first.score(score), |sum, other| {
-                Some(self.aggregate.of(sum, other.score(other.input.score(member)?)))
+                // Not a number if infinity has no weight: a sum with it is zero, and no minimum or maximum is.
+                Some(self.aggregate.of(sum, other.weight * other.input.score(member)?))
             });
             members.extend(sum.map(|sum| (sum, member.to_cow())));
             true
