@@ -102,3 +102,8 @@ fn places_answer_as_the_stock_servers() {
 fn sorted_sets_answer_as_the_stock_servers() {
     compare(&families::SORTED_SETS, 1);
 }
+
+#[test]
+fn orders_are_those_of_the_stock_servers() {
+    compare(&families::SORT, 1);
+}

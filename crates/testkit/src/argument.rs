@@ -9,7 +9,7 @@ use rand_pcg::Pcg64;
 
 use crate::samples::{
     COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, SCORES,
-    TYPES, WORDS,
+    SORT_PATTERNS, TYPES, WORDS,
 };
 use crate::{geo, hyperloglog};
 
@@ -106,6 +106,7 @@ kinds! {
     Distance "distance" "A length that is not negative, in any unit.",
     Unit "unit" "A unit of length.",
     Element "element" "One of a few strings, or one that has not been used before.",
+    SortPattern "sort-pattern" "Keys, or fields of hashes, in whose names a star stands for an element.",
     HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
 }
 
@@ -179,6 +180,7 @@ impl Kind {
                 let max = world.pick(&[20, 1000, i64::MAX]);
                 number(world.random.random_range(0..max))
             }
+            Self::SortPattern => world.pick(SORT_PATTERNS).into(),
             Self::HyperLogLog => hyperloglog::value(&mut world.random),
         }
     }
@@ -243,6 +245,7 @@ impl Kind {
             | Self::Value
             | Self::Word
             | Self::Pattern
+            | Self::SortPattern
             | Self::Type
             | Self::Command
             | Self::Member

@@ -170,6 +170,12 @@ pub(crate) const PATTERNS: &[&str] = &[
     "[a-]",
 ];
 
+/// Those that lead to a key and those that do not; elements are small numbers, for the most part.
+pub(crate) const SORT_PATTERNS: &[&str] = &[
+    "*", "key:*", "key:*", "key:*->1", "key:*->2", "key:*->", "Key:*", "*->1", "#", "nosort", "key:1", "->*",
+    "key:**",
+];
+
 pub(crate) const TYPES: &[&str] =
     &["string", "list", "set", "zset", "hash", "stream", "String", "nosuchtype", ""];
 

@@ -115,8 +115,12 @@ fn list_of_nodes<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Malformed> {
     for _ in 0..reader.count()? {
         nodes.push(match reader.length()? {
             encoding::NODE_PLAIN => {
+                let text = reader.string()?;
+                if text.is_empty() {
+                    return Err(Malformed);
+                }
                 let mut node = ListNode { is_isolated: true, ..ListNode::default() };
-                node.push(Element::of(&reader.string()?));
+                node.push(Element::of(&text));
                 node
             }
             encoding::NODE_PACKED => ListNode::of_packed(&from_listpack(reader)?),

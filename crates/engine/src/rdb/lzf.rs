@@ -63,9 +63,11 @@ pub(super) struct Compressor {
 }
 
 impl Compressor {
-    /// The compressed form, if it is at least four bytes shorter. The places that are looked at and the lengths of
-    /// references are those of the stock servers, as observed.
+    /// The compressed form, if it is shorter by four bytes and what the stock servers, as observed, keep free. The
+    /// places that are looked at and the lengths of references are theirs, too.
     pub(super) fn compress(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        /// A reference, and the control byte of the literals behind it.
+        const FREE: usize = 4;
         let room = bytes.len().checked_sub(4)?;
         let span = u32::try_from(bytes.len()).ok()?;
         if self.seen.is_empty() || self.base.checked_add(span).is_none() {
@@ -73,36 +75,44 @@ impl Compressor {
             // Not 0, which the table holds where nothing was seen.
             self.base = 1;
         }
-        let base = self.base as usize;
+        let base = self.base;
+        self.base += span;
         let mut out = Vec::with_capacity(bytes.len() / 2);
         let (mut at, mut literals) = (0, 0);
         while at + 2 < bytes.len() && out.len() + (at - literals) < room {
-            let seen = self.note(bytes, at);
-            match seen.checked_sub(base).and_then(|earlier| match_at(bytes, earlier, at)) {
+            let earlier = self.note(bytes, at, base).checked_sub(base);
+            match earlier.and_then(|earlier| match_at(bytes, earlier as usize, at)) {
                 None => at += 1,
                 Some((distance, length)) => {
                     push_literals(&bytes[literals..at], &mut out);
+                    if out.len() + FREE >= room {
+                        return None;
+                    }
                     push_match(distance, length, &mut out);
                     at += length;
                     literals = at;
                     if at + 2 < bytes.len() {
-                        self.note(bytes, at - 2);
-                        self.note(bytes, at - 1);
+                        self.note(bytes, at - 2, base);
+                        self.note(bytes, at - 1, base);
                     }
                 }
             }
         }
+        // At most two bytes are left to be looked at.
+        let pending = at - literals;
+        if out.len() + pending + pending / LITERALS_MAX + FREE > room {
+            return None;
+        }
         push_literals(&bytes[literals..], &mut out);
-        self.base += span;
         (out.len() <= room).then_some(out)
     }
 
-    /// Notes that the three bytes at `at` were seen there, and returns where before.
-    fn note(&mut self, bytes: &[u8], at: usize) -> usize {
+    /// Notes that the three bytes at `at` were seen there, and returns where before; both counted from the beginning of
+    /// the first string, which is `base` before that of this one.
+    fn note(&mut self, bytes: &[u8], at: usize, base: u32) -> u32 {
         let three = u32::from_be_bytes([0, bytes[at], bytes[at + 1], bytes[at + 2]]);
-        // Fibonacci hashing: the top bits of the product depend on all bits.
-        let place = three.wrapping_mul(0x9e37_79b1) >> (32 - PLACES.ilog2());
-        std::mem::replace(&mut self.seen[place as usize], self.base + at as u32) as usize
+        let place = (three >> 8).wrapping_sub(three.wrapping_mul(5)) as usize % PLACES;
+        std::mem::replace(&mut self.seen[place], base + at as u32)
     }
 }
 

@@ -2,13 +2,15 @@
 
 use nuthatch_collections::chunked::strip;
 use nuthatch_collections::entry::RecordRef;
+use nuthatch_collections::packed::{Element, encode};
+use nuthatch_protocol::number::format_f64;
 
 use super::encoding;
 use super::writer::Writer;
 use crate::value::hash::{self, Field, HashRef};
 use crate::value::list::ListRef;
 use crate::value::set::SetRef;
-use crate::value::sorted_set::SortedSetRef;
+use crate::value::sorted_set::{SortedSetRef, packed as packed_set};
 use crate::value::string::StringRef;
 use crate::value::{Kind, Type};
 
@@ -124,8 +126,15 @@ fn save_hash(hash: HashRef<'_>, now_ms: u64, writer: &mut Writer) {
 fn save_sorted_set(record: RecordRef<'_>, writer: &mut Writer) {
     match SortedSetRef::of(record) {
         Some(SortedSetRef::Packed(bytes)) => {
+            let (mut elements, mut score) = (Vec::with_capacity(bytes.len()), Vec::new());
+            for entry in packed_set::iter(bytes) {
+                encode(entry.member, &mut elements);
+                score.clear();
+                format_f64(entry.score, &mut score);
+                encode(Element::of(&score), &mut elements);
+            }
             writer.byte(encoding::SORTED_SET_LISTPACK);
-            writer.listpack(bytes);
+            writer.listpack(&elements);
         }
         Some(SortedSetRef::Big(set)) => {
             writer.byte(encoding::SORTED_SET);

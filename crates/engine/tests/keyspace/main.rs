@@ -5,4 +5,5 @@
 mod deadlines;
 mod field_deadlines;
 mod replay;
+mod restore;
 mod support;

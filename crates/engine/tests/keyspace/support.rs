@@ -56,13 +56,19 @@ impl Server {
         self.clock.0.store(now_ms, Ordering::Relaxed);
     }
 
-    /// Runs a command, given as words, and returns the reply's bytes as text.
+    /// Runs a command, given as words of one line, and returns the reply's bytes as text.
     pub(crate) fn run(&mut self, command: &str) -> String {
+        let words: Vec<&[u8]> = command.split_ascii_whitespace().map(str::as_bytes).collect();
+        String::from_utf8_lossy(&self.call(&words)).into_owned()
+    }
+
+    /// Runs a command and returns the reply's bytes.
+    pub(crate) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
         let mut input = Vec::new();
         let mut spans = Vec::new();
-        for word in command.split_ascii_whitespace() {
+        for word in words {
             let start = input.len() as u32;
-            input.extend_from_slice(word.as_bytes());
+            input.extend_from_slice(word);
             spans.push(Span { start, end: input.len() as u32 });
         }
         let mut reply = Reply::new();
@@ -71,8 +77,7 @@ impl Server {
         let prepared = batch.prepare(&self.engine, &self.session, &arguments);
         let next = batch.run(&self.engine, &mut self.session, arguments, prepared, &mut reply);
         assert_eq!(next, Next::Continue);
-        let bytes: Vec<u8> = reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
     }
 
     /// Lets the index remove what is due.
