@@ -33,7 +33,9 @@ impl Players {
     /// Sends a request and returns all replies that come from it, by connection: until every connection has either
     /// been answered or is counted as blocked by the server.
     fn step(&mut self, player: usize, request: &Request) -> BTreeMap<usize, Vec<u8>> {
-        self.clients[player].send(&Request::encode_all(&[request.clone()])).expect("the server reads");
+        self.clients[player]
+            .send(&Request::encode_all(std::slice::from_ref(request)))
+            .expect("the server reads");
         self.waiting[player] = true;
         let mut replies = BTreeMap::new();
         let settled = wait_until(|| {

@@ -85,7 +85,8 @@ fn members_are_popped_equally_often_and_each_once() {
             let left = client.command("SMEMBERS key").into_elements();
             let mut all: Vec<String> = left.iter().map(Reply::text).chain(popped.iter().cloned()).collect();
             let mut expected = members.clone();
-            (all.sort(), expected.sort());
+            all.sort();
+            expected.sort();
             assert_eq!(all, expected, "what was popped and what is left are the set");
             // The last one is as good as any.
             *counts.entry(popped.remove(count)).or_default() += 1;

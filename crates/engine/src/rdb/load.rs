@@ -159,7 +159,7 @@ fn with_scores<'a>(packed: &[u8]) -> Result<Value<'a>, Malformed> {
 
 /// A hash of fields and values in turn.
 fn hash<'a>(pairs: Vec<u8>) -> Result<Value<'a>, Malformed> {
-    if packed::iter(&pairs).count() % 2 != 0 {
+    if !packed::iter(&pairs).count().is_multiple_of(2) {
         return Err(Malformed);
     }
     let pairs = distinct(pairs, 2)?;
