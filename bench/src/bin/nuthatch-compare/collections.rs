@@ -88,7 +88,7 @@ fn measure(options: &Options, operation: &Operation) -> Result<Vec<f64>> {
             samples[index].push(measure_once(options, operation, &servers[index])?);
         }
     }
-    Ok(samples.into_iter().map(|samples| median(samples.into_iter())).collect())
+    Ok(samples.into_iter().map(median).collect())
 }
 
 fn measure_once(options: &Options, operation: &Operation, server: &Server) -> Result<f64> {
