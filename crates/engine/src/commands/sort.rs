@@ -106,16 +106,15 @@ fn sorted<'k>(
 ) -> Result<Vec<Element<'k>>, CommandError> {
     let Some(record) = keys.peek(key) else { return Ok(Vec::new()) };
     let mut elements = elements_of(record)?;
-    // The order of a set is chance, and what is stored must not depend on it.
-    let is_chance = Kind::of(record.kind()).value_type() == Type::Set && options.destination.is_some();
+    let is_set = Kind::of(record.kind()).value_type() == Type::Set;
+    let patterns = Patterns { keys, database: key.database };
     if !options.keeps_order {
-        let patterns = Patterns { keys, database: key.database };
-        elements =
-            weights::sort(elements, options.by.as_ref(), options.by_text, options.descending, &patterns)?;
-    } else if is_chance {
-        let patterns = Patterns { keys, database: key.database };
+        let by = options.by.as_ref();
+        elements = weights::sort(elements, by, options.by_text, options.descending, &patterns)?;
+    } else if is_set && options.destination.is_some() {
+        // The order of a set is chance, and what is stored must not depend on it.
         elements = weights::sort(elements, None, true, options.descending, &patterns)?;
-    } else if options.descending {
+    } else if options.descending && !is_set {
         elements.reverse();
     }
     let range = options.range(elements.len());
