@@ -36,10 +36,8 @@ const SETS_OF_50: &str = "SADD tags:__key__ red green blue cyan magenta yellow b
                           beige ivory azure lavender crimson tomato sienna tan wheat linen mint jade ruby amber onyx pearl \
                           rose sand sky moss rust";
 
-const MILLION_SCORES: &[(&str, u64)] =
-    &[("ZADD board __key__ user:__key__", 500_000), ("ZADD board __key__ player:__key__", 500_000)];
-const THOUSAND_SCORES: &[(&str, u64)] =
-    &[("ZADD board __key__ user:__key__", 500), ("ZADD board __key__ player:__key__", 500)];
+const MILLION_SCORES: &[(&str, u64)] = &[("ZADD board __scrambled__ user:__key__", 1_000_000)];
+const THOUSAND_SCORES: &[(&str, u64)] = &[("ZADD board __scrambled__ user:__key__", 1_000)];
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
