@@ -1,4 +1,4 @@
-//! Lists: sequences of nodes, each a [strip](strip) of elements in one allocation.
+//! Lists: sequences of nodes, each a [strip] of elements in one allocation.
 //!
 //! A node holds many small elements, so that one costs little more than its bytes, and is small enough for an element
 //! to be inserted or removed within it at little cost. What lies between the nodes is found by counting, from the end
@@ -54,7 +54,7 @@ impl ChunkedList {
         ChunkedList { nodes: VecDeque::new(), len: 0, node_bytes: 0, limit }
     }
 
-    /// The list of the elements of a [strip](strip), of which there are `count`, in one node.
+    /// The list of the elements of a [strip], of which there are `count`, in one node.
     pub fn of_strip(elements: &[u8], count: usize, limit: NodeLimit) -> ChunkedList {
         let mut list = ChunkedList::new(limit);
         list.push_strip(Strip { elements, count, is_isolated: false });

@@ -44,7 +44,7 @@ pub fn back_length_len(encoded_len: usize) -> usize {
     }
 }
 
-/// Appends the length of an element's encoding; see [`write_back_length`].
+/// Appends the length of an element's encoding; see `write_back_length`.
 #[inline]
 pub fn push_back_length(encoded_len: usize, out: &mut Vec<u8>) {
     let start = out.len();

@@ -5,7 +5,7 @@
 //!
 //! One who waits for several keys is served by the first that has something, and one may move what it takes to
 //! another key. Serving them needs the shards of those keys, too: the dispatcher lets a write that could serve such
-//! a client hold them as well, see [`Keyspace::widen`].
+//! a client hold them as well, see `Keyspace::widen`.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Debug;

@@ -1,7 +1,7 @@
 //! Sorted sets: members with scores, ordered by score and then, byte by byte, by member.
 //!
 //! A small one is a packed byte string of members and scores in order; a big one is a
-//! [`SortedSet`](nuthatch_collections::SortedSet).
+//! [`SortedSet`].
 
 mod new;
 pub mod packed;

@@ -45,7 +45,7 @@ impl Run {
         }
     }
 
-    /// Whether it is written as [`LONG_ZEROS`], however long it is.
+    /// Whether it is written as `LONG_ZEROS`, however long it is.
     pub fn is_long(self) -> bool {
         self.bytes == 2
     }
