@@ -15,6 +15,7 @@ const ENGINE: &[(&str, &[&str])] = &[
         "value",
         &["dispatch", "table", "commands", "command", "call", "session", "clients", "keyspace", "host"],
     ),
+    ("rdb", &["dispatch", "table", "commands", "command", "call", "session", "clients", "keyspace", "host"]),
     ("keyspace", &["dispatch", "table", "commands", "command", "call", "session", "clients", "host"]),
     ("session", &["dispatch", "table", "commands", "command", "call", "keyspace"]),
     ("blocking", &["dispatch", "table", "commands", "command", "call", "session"]),
