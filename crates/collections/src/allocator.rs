@@ -6,16 +6,19 @@
 //! thirds of the time. Other stores advise against huge pages because they fork to save and then copy whole
 //! pages; this one does not fork.
 
+mod control;
 mod growth;
+mod release;
 mod reserve;
 
 use std::ffi::CStr;
 
 pub use growth::{Filler, draw_from_reserve, reserve};
+pub use release::{purge, release_in_background};
 
-/// In the notation of jemalloc's manual, "TUNING". Memory that has not been used for a while goes back to the
-/// system on a thread of jemalloc's own, since that takes milliseconds when it is much.
-const SETTINGS: &CStr = c"thp:always,metadata_thp:auto,background_thread:true";
+/// In the notation of jemalloc's manual, "TUNING". What jemalloc notes down for itself is in small pages: it takes
+/// them when the heap grows, and then a thread waits for one at a time.
+const SETTINGS: &CStr = c"thp:always,metadata_thp:disabled";
 
 /// A pointer that may be shared: it points to a constant.
 #[repr(transparent)]
@@ -33,24 +36,4 @@ static MALLOC_CONF: Text = Text(SETTINGS.as_ptr());
 pub fn settings() -> &'static CStr {
     // SAFETY: it points to the constant text above.
     unsafe { CStr::from_ptr(std::hint::black_box(&MALLOC_CONF).0) }
-}
-
-/// Gives the pages that hold no allocation back to the system, those of all threads. Says whether jemalloc knows how.
-pub fn purge() -> bool {
-    // "arena.4096" stands for all arenas: `MALLCTL_ARENAS_ALL` in jemalloc's manual.
-    let name = c"arena.4096.purge";
-    let nothing = std::ptr::null_mut();
-    // SAFETY: the name ends with a zero byte, and this command takes no value and returns none.
-    unsafe { tikv_jemalloc_sys::mallctl(name.as_ptr(), nothing, std::ptr::null_mut(), nothing, 0) == 0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
-    fn jemalloc_knows_how_to_purge() {
-        assert!(purge());
-    }
 }

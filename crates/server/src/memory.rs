@@ -29,11 +29,13 @@ pub(crate) fn version() -> String {
     format!("jemalloc-{}", version.split('-').next().unwrap_or(version))
 }
 
-/// Starts the thread that has memory ready before the event loops need it.
+/// Starts the threads that have memory ready before the event loops need it and give back what they need no more.
 ///
 /// # Errors
 /// The system refuses the thread.
-pub(crate) fn start_reserve() -> io::Result<()> {
+pub(crate) fn start_threads() -> io::Result<()> {
+    // Without that thread the event loops give it back.
+    let _ = allocator::release_in_background();
     if let Some(filler) = allocator::reserve() {
         thread::Builder::new().name("memory".into()).spawn(move || filler.run())?;
     }

@@ -46,7 +46,7 @@ impl Server {
     ) -> io::Result<Self> {
         let settings = config.settings();
         let process = Arc::new(Process::new(config.clone(), ending));
-        memory::start_reserve()?;
+        memory::start_threads()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let keyspace =
             Keyspace::new(settings.databases, settings.io_threads, seed, None, start_reclaiming()?);

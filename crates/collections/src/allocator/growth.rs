@@ -7,13 +7,13 @@
 mod tests;
 
 use std::ffi::{CStr, CString, c_char, c_uint, c_void};
-use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
-use tikv_jemalloc_sys::{extent_hooks_t, mallctl};
+use tikv_jemalloc_sys::extent_hooks_t;
 
+use super::control::exchange;
 use super::reserve::{PAGE, Reserve};
 
 /// What is kept ready. At three million new keys a second, of a hundred bytes each, this lasts for 28 ms, in which
@@ -74,18 +74,21 @@ pub fn reserve() -> Option<Filler> {
     GROWTH.set(growth).is_ok().then_some(Filler(()))
 }
 
-/// Gives the calling thread an arena of its own that draws from the reserve.
+/// Has the calling thread's arena draw from the reserve.
+///
+/// It stays one of the arenas that jemalloc shares out by itself: only these leave allocations of 8 MiB and more to the
+/// arena that gives them back to the system at once.
 pub fn draw_from_reserve() {
     let Some(growth) = GROWTH.get() else { return };
     let hooks: *const extent_hooks_t = &growth.hooks;
-    // SAFETY: the values have the types that jemalloc's manual gives: "arenas.create" takes hooks, which live
-    // forever, and returns the arena's number; the others take a size and such a number.
+    // SAFETY: the values have the types that jemalloc's manual gives: the number of an arena, hooks, which live
+    // forever, and a size.
     unsafe {
-        let Some(arena) = exchange::<c_uint, _>(c"arenas.create", Some(hooks)) else { return };
-        let Ok(name) = CString::new(format!("arena.{arena}.retain_grow_limit")) else { return };
-        // Larger steps would need more than is ready, and leave much of it unused.
-        if exchange::<usize, usize>(&name, Some(PAGE)).is_some() {
-            let _ = exchange::<c_uint, c_uint>(c"thread.arena", Some(arena));
+        let Some(arena) = exchange::<c_uint, usize>(c"thread.arena", None) else { return };
+        let name = |setting: &str| CString::new(format!("arena.{arena}.{setting}")).unwrap_or_default();
+        if exchange::<*const extent_hooks_t, _>(&name("extent_hooks"), Some(hooks)).is_some() {
+            // Larger steps would need more than is ready, and leave much of it unused.
+            let _ = exchange::<usize, usize>(&name("retain_grow_limit"), Some(PAGE));
         }
     }
 }
@@ -138,21 +141,4 @@ unsafe extern "C" fn alloc(
         Some(default) => unsafe { default(hooks, wanted, size, align, zero, commit, arena) },
         None => ptr::null_mut(),
     }
-}
-
-/// Asks jemalloc for what has this name, and tells it the new value if there is one.
-///
-/// # Safety
-/// The types are those that jemalloc's manual gives.
-unsafe fn exchange<Old: Copy, New>(name: &CStr, mut new: Option<New>) -> Option<Old> {
-    let mut old = MaybeUninit::<Old>::uninit();
-    let mut size = size_of::<Old>();
-    let (new, new_size) = match &mut new {
-        Some(new) => (ptr::from_mut(new).cast(), size_of::<New>()),
-        None => (ptr::null_mut(), 0),
-    };
-    // SAFETY: the name ends with a zero byte, and the values have the types that jemalloc expects.
-    let result = unsafe { mallctl(name.as_ptr(), old.as_mut_ptr().cast(), &mut size, new, new_size) };
-    // SAFETY: jemalloc has written the value.
-    (result == 0).then(|| unsafe { old.assume_init() })
 }
