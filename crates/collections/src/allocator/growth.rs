@@ -47,6 +47,7 @@ impl Filler {
     /// Does so as long as the process lives.
     pub fn run(self) {
         let Some(growth) = GROWTH.get() else { return };
+        step_back();
         // There is only one filler.
         let _ = growth.filler.set(thread::current());
         loop {
@@ -99,6 +100,15 @@ fn default_hooks() -> Option<extent_hooks_t> {
         let hooks: *const extent_hooks_t = exchange::<_, usize>(c"arena.0.extent_hooks", None)?;
         Some(*hooks)
     }
+}
+
+/// Has the calling thread run only when no other wants its processor. Preparing a page takes milliseconds where a
+/// virtual machine's host has to find the memory, in which an event loop would have to wait for its turn.
+fn step_back() {
+    let lowest = libc::sched_param { sched_priority: 0 };
+    // SAFETY: zero stands for the calling thread, and the structure is only read. Should the system refuse, the thread
+    // goes on as it is.
+    unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &lowest) };
 }
 
 /// Whether the settings, which the environment may change, ask for huge pages everywhere.

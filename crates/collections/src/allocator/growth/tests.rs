@@ -55,3 +55,15 @@ fn threads_that_draw_from_the_reserve_get_its_memory_and_others_do_not() {
     assert!(!others.iter().any(|block| reserve.contains(*block)));
     release(others, 96);
 }
+
+#[test]
+#[cfg_attr(miri, ignore = "Miri has no scheduler to ask")]
+fn a_thread_that_steps_back_runs_only_when_nobody_else_wants_to() {
+    thread::spawn(|| {
+        step_back();
+        // SAFETY: zero stands for the calling thread.
+        assert_eq!(unsafe { libc::sched_getscheduler(0) }, libc::SCHED_IDLE);
+    })
+    .join()
+    .unwrap();
+}
