@@ -19,6 +19,17 @@ pub enum Collection {
 }
 
 impl Collection {
+    /// Where elements are searched by their hashes.
+    #[inline]
+    pub fn table(&self) -> Option<&PagedTable> {
+        match self {
+            Self::Hash(map) => Some(map.table()),
+            Self::List(_) => None,
+            Self::SortedSet(set) => Some(set.table()),
+            Self::Set(table) => Some(table),
+        }
+    }
+
     /// The memory behind the collection in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
         match self {

@@ -32,6 +32,12 @@ impl Default for FieldMap {
 }
 
 impl FieldMap {
+    /// The table that is searched by hashes.
+    #[inline]
+    pub(crate) fn table(&self) -> &PagedTable {
+        &self.table
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -26,6 +26,7 @@ pub mod hash;
 pub mod integer_set;
 pub mod packed;
 pub mod paged;
+mod prefetch;
 pub mod ranked;
 pub mod sorted_set;
 pub mod table;

@@ -21,8 +21,10 @@ mod tests;
 mod walk;
 
 use std::fmt;
+use std::ptr;
 
 use crate::packed::{Element, Found, Wanted};
+use crate::prefetch::{prefetch, prefetch_bytes};
 
 use page::{Page, read_entry};
 use pages::Pages;
@@ -95,6 +97,18 @@ impl PagedTable {
     /// What the table has allocated, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.page_bytes + self.pages.memory_bytes()
+    }
+
+    /// Asks for the memory that tells where the entries with this hash are, for [`prefetch`](Self::prefetch).
+    #[inline]
+    pub fn prefetch_place(&self, hash: u64) {
+        prefetch(ptr::from_ref(self.pages.get(self.page_of(hash))).cast());
+    }
+
+    /// Asks for the memory that the entries with this hash are in.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        prefetch_bytes(self.pages.get(self.page_of(hash)).bytes());
     }
 
     /// The entry of `key`.

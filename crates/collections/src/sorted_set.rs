@@ -79,6 +79,12 @@ impl SortedSet {
         SortedSet { scores, order: RankedTree::from_sorted(entries) }
     }
 
+    /// The table that is searched by hashes.
+    #[inline]
+    pub(crate) fn table(&self) -> &PagedTable {
+        &self.scores
+    }
+
     /// The number of members.
     pub fn len(&self) -> usize {
         self.order.len()

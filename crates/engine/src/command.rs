@@ -265,6 +265,8 @@ pub struct Command {
     pub keys: &'static [KeySpec],
     /// Tells of a request whether it may reach any key, not only those that the specifications name.
     pub reaches_all: Option<fn(&Arguments<'_>) -> bool>,
+    /// The argument that is the first element it looks for in the value of its key; 0 if it looks for none.
+    pub element: u16,
     /// Runs it. A container's answers requests without a known subcommand.
     pub handler: Handler,
     /// The subcommands of a container.
@@ -303,6 +305,7 @@ impl Command {
             flags,
             keys,
             reaches_all: None,
+            element: 0,
             handler,
             subcommands: &[],
             group: Group::Generic,
@@ -357,6 +360,12 @@ impl Command {
     /// Takes every shard before it runs, if this says so of the request.
     pub const fn reaches_all_if(mut self, reaches_all: fn(&Arguments<'_>) -> bool) -> Self {
         self.reaches_all = Some(reaches_all);
+        self
+    }
+
+    /// Looks for the element that this argument is, of which the memory is asked for before it runs.
+    pub const fn looks_for(mut self, element: u16) -> Self {
+        self.element = element;
         self
     }
 

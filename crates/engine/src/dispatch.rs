@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nuthatch_collections::hash::ElementHasher;
 use nuthatch_collections::table::{Pin, pin};
 use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
@@ -32,12 +33,17 @@ pub enum Next {
     Wait(u64),
 }
 
+/// How many requests before an element is needed its memory is asked for, and as many before that, where it is.
+const ELEMENTS_AHEAD: usize = 4;
+
 /// A request whose command and first key were looked up when its batch was prepared.
 #[derive(Debug, Clone, Copy)]
-pub struct Prepared {
+struct Prepared {
     command: Option<&'static Registered>,
     /// The hash of the first key, if the command locks one key only.
     hash: u64,
+    /// The hash of the element that the command looks for, if the request before has the same key.
+    element: Option<u64>,
 }
 
 /// One thread's side of the engine: its counters, and the time of the batch that it is running.
@@ -45,6 +51,8 @@ pub struct Prepared {
 pub struct Worker {
     counters: Arc<Mutex<Counters>>,
     runs: Runs,
+    /// The requests of the batch.
+    prepared: Vec<Prepared>,
 }
 
 impl Worker {
@@ -70,13 +78,14 @@ pub struct Batch<'w> {
 impl Engine {
     /// A new thread's side of the engine.
     pub fn worker(&self) -> Worker {
-        Worker { counters: self.statistics.register(), runs: Runs::default() }
+        Worker { counters: self.statistics.register(), runs: Runs::default(), prepared: Vec::new() }
     }
 
     /// Begins a batch. All of its commands see the same time.
     pub fn batch<'w>(&self, worker: &'w mut Worker) -> Batch<'w> {
         let now_ms = self.now_ms();
         let begun = Instant::now();
+        worker.prepared.clear();
         Batch {
             worker,
             pin: pin(),
@@ -96,50 +105,52 @@ impl Batch<'_> {
         self.now_ms
     }
 
-    /// Looks up a request's command, and starts to load the bucket of its key if it has only one.
+    /// Takes the next request: looks up its command, and starts to load the bucket of its key if it has only one.
     #[inline]
-    pub fn prepare(&self, engine: &Engine, session: &Session, arguments: &Arguments<'_>) -> Prepared {
-        let command = engine.commands.resolve(arguments);
-        let hash = match command {
-            Some(Registered { locks: Locks::One(index), .. }) => match arguments.get(usize::from(*index)) {
-                Some(key) => {
-                    let hash = engine.keyspace.hash(key);
-                    engine.keyspace.prefetch_bucket(&self.pin, session.database, hash);
-                    hash
-                }
-                None => 0,
-            },
-            _ => 0,
-        };
-        Prepared { command, hash }
+    pub fn prepare(&mut self, engine: &Engine, session: &Session, arguments: &Arguments<'_>) {
+        let mut prepared =
+            Prepared { command: engine.commands.resolve(arguments), hash: 0, element: None };
+        if let Some(Registered { locks: Locks::One(index), row, .. }) = prepared.command
+            && let Some(key) = arguments.get(usize::from(*index))
+        {
+            prepared.hash = engine.keyspace.hash(key);
+            engine.keyspace.prefetch_bucket(&self.pin, session.database, prepared.hash);
+            if row.element > 0 && self.worker.prepared.last().is_some_and(|last| last.hash == prepared.hash) {
+                let element = arguments.get(usize::from(row.element));
+                prepared.element = element.map(|element| ElementHasher::get().hash(element));
+            }
+        }
+        self.worker.prepared.push(prepared);
     }
 
-    /// Starts to load the record of a prepared request's key.
+    /// Starts to load the record of the key of the request in this place.
     #[inline]
-    pub fn prefetch(&self, engine: &Engine, session: &Session, prepared: &Prepared) {
-        if let Some(Registered { locks: Locks::One(_), .. }) = prepared.command {
-            engine.keyspace.prefetch_record(&self.pin, session.database, prepared.hash);
+    pub fn prefetch(&self, engine: &Engine, session: &Session, place: usize) {
+        let Prepared { command, hash, .. } = self.worker.prepared[place];
+        if let Some(Registered { locks: Locks::One(_), .. }) = command {
+            engine.keyspace.prefetch_record(&self.pin, session.database, hash);
         }
     }
 
-    /// Runs a prepared request and writes its reply.
+    /// Runs the request in this place and writes its reply.
     #[inline]
     pub fn run(
         &mut self,
         engine: &Engine,
         session: &mut Session,
         arguments: Arguments<'_>,
-        prepared: Prepared,
+        place: usize,
         reply: &mut Reply,
     ) -> Next {
         let mark = reply.mark();
+        let prepared = self.worker.prepared[place];
         let outcome = match prepared.command {
             Some(command) if command.row.accepts(arguments.len()) && session.authenticated => {
                 let writes = command.row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE));
                 if let Some(until) = engine.clients.paused_until(writes, self.now_ms) {
                     return Next::Retry(until);
                 }
-                self.execute(engine, session, arguments, command, prepared.hash, reply)
+                self.execute(engine, session, arguments, command, place, reply)
             }
             None if is_web_request(&arguments) => {
                 engine.host.log_warning(&format!(
@@ -152,7 +163,7 @@ impl Batch<'_> {
                 return Next::Continue;
             }
             command => match admit(engine, session, &arguments, command) {
-                Ok(command) => self.execute(engine, session, arguments, command, prepared.hash, reply),
+                Ok(command) => self.execute(engine, session, arguments, command, place, reply),
                 Err(error) => {
                     self.count_rejected(command, &error);
                     Err(error)
@@ -188,10 +199,11 @@ impl Batch<'_> {
         session: &mut Session,
         arguments: Arguments<'_>,
         command: &'static Registered,
-        hash: u64,
+        place: usize,
         reply: &mut Reply,
     ) -> Outcome {
         self.ran = true;
+        let hash = self.worker.prepared[place].hash;
         let alone = !command.row.flags.contains(Flags::FAST);
         if alone {
             self.finish_runs();
@@ -210,6 +222,7 @@ impl Batch<'_> {
         let access = AccessPolicy { silent: session.no_touch, ..self.access };
         let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
         let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };
+        self.prefetch_elements(&call, place);
         let outcome = (command.row.handler)(&mut call);
         call.keys.finish(call.session.database, arguments);
         call.keys.serve_waiters();
@@ -229,6 +242,20 @@ impl Batch<'_> {
             }
         }
         outcome
+    }
+
+    /// Starts to load the elements that the requests behind this one look for in the value of the same key.
+    #[inline]
+    fn prefetch_elements(&self, call: &Call<'_>, place: usize) {
+        let Some((index, hash)) = call.first_hash else { return };
+        let element = |distance| {
+            let ahead: &Prepared = self.worker.prepared.get(place + distance)?;
+            ahead.element.filter(|_| ahead.hash == hash)
+        };
+        let (soon, later) = (element(ELEMENTS_AHEAD), element(2 * ELEMENTS_AHEAD));
+        if soon.is_some() || later.is_some() {
+            call.keys.prefetch_elements(&call.key(usize::from(index)), soon, later);
+        }
     }
 
     #[cold]

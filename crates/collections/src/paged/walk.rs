@@ -1,12 +1,17 @@
 //! Reaching entries without their keys: iteration, scanning, sampling, and by fragment of the hash.
 
+use std::array;
+
 use crate::hash::ElementHasher;
 
 use super::page::{Page, read_entry};
 use super::{EntryRef, PagedTable};
 
-/// After so many failures a sample is taken from the next page that has an entry.
-const SAMPLE_ATTEMPTS_MAX: usize = 1000;
+/// After so many rounds of failures a sample is taken from the next page that has an entry.
+const SAMPLE_ROUNDS_MAX: usize = 250;
+/// So many pages are drawn in a round, so that the memory of all of them comes at the same time. Most of the time one of
+/// three is accepted.
+const SAMPLE_CANDIDATES: usize = 4;
 
 /// What shall become of a visited entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,14 +97,20 @@ impl PagedTable {
         // an index beyond its end is a failure, so that a page is taken the more often the more entries it has.
         let deepest = self.depth(0);
         let limit_of_deepest = (self.len >> deepest) * 2 + 8;
-        for _ in 0..SAMPLE_ATTEMPTS_MAX {
-            let page = self.page_of(random());
-            let limit = limit_of_deepest << (deepest - self.depth(page));
-            let index = scale(random(), limit);
-            let count = self.offsets(page).count();
-            if index < count {
-                let index = if count > limit { scale(random(), count) } else { index };
-                return Some((page, self.offsets(page).nth(index)?));
+        for _ in 0..SAMPLE_ROUNDS_MAX {
+            let candidates: [usize; SAMPLE_CANDIDATES] = array::from_fn(|_| {
+                let hash = random();
+                self.prefetch(hash);
+                self.page_of(hash)
+            });
+            for page in candidates {
+                let limit = limit_of_deepest << (deepest - self.depth(page));
+                let index = scale(random(), limit);
+                let count = self.offsets(page).count();
+                if index < count {
+                    let index = if count > limit { scale(random(), count) } else { index };
+                    return Some((page, self.offsets(page).nth(index)?));
+                }
             }
         }
         let start = scale(random(), self.pages.len());

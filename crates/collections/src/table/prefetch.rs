@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::directory::Root;
 use super::segment::tag;
+use crate::prefetch::prefetch;
 
 /// As long as it lives, no memory is freed that a prefetcher could look at. Take it once per batch of commands
 /// and drop it afterwards: a thread that keeps one keeps memory from being freed.
@@ -78,22 +79,4 @@ impl Prefetcher {
             prefetch(address.wrapping_add(64));
         }
     }
-}
-
-/// Asks the processor for the cache line at an address, which need not be valid.
-#[inline]
-pub(super) fn prefetch(address: *const u8) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch accesses nothing, whatever the address.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(address.cast());
-    }
-    #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: as above.
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
-    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
-    let _ = address;
 }

@@ -3,9 +3,10 @@
 use std::ptr::{NonNull, null_mut};
 
 use crate::entry::{Entry, RecordRef};
+use crate::prefetch::prefetch;
 
 use super::directory::{DEPTH_MAX, Directory, Located};
-use super::prefetch::{pin, prefetch};
+use super::prefetch::pin;
 use super::segment::{CAPACITY, KNOWN_DEPTHS, Segment};
 use super::{KeyHasher, Stashed, Table};
 

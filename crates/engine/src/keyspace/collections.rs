@@ -7,7 +7,7 @@
 //! request as a whole, or what is equivalent to it, when the command is done.
 
 use nuthatch_collections::collection::Collection;
-use nuthatch_collections::entry::{Entry, NewPayload, RecordRef};
+use nuthatch_collections::entry::{Entry, NewPayload, Payload, RecordRef};
 use nuthatch_collections::table::Occupied;
 use std::ops::Range;
 
@@ -95,6 +95,17 @@ impl<'k> Keys<'k> {
     #[inline]
     pub fn peek_as(&self, key: &Key<'_>, wanted: Type) -> Result<Option<RecordRef<'_>>, CommandError> {
         self.peek(key).map(|record| check_type(record, wanted)).transpose()
+    }
+
+    /// If elements of the key's value are searched by their hashes, asks for the memory of the one that is needed soon,
+    /// and for what tells where that of the one that is needed later is.
+    #[inline]
+    pub fn prefetch_elements(&self, key: &Key<'_>, soon: Option<u64>, later: Option<u64>) {
+        let Some(Payload::Collection(collection)) = self.peek(key).map(|record| record.payload()) else { return };
+        if let Some(table) = collection.table() {
+            soon.into_iter().for_each(|hash| table.prefetch(hash));
+            later.into_iter().for_each(|hash| table.prefetch_place(hash));
+        }
     }
 
     /// Looks a key up for a command that changes its value. A key past its deadline is removed.

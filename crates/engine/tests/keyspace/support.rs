@@ -74,8 +74,8 @@ impl Server {
         let mut reply = Reply::new();
         let arguments = Arguments::new(&input, &spans);
         let mut batch = self.engine.batch(&mut self.worker);
-        let prepared = batch.prepare(&self.engine, &self.session, &arguments);
-        let next = batch.run(&self.engine, &mut self.session, arguments, prepared, &mut reply);
+        batch.prepare(&self.engine, &self.session, &arguments);
+        let next = batch.run(&self.engine, &mut self.session, arguments, 0, &mut reply);
         assert_eq!(next, Next::Continue);
         reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
-use nuthatch_engine::dispatch::{Batch, Next, Prepared, Worker};
+use nuthatch_engine::dispatch::{Batch, Next, Worker};
 use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, RequestParser, Span};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
@@ -88,7 +88,6 @@ struct Request {
     /// The first argument's place among the spans.
     first_span: usize,
     spans: usize,
-    prepared: Prepared,
 }
 
 /// The buffers of a thread's turns, kept from one to the next.
@@ -203,11 +202,11 @@ impl Turn {
         let bulk_bytes_max = limits.bulk_bytes_max.load(Ordering::Relaxed) as usize;
         let now_ms = loop {
             let mut batch = engine.batch(worker);
-            self.parse(engine, &batch, bulk_bytes_max, connections);
+            self.parse(engine, &mut batch, bulk_bytes_max, connections);
             let now_ms = batch.now_ms();
-            for request in &self.requests {
+            for (place, request) in self.requests.iter().enumerate() {
                 let token = self.participants[request.participant].token;
-                batch.prefetch(engine, &connections[token].session, &request.prepared);
+                batch.prefetch(engine, &connections[token].session, place);
             }
             self.execute(engine, &mut batch, connections);
             let exhausted = self.participants.iter().all(|participant| participant.exhausted);
@@ -234,7 +233,7 @@ impl Turn {
     fn parse(
         &mut self,
         engine: &Engine,
-        batch: &Batch<'_>,
+        batch: &mut Batch<'_>,
         bulk_bytes_max: usize,
         connections: &mut Slab<Connection>,
     ) {
@@ -266,13 +265,12 @@ impl Turn {
                             continue;
                         }
                         let arguments = Arguments::new(&bytes[base..], &spans[first_span..]);
-                        let prepared = batch.prepare(engine, session, &arguments);
+                        batch.prepare(engine, session, &arguments);
                         requests.push(Request {
                             participant: place,
                             base,
                             first_span,
                             spans: count,
-                            prepared,
                         });
                         allowed -= 1;
                         if requests.len() == BATCH_REQUESTS_MAX {
@@ -291,7 +289,7 @@ impl Turn {
 
     fn execute(&mut self, engine: &Engine, batch: &mut Batch<'_>, connections: &mut Slab<Connection>) {
         let Self { arena, participants, requests, spans, .. } = self;
-        for request in requests.iter() {
+        for (place, request) in requests.iter().enumerate() {
             let participant = &mut participants[request.participant];
             let connection = &mut connections[participant.token];
             if connection.session.closing {
@@ -310,7 +308,7 @@ impl Turn {
                 write_request(&arguments, &mut participant.held_requests);
                 continue;
             }
-            match batch.run(engine, session, arguments, request.prepared, reply) {
+            match batch.run(engine, session, arguments, place, reply) {
                 Next::Continue => participant.commands += 1,
                 Next::Retry(until) => {
                     write_request(&arguments, &mut participant.held_requests);

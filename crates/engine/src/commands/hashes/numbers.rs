@@ -14,14 +14,14 @@ const UPDATE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS
 
 /// The rows of this file.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
-    Command::write("HINCRBY", 4, UPDATE, hincrby).fast().deny_oom().docs(
+    Command::write("HINCRBY", 4, UPDATE, hincrby).looks_for(2).fast().deny_oom().docs(
         Group::Hash,
         "2.0.0",
         "O(1)",
         "key field increment",
         "Adds to the integer in a field; a missing one counts as 0.",
     ),
-    Command::write("HINCRBYFLOAT", 4, UPDATE, hincrbyfloat).fast().deny_oom().docs(
+    Command::write("HINCRBYFLOAT", 4, UPDATE, hincrbyfloat).looks_for(2).fast().deny_oom().docs(
         Group::Hash,
         "2.6.0",
         "O(1)",

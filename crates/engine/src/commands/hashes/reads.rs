@@ -14,14 +14,14 @@ const ASKED: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO)];
 
 /// The rows of this file.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
-    Command::read("HEXISTS", 3, ASKED, hexists).fast().docs(
+    Command::read("HEXISTS", 3, ASKED, hexists).looks_for(2).fast().docs(
         Group::Hash,
         "2.0.0",
         "O(1)",
         "key field",
         "Tells whether a hash has a field.",
     ),
-    Command::read("HGET", 3, READ, hget).fast().docs(
+    Command::read("HGET", 3, READ, hget).looks_for(2).fast().docs(
         Group::Hash,
         "2.0.0",
         "O(1)",
@@ -53,14 +53,14 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "key",
         "Returns the number of fields of a hash.",
     ),
-    Command::read("HMGET", -3, READ, hmget).fast().docs(
+    Command::read("HMGET", -3, READ, hmget).looks_for(2).fast().docs(
         Group::Hash,
         "2.0.0",
         "O(N) where N is the number of fields being requested.",
         "key field [field ...]",
         "Returns the values of several fields of a hash.",
     ),
-    Command::read("HSTRLEN", 3, ASKED, hstrlen).fast().docs(
+    Command::read("HSTRLEN", 3, ASKED, hstrlen).looks_for(2).fast().docs(
         Group::Hash,
         "3.2.0",
         "O(1)",

@@ -14,14 +14,14 @@ const REMOVE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE
 
 /// The rows of this file.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
-    Command::write("HDEL", -3, REMOVE, hdel).fast().docs(
+    Command::write("HDEL", -3, REMOVE, hdel).looks_for(2).fast().docs(
         Group::Hash,
         "2.0.0",
         "O(N) where N is the number of fields to be removed.",
         "key field [field ...]",
         "Removes fields from a hash, and the hash with the last of them.",
     ),
-    Command::write("HMSET", -4, UPDATE, hmset)
+    Command::write("HMSET", -4, UPDATE, hmset).looks_for(2)
         .fast()
         .deny_oom()
         .docs(
@@ -32,7 +32,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
             "Sets several fields of a hash.",
         )
         .deprecated("4.0.0", "`HSET` with multiple field-value pairs"),
-    Command::write("HSET", -4, UPDATE, hset).fast().deny_oom().docs(
+    Command::write("HSET", -4, UPDATE, hset).looks_for(2).fast().deny_oom().docs(
         Group::Hash,
         "2.0.0",
         "O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with \
@@ -40,7 +40,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "key field value [field value ...]",
         "Sets fields of a hash and returns how many are new.",
     ),
-    Command::write("HSETNX", 4, INSERT, hsetnx).fast().deny_oom().docs(
+    Command::write("HSETNX", 4, INSERT, hsetnx).looks_for(2).fast().deny_oom().docs(
         Group::Hash,
         "2.0.0",
         "O(1)",

@@ -20,7 +20,7 @@ const MOVE: &[KeySpec] = &[
 
 /// The rows of this file.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
-    Command::write("SADD", -3, ADD, add).fast().deny_oom().docs(
+    Command::write("SADD", -3, ADD, add).looks_for(2).fast().deny_oom().docs(
         Group::Set,
         "1.0.0",
         "O(1) for each element added, so O(N) to add N elements when the command is called with multiple \
@@ -35,7 +35,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "key",
         "Counts the members of a set.",
     ),
-    Command::read("SISMEMBER", 3, READ_FACT, is_member).fast().docs(
+    Command::read("SISMEMBER", 3, READ_FACT, is_member).looks_for(2).fast().docs(
         Group::Set,
         "1.0.0",
         "O(1)",
@@ -51,7 +51,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
             "Returns all members of a set.",
         )
         .tips(&["nondeterministic_output_order"]),
-    Command::read("SMISMEMBER", -3, READ, are_members).fast().docs(
+    Command::read("SMISMEMBER", -3, READ, are_members).looks_for(2).fast().docs(
         Group::Set,
         "6.2.0",
         "O(N) where N is the number of elements being checked for membership",
@@ -65,7 +65,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "source destination member",
         "Moves a member from one set to another.",
     ),
-    Command::write("SREM", -3, REMOVE, remove).fast().docs(
+    Command::write("SREM", -3, REMOVE, remove).looks_for(2).fast().docs(
         Group::Set,
         "1.0.0",
         "O(N) where N is the number of members to be removed.",

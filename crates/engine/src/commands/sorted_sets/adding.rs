@@ -15,14 +15,14 @@ const INCREMENT: &[KeySpec] =
 
 /// The rows.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
-    Command::write("ZADD", -4, ADD, zadd).fast().deny_oom().docs(
+    Command::write("ZADD", -4, ADD, zadd).looks_for(3).fast().deny_oom().docs(
         Group::SortedSet,
         "1.2.0",
         "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
         "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
         "Adds members to a sorted set or changes their scores.",
     ),
-    Command::write("ZINCRBY", 4, INCREMENT, zincrby).fast().deny_oom().docs(
+    Command::write("ZINCRBY", 4, INCREMENT, zincrby).looks_for(3).fast().deny_oom().docs(
         Group::SortedSet,
         "1.2.0",
         "O(log(N)) where N is the number of elements in the sorted set.",

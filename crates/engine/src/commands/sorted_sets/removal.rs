@@ -11,7 +11,7 @@ const COMPLEXITY: &str = "O(log(N)+M) with N being the number of elements in the
 
 /// The rows.
 pub(in crate::commands) const COMMANDS: &[Command] = &[
-    Command::write("ZREM", -3, DELETE, zrem).fast().docs(
+    Command::write("ZREM", -3, DELETE, zrem).looks_for(2).fast().docs(
         Group::SortedSet,
         "1.2.0",
         "O(M*log(N)) with N being the number of elements in the sorted set and M the number of elements to \

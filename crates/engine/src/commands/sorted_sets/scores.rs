@@ -19,28 +19,28 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "key",
         "Returns the number of members of a sorted set.",
     ),
-    Command::read("ZMSCORE", -3, READ, zmscore).fast().docs(
+    Command::read("ZMSCORE", -3, READ, zmscore).looks_for(2).fast().docs(
         Group::SortedSet,
         "6.2.0",
         "O(N) where N is the number of members being requested.",
         "key member [member ...]",
         "Returns the scores of several members of a sorted set.",
     ),
-    Command::read("ZRANK", -3, READ, zrank).fast().docs(
+    Command::read("ZRANK", -3, READ, zrank).looks_for(2).fast().docs(
         Group::SortedSet,
         "2.0.0",
         "O(log(N))",
         "key member [WITHSCORE]",
         "Returns how many members of a sorted set come before a member.",
     ),
-    Command::read("ZREVRANK", -3, READ, zrevrank).fast().docs(
+    Command::read("ZREVRANK", -3, READ, zrevrank).looks_for(2).fast().docs(
         Group::SortedSet,
         "2.0.0",
         "O(log(N))",
         "key member [WITHSCORE]",
         "Returns how many members of a sorted set come after a member.",
     ),
-    Command::read("ZSCORE", 3, READ, zscore).fast().docs(
+    Command::read("ZSCORE", 3, READ, zscore).looks_for(2).fast().docs(
         Group::SortedSet,
         "1.2.0",
         "O(1)",
