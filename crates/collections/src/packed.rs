@@ -29,7 +29,7 @@ mod tests;
 
 pub use element::{Element, encode, encoded_len, overwrite, read, skip};
 pub use index::{Index, encodings};
-pub(crate) use search::Wanted;
+pub(crate) use search::{Wanted, entry_end};
 pub use search::{Found, find, search};
 
 /// Begins eight bytes that are a deadline, behind the entry it belongs to. Only pages of big tables have these; it is

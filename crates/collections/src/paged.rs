@@ -16,6 +16,7 @@ mod common;
 mod page;
 mod pages;
 mod resize;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -28,6 +29,7 @@ use crate::prefetch::{prefetch, prefetch_bytes};
 
 use page::{Page, read_entry};
 use pages::Pages;
+use sample::Draws;
 pub use walk::{Fate, Iter};
 
 /// An entry, borrowed from a table.
@@ -59,6 +61,8 @@ pub struct PagedTable {
     entry_bytes: usize,
     /// What the pages have allocated for them.
     page_bytes: usize,
+    /// Where the next random entries to be removed are looked for.
+    draws: Option<Box<Draws>>,
 }
 
 impl PagedTable {
@@ -71,6 +75,7 @@ impl PagedTable {
             deadlines: 0,
             entry_bytes: 0,
             page_bytes: 0,
+            draws: None,
         }
     }
 
@@ -96,7 +101,8 @@ impl PagedTable {
 
     /// What the table has allocated, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        self.page_bytes + self.pages.memory_bytes()
+        let draws = if self.draws.is_some() { size_of::<Draws>() } else { 0 };
+        self.page_bytes + self.pages.memory_bytes() + draws
     }
 
     /// Asks for the memory that tells where the entries with this hash are, for [`prefetch`](Self::prefetch).
@@ -236,6 +242,6 @@ impl Clone for PagedTable {
     fn clone(&self) -> PagedTable {
         let pages = self.pages.clone();
         let page_bytes = pages.iter().map(Page::allocated).sum();
-        PagedTable { pages, page_bytes, ..*self }
+        PagedTable { pages, page_bytes, draws: None, ..*self }
     }
 }

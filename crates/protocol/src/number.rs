@@ -5,7 +5,7 @@ mod grisu;
 mod literal;
 mod powers;
 
-pub use decimal::{format_f64, format_f64_17};
+pub use decimal::{exact_integer, format_f64, format_f64_17};
 
 pub(crate) use literal::Literal;
 

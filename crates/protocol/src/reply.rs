@@ -4,6 +4,7 @@ mod output;
 
 pub use output::{Later, Mark, Slices};
 
+use crate::number::exact_integer;
 use output::Output;
 use std::sync::Arc;
 
@@ -87,7 +88,10 @@ impl Reply {
 
     /// A floating-point number as a string.
     pub fn bulk_f64(&mut self, number: f64) {
-        self.output.bulk_f64(number);
+        match exact_integer(number) {
+            Some(number) => self.bulk_integer(number),
+            None => self.output.bulk_f64(number),
+        }
     }
 
     /// No value.
@@ -190,6 +194,15 @@ impl Reply {
     /// Leaves room for the header of an array whose length is not known yet.
     pub fn array_later(&mut self) -> Later {
         self.output.later()
+    }
+
+    /// Writes the header of a map that [`Reply::array_later`] left room for; in RESP2 of an array.
+    pub fn set_map_len(&mut self, at: Later, pairs: usize) {
+        if self.resp3 {
+            self.output.header_at(at, b'%', pairs as i64);
+        } else {
+            self.set_array_len(at, pairs.saturating_mul(2));
+        }
     }
 
     /// Writes the header that [`Reply::array_later`] left room for. Headers inside other ones are written first.

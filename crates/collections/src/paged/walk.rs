@@ -1,17 +1,9 @@
-//! Reaching entries without their keys: iteration, scanning, sampling, and by fragment of the hash.
-
-use std::array;
+//! Reaching entries without their keys: iteration, scanning, and by fragment of the hash.
 
 use crate::hash::ElementHasher;
 
 use super::page::{Page, read_entry};
 use super::{EntryRef, PagedTable};
-
-/// After so many rounds of failures a sample is taken from the next page that has an entry.
-const SAMPLE_ROUNDS_MAX: usize = 250;
-/// So many pages are drawn in a round, so that the memory of all of them comes at the same time. Most of the time one of
-/// three is accepted.
-const SAMPLE_CANDIDATES: usize = 4;
 
 /// What shall become of a visited entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,59 +58,6 @@ impl PagedTable {
         (position | below).checked_add(1)
     }
 
-    /// A random entry, each with nearly the same probability; `None` only if there is none.
-    pub fn sample(&self, random: &mut dyn FnMut() -> u64) -> Option<EntryRef<'_>> {
-        let (index, offset) = self.sample_place(random)?;
-        Some(read_entry(self.pages.get(index).bytes(), offset, self.has_values)?.0)
-    }
-
-    /// Removes a random entry, chosen as by [`sample`](Self::sample), after a last look at it.
-    pub fn remove_sample<R>(
-        &mut self,
-        random: &mut dyn FnMut() -> u64,
-        look: impl FnOnce(EntryRef<'_>) -> R,
-    ) -> Option<R> {
-        let (index, offset) = self.sample_place(random)?;
-        let (entry, end) = read_entry(self.pages.get(index).bytes(), offset, self.has_values)?;
-        let deadline = entry.deadline;
-        let seen = look(entry);
-        self.forget(index, offset..end, deadline);
-        self.shrink();
-        Some(seen)
-    }
-
-    /// The page of a random entry and its offset there.
-    fn sample_place(&self, random: &mut dyn FnMut() -> u64) -> Option<(usize, usize)> {
-        if self.is_empty() {
-            return None;
-        }
-        // Pages are chosen by their share of the hash space, which is halved when they are split, as the first one is
-        // before all others. Hardly any has more entries than its limit, which is twice what it should have and some;
-        // an index beyond its end is a failure, so that a page is taken the more often the more entries it has.
-        let deepest = self.depth(0);
-        let limit_of_deepest = (self.len >> deepest) * 2 + 8;
-        for _ in 0..SAMPLE_ROUNDS_MAX {
-            let candidates: [usize; SAMPLE_CANDIDATES] = array::from_fn(|_| {
-                let hash = random();
-                self.prefetch(hash);
-                self.page_of(hash)
-            });
-            for page in candidates {
-                let limit = limit_of_deepest << (deepest - self.depth(page));
-                let index = scale(random(), limit);
-                let count = self.offsets(page).count();
-                if index < count {
-                    let index = if count > limit { scale(random(), count) } else { index };
-                    return Some((page, self.offsets(page).nth(index)?));
-                }
-            }
-        }
-        let start = scale(random(), self.pages.len());
-        let mut pages = (start..self.pages.len()).chain(0..start);
-        let page = pages.find(|page| !self.pages.get(*page).bytes().is_empty())?;
-        Some((page, self.offsets(page).nth(scale(random(), self.offsets(page).count()))?))
-    }
-
     /// Visits every entry whose hash has these upper 32 bits, and does to it what the visitor says.
     pub fn visit_fragment(&mut self, fragment: u32, visit: &mut dyn FnMut(EntryRef<'_>) -> Fate) {
         let (hasher, len) = (ElementHasher::get(), self.len);
@@ -140,17 +79,6 @@ impl PagedTable {
         }
     }
 
-    /// Where the entries of a page begin.
-    fn offsets(&self, page: usize) -> impl Iterator<Item = usize> {
-        let bytes = self.pages.get(page).bytes();
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            let offset = next;
-            next = read_entry(bytes, offset, self.has_values)?.1;
-            Some(offset)
-        })
-    }
-
     fn entries<'a>(&self, page: &'a Page) -> impl Iterator<Item = EntryRef<'a>> + use<'a> {
         let (bytes, has_values, mut offset) = (page.bytes(), self.has_values, 0);
         std::iter::from_fn(move || {
@@ -159,9 +87,4 @@ impl PagedTable {
             Some(entry)
         })
     }
-}
-
-/// A number below `limit`, which is not 0, from a random one.
-fn scale(random: u64, limit: usize) -> usize {
-    ((u128::from(random) * limit as u128) >> u64::BITS) as usize
 }

@@ -71,6 +71,9 @@ pub enum HashRef<'a> {
 }
 
 impl<'a> HashRef<'a> {
+    /// A hash without fields.
+    pub const EMPTY: HashRef<'static> = HashRef::Packed(PackedHash { bytes: &[], has_deadlines: false });
+
     /// The hash in a record that holds one.
     #[inline]
     pub fn of(record: RecordRef<'a>) -> Self {
@@ -96,6 +99,14 @@ impl<'a> HashRef<'a> {
         match self {
             Self::Packed(hash) => hash.bytes.is_empty(),
             Self::Table(map) => map.is_empty(),
+        }
+    }
+
+    /// How many fields it has whose deadline has not passed, if that is known without a look at each.
+    pub fn known_live_len(self, now_ms: u64) -> Option<usize> {
+        match self {
+            Self::Packed(_) => None,
+            Self::Table(_) => Some(self.live_len(now_ms)),
         }
     }
 

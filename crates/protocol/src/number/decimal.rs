@@ -5,6 +5,13 @@ use super::{format_i64, grisu};
 /// Below this magnitude a number without a fraction is shown as an integer is: all its digits are exact.
 const INTEGER_BELOW: f64 = (1u64 << 62) as f64;
 
+/// The integer that is shown in place of a floating-point number that is one. Minus zero is none.
+#[inline]
+pub fn exact_integer(number: f64) -> Option<i64> {
+    let is_integer = number.abs() <= INTEGER_BELOW && number.trunc() == number;
+    (is_integer && (number != 0.0 || number.is_sign_positive())).then_some(number as i64)
+}
+
 /// Appends a floating-point number with as few digits as read back as the same number (or one more, see
 /// `grisu`): `3`, `0.1`, `1e+20`, `1.5e-7`, `inf`, `-inf`, `nan`.
 pub fn format_f64(number: f64, out: &mut Vec<u8>) {
@@ -20,8 +27,8 @@ pub fn format_f64(number: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(b"-0");
         return;
     }
-    if number.trunc() == number && number.abs() <= INTEGER_BELOW {
-        format_i64(number as i64, out);
+    if let Some(number) = exact_integer(number) {
+        format_i64(number, out);
         return;
     }
     if number < 0.0 {

@@ -5,6 +5,8 @@ use std::{collections::VecDeque, io::IoSlice, ops::Deref, sync::Arc};
 
 /// Slices of one [`Slices`]: as many as a reply with several long values has, and far below the system's limit.
 const SLICES_MAX: usize = 16;
+/// The kind, a number with its sign, and a line end.
+const HEADER_BYTES_MAX: usize = 23;
 /// Sent bytes that may stay at the front of a buffer that is never empty, unless they are the larger part.
 const SENT_BYTES_MAX: usize = 16 * 1024;
 
@@ -115,8 +117,8 @@ impl Output {
     /// Writes a string with its length.
     #[inline]
     pub(super) fn bulk(&mut self, value: &[u8]) {
+        self.buffer.reserve(HEADER_BYTES_MAX + value.len() + 2);
         self.header(b'$', value.len() as i64);
-        self.buffer.reserve(value.len() + 2);
         self.buffer.extend_from_slice(value);
         self.buffer.extend_from_slice(b"\r\n");
     }
@@ -175,8 +177,11 @@ impl Output {
         let end = self.buffer.len();
         self.header(kind, number);
         let header_length = self.buffer.len() - end;
-        if let Some(moved) = self.buffer.get_mut(at.offset..) {
-            moved.rotate_right(header_length);
+        let mut header = [0; HEADER_BYTES_MAX];
+        header[..header_length].copy_from_slice(&self.buffer[end..]);
+        if at.offset <= end {
+            self.buffer.copy_within(at.offset..end, at.offset + header_length);
+            self.buffer[at.offset..at.offset + header_length].copy_from_slice(&header[..header_length]);
         }
         for value in self.shared.iter_mut().flat_map(|shared| shared.values.iter_mut().skip(at.shared_values))
         {

@@ -1,13 +1,13 @@
 //! Reading fields and whole hashes.
 
-use nuthatch_collections::packed::Element;
+use nuthatch_protocol::reply::{Later, Reply};
 
 use super::super::lists::reply_element;
 use super::reply_value;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
 use crate::error::Outcome;
-use crate::value::hash::Field;
+use crate::value::hash::{Field, HashRef};
 
 const READ: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 const ASKED: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO)];
@@ -98,37 +98,44 @@ fn hmget(call: &mut Call<'_>) -> Outcome {
 }
 
 fn hgetall(call: &mut Call<'_>) -> Outcome {
-    let (key, now_ms) = (call.key(1), call.now_ms());
-    let Some(hash) = call.keys.read_hash(&key)? else {
-        call.reply.map(0);
-        return Ok(());
-    };
-    call.reply.map(hash.live_len(now_ms));
-    for field in hash.fields(now_ms) {
-        reply_element(call.reply, field.name);
-        reply_element(call.reply, field.value);
-    }
-    Ok(())
+    reply_fields(call, Reply::map, Reply::set_map_len, |reply, field| {
+        reply_element(reply, field.name);
+        reply_element(reply, field.value);
+    })
 }
 
 fn hkeys(call: &mut Call<'_>) -> Outcome {
-    reply_each(call, |field| field.name)
+    reply_fields(call, Reply::array, Reply::set_array_len, |reply, field| reply_element(reply, field.name))
 }
 
 fn hvals(call: &mut Call<'_>) -> Outcome {
-    reply_each(call, |field| field.value)
+    reply_fields(call, Reply::array, Reply::set_array_len, |reply, field| reply_element(reply, field.value))
 }
 
-/// Replies an element of each field.
-fn reply_each(call: &mut Call<'_>, choose: for<'f> fn(Field<'f>) -> Element<'f>) -> Outcome {
+/// Replies something of each field. If their number is not known before, the header is written afterwards.
+fn reply_fields(
+    call: &mut Call<'_>,
+    header: fn(&mut Reply, usize),
+    set_header: fn(&mut Reply, Later, usize),
+    show: impl Fn(&mut Reply, Field<'_>),
+) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
-    let Some(hash) = call.keys.read_hash(&key)? else {
-        call.reply.array(0);
-        return Ok(());
+    let hash = call.keys.read_hash(&key)?.unwrap_or(HashRef::EMPTY);
+    let len = hash.known_live_len(now_ms);
+    let later = match len {
+        Some(len) => {
+            header(call.reply, len);
+            None
+        }
+        None => Some(call.reply.array_later()),
     };
-    call.reply.array(hash.live_len(now_ms));
+    let mut shown = 0;
     for field in hash.fields(now_ms) {
-        reply_element(call.reply, choose(field));
+        show(call.reply, field);
+        shown += 1;
+    }
+    if let Some(later) = later {
+        set_header(call.reply, later, shown);
     }
     Ok(())
 }
