@@ -32,7 +32,7 @@ impl PackedScore {
     #[inline]
     pub fn element(&self) -> Element<'_> {
         // Minus zero is the only zero with a bit set, which an integer would lose.
-        let is_integer = self.score.abs() < INTEGER_BELOW && self.score.trunc() == self.score;
+        let is_integer = self.score.abs() < INTEGER_BELOW && self.score as i64 as f64 == self.score;
         if is_integer && (self.score != 0.0 || self.score.to_bits() == 0) {
             Element::Integer(self.score as i64)
         } else {

@@ -23,7 +23,7 @@ struct Score {
 impl Score {
     fn new(score: f64) -> Score {
         // Written as an integer, minus zero would lose its sign; it is the only zero with a bit set.
-        if score.abs() < INTEGER_LIMIT && score.trunc() == score && (score != 0.0 || score.to_bits() == 0) {
+        if score.abs() < INTEGER_LIMIT && score as i64 as f64 == score && (score != 0.0 || score.to_bits() == 0) {
             let integer = score as i64;
             // The bits that differ from the sign, and the sign.
             let bits = 65 - (integer ^ (integer >> 63)).leading_zeros();
@@ -87,6 +87,17 @@ pub(super) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
+    /// Where the entry ends that begins at `start`.
+    #[inline]
+    fn end_of(bytes: &[u8], start: usize) -> usize {
+        let first = bytes[start];
+        let (mut len, mut at) = (usize::from(first & 0x1f), start + 1);
+        if len == LONG {
+            (len, at) = long_len(bytes, at);
+        }
+        at + WIDTHS[usize::from(first >> 5)] + len
+    }
+
     /// The entry that begins at `start`.
     #[inline]
     pub(super) fn read(bytes: &'a [u8], start: usize) -> Entry<'a> {
@@ -105,6 +116,24 @@ impl<'a> Entry<'a> {
         let end = member_start + len;
         Entry { score: Score { code, bits }.value(), member: &bytes[member_start..end], end }
     }
+}
+
+/// Where the entries begin, one after the other.
+#[inline]
+pub(super) fn offsets(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let (mut offset, mut alike, mut len) = (0, None, 0);
+    std::iter::from_fn(move || {
+        let &first = bytes.get(offset)?;
+        // Neighbours are mostly of the same length. The processor goes on with the next one then, before it has seen
+        // this one.
+        if alike != Some(first) {
+            len = Entry::end_of(bytes, offset) - offset;
+            alike = (usize::from(first & 0x1f) < LONG).then_some(first);
+        }
+        let start = offset;
+        offset += len;
+        Some(start)
+    })
 }
 
 /// The length that begins at `at`, and where it ends.

@@ -101,17 +101,15 @@ impl Leaf {
 
     /// Where the entry number `index` begins.
     pub(super) fn offset_of(&self, index: usize) -> usize {
-        (0..index).fold(0, |offset, _| Entry::read(&self.bytes, offset).end)
+        entry::offsets(&self.bytes).nth(index).unwrap_or(self.bytes.len())
     }
 
     /// The first boundary of entries from which on at most half the bytes follow; not the beginning.
     pub(super) fn middle(&self) -> Position {
-        let mut position = Position { index: 1, offset: self.first().end };
-        while position.offset < self.bytes.len() / 2 {
-            position.offset = Entry::read(&self.bytes, position.offset).end;
-            position.index += 1;
-        }
-        position
+        let boundaries = entry::offsets(&self.bytes).chain([self.bytes.len()]);
+        let mut later = boundaries.enumerate().skip(1);
+        let middle = later.find(|(_, offset)| *offset >= self.bytes.len() / 2);
+        middle.map_or_else(Position::default, |(index, offset)| Position { index, offset })
     }
 
     pub(super) fn insert(&mut self, offset: usize, new: &Addition<'_>) {

@@ -3,7 +3,7 @@
 //! A walk holds the leaf that it is in and the node above; only when it leaves that node, some thousand entries
 //! further, it begins again at the root.
 
-use super::entry::Entry;
+use super::entry::{Entry, offsets};
 use super::leaf::{ENTRIES_MAX, Leaf};
 use super::node::{Children, Node};
 
@@ -117,11 +117,9 @@ impl<'a> EntriesBackward<'a> {
 
     /// Notes where the first `count` entries of a leaf begin.
     fn enter(&mut self, leaf: usize, count: usize) {
-        let bytes = self.leaves.leaves[leaf].bytes();
-        let mut offset = 0;
-        for place in &mut self.offsets[..count] {
+        let offsets = offsets(self.leaves.leaves[leaf].bytes());
+        for (place, offset) in self.offsets[..count].iter_mut().zip(offsets) {
             *place = offset as u16;
-            offset = Entry::read(bytes, offset).end;
         }
         (self.leaf, self.in_leaf) = (leaf, count);
     }

@@ -8,7 +8,7 @@ const INTEGER_BELOW: f64 = (1u64 << 62) as f64;
 /// The integer that is shown in place of a floating-point number that is one. Minus zero is none.
 #[inline]
 pub fn exact_integer(number: f64) -> Option<i64> {
-    let is_integer = number.abs() <= INTEGER_BELOW && number.trunc() == number;
+    let is_integer = number.abs() <= INTEGER_BELOW && number as i64 as f64 == number;
     (is_integer && (number != 0.0 || number.is_sign_positive())).then_some(number as i64)
 }
 
