@@ -29,8 +29,8 @@ mod tests;
 
 pub use element::{Element, encode, encoded_len, overwrite, read, skip};
 pub use index::{Index, encodings};
-pub(crate) use search::{Wanted, entry_end};
 pub use search::{Found, find, search};
+pub(crate) use search::{Wanted, entry_end};
 
 /// Begins eight bytes that are a deadline, behind the entry it belongs to. Only pages of big tables have these; it is
 /// no header of an element.

@@ -22,6 +22,7 @@ use insert::{Edges, difference};
 use leaf::{Addition, Leaf};
 use node::{Children, Node};
 pub use place::Place;
+use remove::Doomed;
 pub use walk::{Entries, EntriesBackward};
 
 /// Entries of a score and a member, ordered by score and then, byte by byte, by member. No score is NaN.
@@ -79,9 +80,7 @@ impl RankedTree {
 
     /// Removes an entry. Says whether it was there.
     pub fn remove(&mut self, score: f64, member: &[u8]) -> bool {
-        let Some(rank) = self.rank(score, member) else { return false };
-        self.remove_range(rank..rank + 1, |_, _| ());
-        true
+        self.remove_step(Doomed::Entry(score, member), &mut |_, _| ()) > 0
     }
 
     /// Removes the entries of these ranks, as far as there are any, and shows each before.
@@ -89,12 +88,19 @@ impl RankedTree {
         let Range { start, end } = ranks;
         let mut rest = end.min(self.len).saturating_sub(start);
         while rest > 0 {
-            let removed = self.root.remove(start..start + rest, &mut visit);
-            rest -= removed.entries;
-            self.len -= removed.entries;
-            self.allocated = self.allocated.wrapping_add_signed(removed.grown);
+            rest -= self.remove_step(Doomed::Ranks(start..start + rest), &mut visit);
+        }
+    }
+
+    /// Removes what there is of it in the leaf that it begins in. Returns how many entries.
+    fn remove_step(&mut self, doomed: Doomed<'_>, visit: &mut dyn FnMut(f64, &[u8])) -> usize {
+        let removed = self.root.remove(doomed, visit);
+        self.len -= removed.entries;
+        self.allocated = self.allocated.wrapping_add_signed(removed.grown);
+        if removed.entries > 0 {
             self.lower_root();
         }
+        removed.entries
     }
 
     /// Removes levels that have become superfluous.

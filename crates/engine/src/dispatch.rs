@@ -108,8 +108,7 @@ impl Batch<'_> {
     /// Takes the next request: looks up its command, and starts to load the bucket of its key if it has only one.
     #[inline]
     pub fn prepare(&mut self, engine: &Engine, session: &Session, arguments: &Arguments<'_>) {
-        let mut prepared =
-            Prepared { command: engine.commands.resolve(arguments), hash: 0, element: None };
+        let mut prepared = Prepared { command: engine.commands.resolve(arguments), hash: 0, element: None };
         if let Some(Registered { locks: Locks::One(index), row, .. }) = prepared.command
             && let Some(key) = arguments.get(usize::from(*index))
         {

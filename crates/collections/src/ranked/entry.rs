@@ -23,7 +23,10 @@ struct Score {
 impl Score {
     fn new(score: f64) -> Score {
         // Written as an integer, minus zero would lose its sign; it is the only zero with a bit set.
-        if score.abs() < INTEGER_LIMIT && score as i64 as f64 == score && (score != 0.0 || score.to_bits() == 0) {
+        if score.abs() < INTEGER_LIMIT
+            && score as i64 as f64 == score
+            && (score != 0.0 || score.to_bits() == 0)
+        {
             let integer = score as i64;
             // The bits that differ from the sign, and the sign.
             let bits = 65 - (integer ^ (integer >> 63)).leading_zeros();

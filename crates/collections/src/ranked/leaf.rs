@@ -83,15 +83,15 @@ impl Leaf {
     /// The position of a place.
     #[inline]
     pub(super) fn find(&self, place: &Place<'_>) -> Position {
-        let mut position = Position::default();
-        while position.offset < self.bytes.len() {
-            let entry = Entry::read(&self.bytes, position.offset);
+        let mut index = 0;
+        for offset in entry::offsets(&self.bytes) {
+            let entry = Entry::read(&self.bytes, offset);
             if !place.is_after(entry.score, || entry.member) {
-                break;
+                return Position { index, offset };
             }
-            position = Position { index: position.index + 1, offset: entry.end };
+            index += 1;
         }
-        position
+        Position { index, offset: self.bytes.len() }
     }
 
     /// The entry at a position, unless that is the end.

@@ -6,6 +6,15 @@ use super::entry::Entry;
 use super::insert::difference;
 use super::leaf::{BYTES_MAX, ENTRIES_MAX};
 use super::node::{CHILDREN_MAX, Children, Node};
+use super::place::Place;
+
+/// What is to be removed.
+pub(super) enum Doomed<'a> {
+    /// The entries of these ranks.
+    Ranks(Range<usize>),
+    /// The entry with this score and member, if it is there.
+    Entry(f64, &'a [u8]),
+}
 
 /// What was removed in one step.
 pub(super) struct Removed {
@@ -15,17 +24,27 @@ pub(super) struct Removed {
 }
 
 impl Node {
-    /// Removes entries from the one leaf that has the entry `ranks.start`, as many as are in it. Each is shown
-    /// before.
-    pub(super) fn remove(&mut self, ranks: Range<usize>, visit: &mut dyn FnMut(f64, &[u8])) -> Removed {
+    /// Removes entries from the one leaf that has the first of them, as many as are in it. Each is shown before.
+    pub(super) fn remove(&mut self, doomed: Doomed<'_>, visit: &mut dyn FnMut(f64, &[u8])) -> Removed {
+        if self.len() == 0 {
+            return Removed { entries: 0, grown: 0 };
+        }
         let allocated = self.allocated();
-        let (child, start) = self.child_with(ranks.start);
-        let ranks = start..start + ranks.len();
-        let Removed { entries, grown } = match &mut self.children {
-            Children::Leaves(_) => self.remove_from_leaf(child, ranks, visit),
-            Children::Nodes(nodes) => nodes[child].remove(ranks, visit),
+        let (child, doomed) = match doomed {
+            Doomed::Ranks(ranks) => {
+                let (child, start) = self.child_with(ranks.start);
+                (child, Doomed::Ranks(start..start + ranks.len()))
+            }
+            // In the child that has the entry itself, even where it is the first.
+            Doomed::Entry(score, member) => (self.child_at(&Place::AfterEntry(score, member)), doomed),
         };
-        let mut grown = grown;
+        let Removed { entries, mut grown } = match &mut self.children {
+            Children::Leaves(_) => self.remove_from_leaf(child, doomed, visit),
+            Children::Nodes(nodes) => nodes[child].remove(doomed, visit),
+        };
+        if entries == 0 {
+            return Removed { entries, grown };
+        }
         let is_empty = match &self.children {
             Children::Leaves(leaves) => leaves[child].len() == 0,
             Children::Nodes(nodes) => nodes[child].len() == 0,
@@ -42,16 +61,24 @@ impl Node {
     fn remove_from_leaf(
         &mut self,
         child: usize,
-        ranks: Range<usize>,
+        doomed: Doomed<'_>,
         visit: &mut dyn FnMut(f64, &[u8]),
     ) -> Removed {
         let Children::Leaves(leaves) = &mut self.children else { unreachable!("an inner node") };
         let leaf = &mut leaves[child];
         let allocated = leaf.allocated();
-        let start = leaf.offset_of(ranks.start);
+        let (start, wanted) = match doomed {
+            Doomed::Ranks(ranks) => (leaf.offset_of(ranks.start), ranks.len()),
+            Doomed::Entry(score, member) => {
+                let position = leaf.find(&Place::BeforeEntry(score, member));
+                let found = leaf.entry_at(position);
+                let is_it = found.is_some_and(|entry| entry.score == score && entry.member == member);
+                (position.offset, usize::from(is_it))
+            }
+        };
         let mut end = start;
         let mut entries = 0;
-        while entries < ranks.len() && end < leaf.len() {
+        while entries < wanted && end < leaf.len() {
             let entry = Entry::read(leaf.bytes(), end);
             visit(entry.score, entry.member);
             end = entry.end;

@@ -101,7 +101,9 @@ impl<'k> Keys<'k> {
     /// and for what tells where that of the one that is needed later is.
     #[inline]
     pub fn prefetch_elements(&self, key: &Key<'_>, soon: Option<u64>, later: Option<u64>) {
-        let Some(Payload::Collection(collection)) = self.peek(key).map(|record| record.payload()) else { return };
+        let Some(Payload::Collection(collection)) = self.peek(key).map(|record| record.payload()) else {
+            return;
+        };
         if let Some(table) = collection.table() {
             soon.into_iter().for_each(|hash| table.prefetch(hash));
             later.into_iter().for_each(|hash| table.prefetch_place(hash));

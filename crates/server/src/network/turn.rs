@@ -266,12 +266,7 @@ impl Turn {
                         }
                         let arguments = Arguments::new(&bytes[base..], &spans[first_span..]);
                         batch.prepare(engine, session, &arguments);
-                        requests.push(Request {
-                            participant: place,
-                            base,
-                            first_span,
-                            spans: count,
-                        });
+                        requests.push(Request { participant: place, base, first_span, spans: count });
                         allowed -= 1;
                         if requests.len() == BATCH_REQUESTS_MAX {
                             return;
