@@ -8,6 +8,7 @@
 //! number), since a list counts as small again when one node is left: clients can see that.
 
 mod edit;
+mod folded;
 mod limit;
 mod node;
 mod nodes;
@@ -26,6 +27,9 @@ pub use nodes::Strip;
 pub use walk::{Iter, Place};
 
 use crate::packed::Element;
+
+/// So many nodes at either end are never folded; nor are nodes of lists with fewer than four times as many.
+const EDGE: usize = if cfg!(test) { 2 } else { 8 };
 
 /// The end of a list at which something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +50,14 @@ pub struct ChunkedList {
     node_bytes: usize,
     /// How big nodes may become.
     limit: NodeLimit,
+    /// The node that is looked at next for whether it is still folded.
+    hand: usize,
 }
 
 impl ChunkedList {
     /// An empty list, whose nodes will be as big as `limit` says for as long as it lives.
     pub fn new(limit: NodeLimit) -> ChunkedList {
-        ChunkedList { nodes: VecDeque::new(), len: 0, node_bytes: 0, limit }
+        ChunkedList { nodes: VecDeque::new(), len: 0, node_bytes: 0, limit, hand: 0 }
     }
 
     /// The list of the elements of a [strip], of which there are `count`, in one node.
@@ -65,7 +71,7 @@ impl ChunkedList {
     #[inline]
     pub fn as_small(&self, limit: NodeLimit) -> Option<&[u8]> {
         let node = self.nodes.front().filter(|_| self.nodes.len() == 1)?;
-        let is_small = !node.is_isolated() && limit.is_half(node.elements().len(), node.count());
+        let is_small = !node.is_isolated() && limit.is_half(node.elements_len(), node.count());
         is_small.then(|| node.elements())
     }
 
@@ -88,7 +94,8 @@ impl ChunkedList {
 
     /// The memory behind the list in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.node_bytes
+        let open_bytes: usize = self.nodes.iter().map(Node::open_bytes).sum();
+        self.nodes.capacity() * size_of::<Node>() + self.node_bytes + open_bytes
     }
 
     /// Adds an element at an end.
@@ -180,6 +187,22 @@ impl ChunkedList {
     fn insert_node(&mut self, at: usize, node: Node) {
         self.node_bytes += node.allocated_bytes();
         self.nodes.insert(at, node);
+        self.fold();
+    }
+
+    /// Folds nodes that are far from both ends: those that have just come to be so because a node was added, and two
+    /// more, which may have been changed or looked at.
+    fn fold(&mut self) {
+        let len = self.nodes.len();
+        if len >= 4 * EDGE {
+            self.change(EDGE, Node::fold);
+            self.change(len - 1 - EDGE, Node::fold);
+            for _ in 0..2 {
+                self.hand = if (EDGE..len - EDGE).contains(&self.hand) { self.hand } else { EDGE };
+                self.change(self.hand, Node::fold);
+                self.hand += 1;
+            }
+        }
     }
 
     fn remove_node(&mut self, at: usize) {

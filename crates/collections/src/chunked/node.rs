@@ -1,5 +1,6 @@
 //! One node of a list: a strip of elements with room to grow at both ends.
 
+use super::folded::Folded;
 use super::limit::NodeLimit;
 use super::strip;
 use crate::entry::size_class;
@@ -10,21 +11,31 @@ const SHRINK_MIN: usize = 64;
 
 /// A strip of elements.
 ///
-/// At the front may be bytes that are unused: elements that were removed there, or room for elements to come.
+/// At the front may be bytes that are unused: elements that were removed there, or room for elements to come. A node
+/// that is seldom used may be folded: its elements are compressed then, until it is changed.
 #[derive(Debug)]
 pub(super) struct Node {
+    /// Empty if the node is folded.
     buffer: Vec<u8>,
     /// Where the first element begins.
     start: usize,
     count: u32,
     /// Whether the only element is one that was too big to share a node, which this one then stays.
     is_isolated: bool,
+    /// Whether folding it has turned out to save nothing, as long as it is not changed.
+    stays_plain: bool,
+    folded: Option<Box<Folded>>,
 }
 
 impl Node {
     /// An empty node that `room` bytes of elements fit into.
     pub(super) fn with_room(room: usize) -> Node {
-        Node { buffer: Vec::with_capacity(size_class(room)), start: 0, count: 0, is_isolated: false }
+        Node::of_buffer(Vec::with_capacity(size_class(room)), 0)
+    }
+
+    /// A node of all elements in a buffer, of which there are `count`.
+    fn of_buffer(buffer: Vec<u8>, count: u32) -> Node {
+        Node { buffer, start: 0, count, is_isolated: false, stays_plain: false, folded: None }
     }
 
     /// A node of just this element.
@@ -47,7 +58,48 @@ impl Node {
 
     #[inline]
     pub(super) fn elements(&self) -> &[u8] {
-        &self.buffer[self.start..]
+        match &self.folded {
+            None => &self.buffer[self.start..],
+            Some(folded) => folded.elements(),
+        }
+    }
+
+    /// How many bytes the elements take, which may be less in memory.
+    #[inline]
+    pub(super) fn elements_len(&self) -> usize {
+        match &self.folded {
+            None => self.buffer.len() - self.start,
+            Some(folded) => folded.len(),
+        }
+    }
+
+    /// Compresses the elements if that saves memory, or drops what was decompressed because somebody has looked at it.
+    pub(super) fn fold(&mut self) {
+        if let Some(folded) = &mut self.folded {
+            folded.close();
+        } else if !self.is_isolated && !self.stays_plain {
+            self.folded = Folded::of(self.elements()).map(Box::new);
+            self.stays_plain = self.folded.is_none();
+            if self.folded.is_some() {
+                (self.buffer, self.start) = (Vec::new(), 0);
+            }
+        }
+    }
+
+    /// Makes the elements ready to be changed.
+    #[inline]
+    fn unfold(&mut self) {
+        self.stays_plain = false;
+        if self.folded.is_some() {
+            self.unfold_now();
+        }
+    }
+
+    #[cold]
+    fn unfold_now(&mut self) {
+        if let Some(folded) = self.folded.take() {
+            (self.buffer, self.start) = (folded.into_elements(), 0);
+        }
     }
 
     #[inline]
@@ -63,17 +115,23 @@ impl Node {
     /// The memory that the node has allocated.
     #[inline]
     pub(super) fn allocated_bytes(&self) -> usize {
-        size_class(self.buffer.capacity())
+        size_class(self.buffer.capacity()) + self.folded.as_ref().map_or(0, |folded| folded.allocated_bytes())
+    }
+
+    /// The memory that it has allocated besides, because somebody has looked at it.
+    pub(super) fn open_bytes(&self) -> usize {
+        self.folded.as_ref().map_or(0, |folded| folded.open_bytes())
     }
 
     /// Whether another element of `text_len` bytes may be added.
     #[inline]
     pub(super) fn admits(&self, text_len: usize, limit: NodeLimit) -> bool {
-        !self.is_isolated && limit.admits(self.elements().len(), self.count(), text_len)
+        !self.is_isolated && limit.admits(self.elements_len(), self.count(), text_len)
     }
 
     #[inline]
     pub(super) fn push_back(&mut self, element: Element<'_>, limit: NodeLimit) {
+        self.unfold();
         self.reserve_back(strip::stored_len(element), limit);
         strip::append(element, &mut self.buffer);
         self.count += 1;
@@ -81,6 +139,7 @@ impl Node {
 
     #[inline]
     pub(super) fn push_front(&mut self, element: Element<'_>, limit: NodeLimit) {
+        self.unfold();
         let len = strip::stored_len(element);
         self.reserve_front(len, limit);
         let end = self.start;
@@ -92,6 +151,7 @@ impl Node {
     /// Removes the last element after `take` has seen it.
     #[inline]
     pub(super) fn pop_back<R>(&mut self, take: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+        self.unfold();
         let (element, len) = strip::last(self.elements())?;
         let taken = take(element);
         self.buffer.truncate(self.buffer.len() - len);
@@ -103,6 +163,7 @@ impl Node {
     /// Removes the first element after `take` has seen it.
     #[inline]
     pub(super) fn pop_front<R>(&mut self, take: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+        self.unfold();
         let (element, len) = strip::first(self.elements())?;
         let taken = take(element);
         self.start += len;
@@ -130,6 +191,7 @@ impl Node {
 
     /// Writes an element over `old_len` bytes at `offset`, moving what is behind.
     fn open(&mut self, offset: usize, old_len: usize, element: Element<'_>, limit: NodeLimit) {
+        self.unfold();
         let new_len = strip::stored_len(element);
         if new_len > old_len {
             self.reserve_back(new_len - old_len, limit);
@@ -147,6 +209,7 @@ impl Node {
 
     /// Removes `count` elements, which take the bytes from `start` to `end`.
     pub(super) fn cut(&mut self, start: usize, end: usize, count: usize) {
+        self.unfold();
         if start == 0 {
             self.start += end;
         } else {
@@ -158,6 +221,7 @@ impl Node {
 
     /// Removes the elements at `places`, which are offsets with lengths, ascending.
     pub(super) fn cut_all(&mut self, places: &[(usize, usize)]) {
+        self.unfold();
         let mut kept = self.start;
         let mut next = self.start;
         for (offset, len) in places {
@@ -175,6 +239,7 @@ impl Node {
 
     /// Takes away the elements from `offset` on, of which `index` are before.
     pub(super) fn split_off(&mut self, offset: usize, index: usize) -> Node {
+        self.unfold();
         let right = Node::of_strip(&self.elements()[offset..], self.count - index as u32, false);
         self.buffer.truncate(self.start + offset);
         self.count = index as u32;
@@ -184,22 +249,23 @@ impl Node {
 
     /// Whether this node and the next one may be made one.
     pub(super) fn may_absorb(&self, next: &Node, limit: NodeLimit) -> bool {
-        let bytes = self.elements().len() + next.elements().len();
+        let bytes = self.elements_len() + next.elements_len();
         !self.is_isolated && !next.is_isolated && limit.allows(bytes, self.count() + next.count())
     }
 
     /// Appends the elements of the next node.
     pub(super) fn absorb(&mut self, next: &Node) {
+        self.unfold();
         let elements = next.elements();
         let mut buffer = Vec::with_capacity(size_class(self.elements().len() + elements.len()));
         buffer.extend_from_slice(self.elements());
         buffer.extend_from_slice(elements);
-        *self = Node { buffer, start: 0, count: self.count + next.count, is_isolated: false };
+        *self = Node::of_buffer(buffer, self.count + next.count);
     }
 
     /// Gives memory back that the elements do not need.
     pub(super) fn fit(&mut self) {
-        if self.allocated_bytes() > size_class(self.elements().len()) {
+        if self.folded.is_none() && self.allocated_bytes() > size_class(self.elements().len()) {
             self.relocate(size_class(self.elements().len()), 0);
         }
     }
@@ -263,8 +329,11 @@ impl Node {
 }
 
 impl Clone for Node {
-    /// Copies the elements, and not the room around them.
+    /// Copies the elements as they are, and not the room around them.
     fn clone(&self) -> Node {
-        Node::of_strip(self.elements(), self.count, self.is_isolated)
+        match &self.folded {
+            None => Node::of_strip(self.elements(), self.count, self.is_isolated),
+            folded => Node { folded: folded.clone(), ..Node::of_buffer(Vec::new(), self.count) },
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{ChunkedList, End, Node, NodeLimit, Side, strip};
+use super::{ChunkedList, EDGE, End, Node, NodeLimit, Side, strip};
 use crate::entry::size_class;
 use crate::packed::{Element, listpack};
 
@@ -252,8 +252,14 @@ fn finished_nodes_take_no_more_than_their_size_class() {
     for (end, len) in [(End::Front, 10), (End::Back, 10), (End::Front, 1500), (End::Back, 1500)] {
         let limit = NodeLimit::from_setting(-2);
         let mut list = ChunkedList::new(limit);
+        let mut state = 1_u64;
         for _ in 0..10_000 {
-            list.push(end, Element::Bytes(&vec![b'x'; len]));
+            // Bytes that cannot be compressed (Knuth's generator), and are no number.
+            let noise = (0..len).map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 56) as u8 | 0x80
+            });
+            list.push(end, Element::Bytes(&noise.collect::<Vec<u8>>()));
         }
         let finished = match end {
             End::Front => list.nodes.range(1..),
@@ -278,5 +284,65 @@ fn memory_is_given_back_as_elements_go() {
             list.pop(popped, |_| ());
         }
         assert!(list.memory_bytes() < 1000, "{pushed:?} {popped:?}: {}", list.memory_bytes());
+    }
+}
+
+/// A list of so many different texts that are alike.
+fn messages(end: End, count: usize) -> (ChunkedList, Vec<String>) {
+    let mut list = ChunkedList::new(NodeLimit::from_setting(-1));
+    let mut texts: Vec<String> = (0..count).map(|number| format!("message:{number:07}")).collect();
+    for text in &texts {
+        list.push(end, Element::of(text.as_bytes()));
+    }
+    if end == End::Front {
+        texts.reverse();
+    }
+    (list, texts)
+}
+
+fn folded(list: &ChunkedList) -> usize {
+    list.nodes.iter().filter(|node| node.allocated_bytes() < node.elements_len()).count()
+}
+
+#[test]
+fn nodes_far_from_the_ends_are_folded_and_read_as_before() {
+    for end in [End::Front, End::Back] {
+        let (list, texts) = messages(end, 50_000);
+        assert!(folded(&list) >= list.nodes() - 2 * EDGE - 2, "{end:?}");
+        assert!(list.memory_bytes() < element_bytes(&list) / 2);
+        let read: Vec<_> = list.iter_from(0).map(|element| element.to_cow().into_owned()).collect();
+        assert!(read.iter().eq(texts.iter().map(|text| text.as_bytes())));
+        assert!(list.memory_bytes() > element_bytes(&list), "what was read stays there");
+        assert!(list.clone().memory_bytes() < element_bytes(&list) / 2, "but is not copied");
+    }
+}
+
+#[test]
+fn nodes_that_were_read_or_changed_are_folded_again_as_the_list_grows() {
+    let (mut list, _) = messages(End::Back, 50_000);
+    let before = list.memory_bytes();
+    for index in (0..50_000).step_by(100) {
+        let place = list.place(index).unwrap();
+        list.set(place, Element::of(b"message:changed"));
+    }
+    assert!(list.iter_from(0).count() == 50_000 && list.memory_bytes() > 2 * before);
+    for number in 0..50_000 {
+        list.push(End::Back, Element::of(format!("message:{number:07}").as_bytes()));
+    }
+    assert!(list.memory_bytes() < 3 * before, "{} {before}", list.memory_bytes());
+}
+
+#[test]
+fn folded_nodes_are_popped_from_both_ends() {
+    for (pushed, popped) in [(End::Front, End::Back), (End::Back, End::Back)] {
+        let (mut list, mut texts) = messages(pushed, 20_000);
+        if popped == End::Back {
+            texts.reverse();
+        }
+        for text in texts {
+            let element = list.pop(popped, |element| element.to_cow().into_owned());
+            assert_eq!(element.as_deref(), Some(text.as_bytes()));
+        }
+        assert!(list.is_empty() && list.node_bytes == 0);
     }
 }
