@@ -99,6 +99,15 @@ fn places_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn polygons_answer_as_valkey() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "valkey-9.1" => pair.run(&families::POLYGONS, extent),
+        name => Report { heading: format!("{name} has no polygons"), findings: Vec::new() },
+    });
+}
+
+#[test]
 fn sorted_sets_answer_as_the_stock_servers() {
     compare(&families::SORTED_SETS, 1);
 }

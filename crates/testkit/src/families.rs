@@ -17,7 +17,7 @@ mod transactions;
 pub use bitmaps::BITMAPS;
 pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
-pub use geo::GEO;
+pub use geo::{GEO, POLYGONS};
 pub use hashes::{FIELD_DEADLINES, HASHES};
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;

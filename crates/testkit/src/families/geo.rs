@@ -55,3 +55,48 @@ pub const GEO: Family = Family {
         (1, "SET key value"),
     ],
 };
+
+/// Searches within polygons, which only Valkey knows, and what they search in. Neither
+/// around a pole, where Valkey reads memory that it has not written, nor only the first of those that are in order, as
+/// equal distances are in no order then.
+pub const POLYGONS: Family = Family {
+    name: "polygons",
+    value_bytes_max: 64,
+    rows: &[
+        (40, "GEOADD key (near-longitude near-latitude element)..."),
+        (4, "GEOADD key (longitude latitude element)..."),
+        (
+            20,
+            "GEOSEARCH key BYPOLYGON 3 near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude [ASC|DESC] [WITHDIST] [WITHHASH]",
+        ),
+        (
+            10,
+            "GEOSEARCH key BYPOLYGON 4 near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude [ASC|DESC] [WITHCOORD] [WITHDIST]",
+        ),
+        (
+            10,
+            "GEOSEARCH key BYPOLYGON 6 near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude [WITHDIST]",
+        ),
+        (
+            6,
+            "GEOSEARCH key [WITHDIST] BYPOLYGON 5 near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude COUNT count ANY",
+        ),
+        (
+            6,
+            "GEOSEARCHSTORE key key BYPOLYGON 3 near-longitude near-latitude near-longitude near-latitude near-longitude near-latitude [ASC|DESC] [STOREDIST]",
+        ),
+        (6, "GEOSEARCH key BYPOLYGON (integer|count) (near-longitude near-latitude)... [ASC] [WITHDIST]"),
+        (
+            4,
+            "GEOSEARCH key [ASC] [FROMMEMBER element] [FROMLONLAT longitude latitude] [BYRADIUS distance unit] [BYBOX distance distance unit] [BYPOLYGON 3 near-longitude near-latitude longitude latitude near-longitude near-latitude] [DESC] [ANY]",
+        ),
+        (
+            2,
+            "GEOSEARCHSTORE key key BYPOLYGON integer (longitude latitude)... [WITHDIST] [WITHHASH] [STOREDIST]",
+        ),
+        (4, "ZRANGE key 0 -1 WITHSCORES"),
+        (2, "ZREM key element"),
+        (1, "DEL key"),
+        (1, "SET key value"),
+    ],
+};
