@@ -116,6 +116,28 @@ fn places_within_a_polygon_are_found() {
 }
 
 #[test]
+fn fields_are_set_if_the_hash_exists_or_does_not() {
+    let (_server, mut client) = start();
+    check(
+        &mut client,
+        &[
+            ("HSETEX a XX FIELDS 1 f 1", "0"),
+            ("EXISTS a", "0"),
+            ("HSETEX a NX EX 100 FIELDS 1 f 1", "1"),
+            ("HSETEX a NX FIELDS 1 g 1", "0"),
+            ("HSETEX a XX FNX FIELDS 1 f 2", "0"),
+            ("HSETEX a FXX XX FIELDS 1 f 2", "1"),
+            ("HGET a f", "2"),
+            ("HLEN a", "1"),
+            ("HSETEX a NX XX FIELDS 1 f 3", "ERR syntax error"),
+            // Behind FIELDS they are fields like any others.
+            ("HSETEX b FIELDS 1 NX XX", "1"),
+            ("HGET b NX", "XX"),
+        ],
+    );
+}
+
+#[test]
 fn several_keys_are_set_together_with_one_deadline() {
     let (_server, mut client) = start();
     check(

@@ -59,6 +59,15 @@ fn deadlines_of_fields_answer_as_redis() {
 }
 
 #[test]
+fn conditional_hashes_answer_as_valkey() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "valkey-9.1" => pair.run(&families::CONDITIONAL_HASHES, extent),
+        name => Report { heading: format!("{name} has no conditional hashes"), findings: Vec::new() },
+    });
+}
+
+#[test]
 fn lists_answer_as_the_stock_servers() {
     compare(&families::LISTS, 1);
 }

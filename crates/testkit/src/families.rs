@@ -18,7 +18,7 @@ pub use bitmaps::BITMAPS;
 pub use blocking::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
 pub use connection::CONNECTION;
 pub use geo::{GEO, POLYGONS};
-pub use hashes::{FIELD_DEADLINES, HASHES};
+pub use hashes::{CONDITIONAL_HASHES, FIELD_DEADLINES, HASHES};
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
