@@ -35,13 +35,21 @@ pub const GEO: Family = Family {
         ),
         (
             4,
-            "GEORADIUS key longitude latitude distance unit [WITHDIST] [COUNT count] [ANY] [STORE key|STOREDIST key]",
+            "GEORADIUS key longitude latitude distance unit [WITHDIST] [COUNT count] [ANY] [STORE key|STOREDIST key] [STORE key]",
         ),
         (
             8,
             "GEORADIUSBYMEMBER key member distance unit [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT count|COUNT count ANY] [ASC|DESC]",
         ),
         (4, "GEORADIUSBYMEMBER key member distance unit [COUNT count] [STORE key|STOREDIST key]"),
+        (
+            2,
+            "COMMAND GETKEYS GEORADIUS key longitude latitude distance unit [STORE key] [STOREDIST key] [STORE key] [STOREDIST key]",
+        ),
+        (
+            2,
+            "COMMAND GETKEYSANDFLAGS GEORADIUSBYMEMBER key member distance unit [STORE key|STOREDIST key] [STORE key]",
+        ),
         (4, "GEORADIUS_RO key longitude latitude distance unit [WITHDIST] [ASC|DESC] [STORE key]"),
         (4, "GEORADIUSBYMEMBER_RO key member distance unit [WITHDIST] [ASC|DESC] [STORE key]"),
         (4, "ZADD key score member"),
