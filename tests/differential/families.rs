@@ -125,3 +125,15 @@ fn sorted_sets_answer_as_the_stock_servers() {
 fn orders_are_those_of_the_stock_servers() {
     compare(&families::SORT, 1);
 }
+
+#[test]
+fn questions_about_values_are_answered_as_by_the_stock_servers() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-7.0" => Report {
+            heading: "redis-7.0 keeps small sets and lists in other structures".into(),
+            findings: Vec::new(),
+        },
+        _ => pair.run(&families::STRUCTURES, extent),
+    });
+}

@@ -12,6 +12,7 @@ mod sets;
 mod sort;
 mod sorted_sets;
 mod strings;
+mod structures;
 mod transactions;
 
 pub use bitmaps::BITMAPS;
@@ -26,4 +27,5 @@ pub use sets::{LIMITED_SETS, SETS};
 pub use sort::SORT;
 pub use sorted_sets::SORTED_SETS;
 pub use strings::{CONDITIONAL_STRINGS, LARGE_STRINGS, STRINGS};
+pub use structures::STRUCTURES;
 pub use transactions::TRANSACTIONS;

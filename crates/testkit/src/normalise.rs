@@ -58,6 +58,7 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["TIME"], Rule::Content, "the clock"),
     (&["LASTSAVE"], Rule::Content, "the clock"),
     (&["MEMORY", "USAGE"], Rule::Content, "another memory layout, on purpose"),
+    (&["DEBUG", "HTSTATS-KEY"], Rule::Content, "another table, on purpose"),
     (&["COMMAND", "COUNT"], Rule::Content, "each server has commands of its own"),
     (&["LOLWUT"], Rule::Content, "each server has art of its own"),
     (&["CLIENT", "ID"], Rule::Content, "counts connections"),
