@@ -25,6 +25,7 @@ use node::Node;
 pub use nodes::Strip;
 pub use walk::{Iter, Place};
 
+use crate::entry::vector_bytes;
 use crate::packed::Element;
 
 /// The end of a list at which something happens.
@@ -88,7 +89,7 @@ impl ChunkedList {
 
     /// The memory behind the list in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node>() + self.node_bytes
+        vector_bytes::<Node>(self.nodes.capacity()) + self.node_bytes
     }
 
     /// Adds an element at an end.
