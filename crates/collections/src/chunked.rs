@@ -82,6 +82,11 @@ impl ChunkedList {
         self.len == 0
     }
 
+    /// How big its nodes may become.
+    pub fn limit(&self) -> NodeLimit {
+        self.limit
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> usize {
         self.nodes.len()

@@ -34,6 +34,7 @@ pub const STRUCTURES: Family = Family {
         (2, "SCAN 0 TYPE type COUNT count TYPE type"),
         (6, "MEMORY USAGE key [SAMPLES integer]"),
         (2, "MEMORY USAGE key [SAMPLES count] [SAMPLES integer]"),
+        (6, "=DEBUG OBJECT key"),
         (4, "=DEBUG LISTPACK key"),
         (4, "=DEBUG QUICKLIST key"),
         (4, "=DEBUG HTSTATS-KEY key [FULL]"),

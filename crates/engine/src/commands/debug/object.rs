@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use nuthatch_collections::chunked::ChunkedList;
+use nuthatch_collections::chunked::{ChunkedList, strip};
 use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::{Payload, RecordRef};
 
@@ -43,8 +43,17 @@ fn describe(record: RecordRef<'_>, policy: AccessPolicy, now_ms: u64) -> String 
 fn describe_nodes(list: &ChunkedList, line: &mut String) {
     /// What a listpack has around its elements.
     const FRAME_BYTES: usize = 7;
-    let bytes: usize = list.strips().map(|node| FRAME_BYTES + node.elements.len()).sum();
+    let bytes: usize = list
+        .strips()
+        .map(|node| match strip::first(node.elements) {
+            Some((element, _)) if node.is_isolated => element.len(),
+            _ => FRAME_BYTES + node.elements.len(),
+        })
+        .sum();
     let (nodes, mean) = (list.nodes(), list.len() as f64 / list.nodes() as f64);
-    let _ =
-        write!(line, " ql_nodes:{nodes} ql_avg_node:{mean:.2} ql_compressed:0 ql_uncompressed_size:{bytes}");
+    let _ = write!(
+        line,
+        " ql_nodes:{nodes} ql_avg_node:{mean:.2} ql_listpack_max:{} ql_compressed:0 ql_uncompressed_size:{bytes}",
+        list.limit().setting()
+    );
 }
