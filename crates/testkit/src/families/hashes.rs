@@ -96,18 +96,21 @@ pub const CONDITIONAL_HASHES: Family = Family {
     name: "conditional hashes",
     value_bytes_max: 64,
     rows: &[
-        (20, "HSETEX key [NX|XX] [FNX|FXX] FIELDS 1 word value"),
-        (10, "HSETEX key [NX|XX] [FNX|FXX] [KEEPTTL] FIELDS 2 word value word value"),
+        // Without the distortions, over which the servers differ, so that many commands come between them.
+        (80, "=HSETEX key (NX|XX) (FNX|FXX) FIELDS 1 word value"),
+        (40, "=HSETEX key (NX|XX) FIELDS 1 word value"),
+        (5, "HSETEX key [NX|XX] [FNX|FXX] FIELDS 1 word value"),
+        (5, "HSETEX key [NX|XX] [FNX|FXX] [KEEPTTL] FIELDS 2 word value word value"),
         (
-            10,
+            5,
             "HSETEX key [NX|XX] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds] FIELDS 1 word value",
         ),
         (2, "HSETEX key [NX] [XX] [FNX] [FXX] FIELDS integer word value"),
-        (4, "HGETALL key"),
+        (10, "HGETALL key"),
         (3, "HTTL key FIELDS 1 word"),
-        (3, "HDEL key word..."),
-        (8, "DEL key..."),
+        (10, "HDEL key word..."),
+        (40, "DEL key..."),
         (1, "SET key value"),
-        (2, "EXISTS key"),
+        (5, "EXISTS key"),
     ],
 };
