@@ -97,6 +97,47 @@ fn a_key_is_deleted_if_its_value_equals_or_differs() {
 }
 
 #[test]
+fn places_within_a_polygon_are_found() {
+    let (_server, mut client) = start();
+    check(
+        &mut client,
+        &[
+            ("GEOADD Sicily 13.361389 38.115556 Palermo 15.087269 37.502669 Catania", "2"),
+            ("GEOSEARCHSTORE found Sicily BYPOLYGON 3 13 38 14 38 13.5 39", "1"),
+            ("ZSCORE found Palermo", "3479099956230698"),
+            ("GEOSEARCHSTORE found Sicily BYPOLYGON 4 13 37 16 37 16 39 13 39", "2"),
+            (
+                "GEOSEARCH Sicily BYPOLYGON 3 13 38 14 38",
+                "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices",
+            ),
+            ("GEOSEARCH Sicily FROMMEMBER Palermo BYPOLYGON 3 13 38 14 38 13.5 39", "ERR syntax error"),
+        ],
+    );
+}
+
+#[test]
+fn fields_are_set_if_the_hash_exists_or_does_not() {
+    let (_server, mut client) = start();
+    check(
+        &mut client,
+        &[
+            ("HSETEX a XX FIELDS 1 f 1", "0"),
+            ("EXISTS a", "0"),
+            ("HSETEX a NX EX 100 FIELDS 1 f 1", "1"),
+            ("HSETEX a NX FIELDS 1 g 1", "0"),
+            ("HSETEX a XX FNX FIELDS 1 f 2", "0"),
+            ("HSETEX a FXX XX FIELDS 1 f 2", "1"),
+            ("HGET a f", "2"),
+            ("HLEN a", "1"),
+            ("HSETEX a NX XX FIELDS 1 f 3", "ERR syntax error"),
+            // Behind FIELDS they are fields like any others.
+            ("HSETEX b FIELDS 1 NX XX", "1"),
+            ("HGET b NX", "XX"),
+        ],
+    );
+}
+
+#[test]
 fn several_keys_are_set_together_with_one_deadline() {
     let (_server, mut client) = start();
     check(

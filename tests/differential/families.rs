@@ -59,6 +59,15 @@ fn deadlines_of_fields_answer_as_redis() {
 }
 
 #[test]
+fn conditional_hashes_answer_as_valkey() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "valkey-9.1" => pair.run(&families::CONDITIONAL_HASHES, extent),
+        name => Report { heading: format!("{name} has no conditional hashes"), findings: Vec::new() },
+    });
+}
+
+#[test]
 fn lists_answer_as_the_stock_servers() {
     compare(&families::LISTS, 1);
 }
@@ -99,6 +108,15 @@ fn places_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn polygons_answer_as_valkey() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "valkey-9.1" => pair.run(&families::POLYGONS, extent),
+        name => Report { heading: format!("{name} has no polygons"), findings: Vec::new() },
+    });
+}
+
+#[test]
 fn sorted_sets_answer_as_the_stock_servers() {
     compare(&families::SORTED_SETS, 1);
 }
@@ -106,4 +124,16 @@ fn sorted_sets_answer_as_the_stock_servers() {
 #[test]
 fn orders_are_those_of_the_stock_servers() {
     compare(&families::SORT, 1);
+}
+
+#[test]
+fn questions_about_values_are_answered_as_by_the_stock_servers() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-7.0" => Report {
+            heading: "redis-7.0 keeps small sets and lists in other structures".into(),
+            findings: Vec::new(),
+        },
+        _ => pair.run(&families::STRUCTURES, extent),
+    });
 }

@@ -16,8 +16,9 @@ use nuthatch_testkit::differential::{Pair, Report};
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::Server;
 
-/// Makes values that no server stores small enough to send: the limit of a string is 512 MB by default.
-const ARGUMENTS: &[&str] = &["--proto-max-bulk-len", "1mb"];
+/// Makes values that no server stores small enough to send: the limit of a string is 512 MB by default. And lets the
+/// suites ask for the structure of values.
+const ARGUMENTS: &[&str] = &["--proto-max-bulk-len", "1mb", "--enable-debug-command", "yes"];
 
 /// Compares Nuthatch with each stock server in turn.
 ///

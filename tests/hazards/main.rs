@@ -1,6 +1,7 @@
 //! What could bring the server down, or make it lose its place, its memory or its word.
 
 mod access;
+mod accounting;
 mod blocking;
 mod buffers;
 mod chance;

@@ -26,6 +26,7 @@ use node::Node;
 pub use nodes::Strip;
 pub use walk::{Iter, Place};
 
+use crate::entry::vector_bytes;
 use crate::packed::Element;
 
 /// So many nodes at either end are never folded; nor are nodes of lists with fewer than four times as many.
@@ -87,6 +88,11 @@ impl ChunkedList {
         self.len == 0
     }
 
+    /// How big its nodes may become.
+    pub fn limit(&self) -> NodeLimit {
+        self.limit
+    }
+
     /// How many nodes there are.
     pub fn nodes(&self) -> usize {
         self.nodes.len()
@@ -95,7 +101,7 @@ impl ChunkedList {
     /// The memory behind the list in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
         let open_bytes: usize = self.nodes.iter().map(Node::open_bytes).sum();
-        self.nodes.capacity() * size_of::<Node>() + self.node_bytes + open_bytes
+        vector_bytes::<Node>(self.nodes.capacity()) + self.node_bytes + open_bytes
     }
 
     /// Adds an element at an end.

@@ -316,3 +316,9 @@ pub(crate) fn size_class(size: usize) -> usize {
     let spacing = 1 << doubling.saturating_sub(3).max(ALIGN.ilog2());
     size.next_multiple_of(spacing)
 }
+
+/// What a vector that has room for so many elements has allocated, in bytes.
+#[inline]
+pub(crate) fn vector_bytes<T>(capacity: usize) -> usize {
+    size_class(capacity * size_of::<T>())
+}

@@ -32,9 +32,9 @@ impl Default for FieldMap {
 }
 
 impl FieldMap {
-    /// The table that is searched by hashes.
+    /// The fields without their order by deadline.
     #[inline]
-    pub(crate) fn table(&self) -> &PagedTable {
+    pub fn table(&self) -> &PagedTable {
         &self.table
     }
 

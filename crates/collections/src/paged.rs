@@ -94,6 +94,11 @@ impl PagedTable {
         self.len == 0
     }
 
+    /// How many pages there are.
+    pub fn pages(&self) -> usize {
+        self.pages.len()
+    }
+
     /// How many entries have a deadline.
     pub fn deadlines(&self) -> usize {
         self.deadlines

@@ -79,9 +79,9 @@ impl SortedSet {
         SortedSet { scores, order: RankedTree::from_sorted(entries) }
     }
 
-    /// The table that is searched by hashes.
+    /// The members without their order.
     #[inline]
-    pub(crate) fn table(&self) -> &PagedTable {
+    pub fn table(&self) -> &PagedTable {
         &self.scores
     }
 

@@ -4,8 +4,10 @@ mod decimal;
 mod grisu;
 mod literal;
 mod powers;
+mod size;
 
 pub use decimal::{exact_integer, format_f64, format_f64_17};
+pub use size::parse_size;
 
 pub(crate) use literal::Literal;
 

@@ -103,6 +103,8 @@ kinds! {
     MemberBound "member-bound" "The bound of a range of members.",
     Longitude "longitude" "Degrees east.",
     Latitude "latitude" "Degrees north.",
+    NearLongitude "near-longitude" "Degrees east, in a region where places share meridians.",
+    NearLatitude "near-latitude" "Degrees north, in a region where places share parallels.",
     Distance "distance" "A length that is not negative, in any unit.",
     Unit "unit" "A unit of length.",
     Element "element" "One of a few strings, or one that has not been used before.",
@@ -174,6 +176,8 @@ impl Kind {
             }
             Self::Longitude => geo::longitude(&mut world.random),
             Self::Latitude => geo::latitude(&mut world.random),
+            Self::NearLongitude => geo::near_longitude(&mut world.random),
+            Self::NearLatitude => geo::near_latitude(&mut world.random),
             Self::Distance => geo::distance(&mut world.random),
             Self::Unit => world.pick(&["m", "km", "ft", "mi", "M", "KM"]).into(),
             Self::Element => {
@@ -236,7 +240,9 @@ impl Kind {
                     ])
                     .into()
             }
-            Self::Longitude | Self::Latitude | Self::Distance => geo::hostile(&mut world.random),
+            Self::Longitude | Self::Latitude | Self::NearLongitude | Self::NearLatitude | Self::Distance => {
+                geo::hostile(&mut world.random)
+            }
             Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()

@@ -18,14 +18,17 @@ const CENTERS: &[(f64, f64)] = &[
     (90.0, 45.0),
 ];
 
+const LONGITUDE_MAX: f64 = 180.0;
+const LATITUDE_MAX: f64 = 85.051_128_78;
+
 /// Degrees east, with so many digits that no two places are equally far from a third but by chance.
 pub(crate) fn longitude(random: &mut Pcg64) -> Vec<u8> {
-    coordinate(random, |center| center.0, 180.0)
+    coordinate(random, |center| center.0, LONGITUDE_MAX)
 }
 
 /// Degrees north.
 pub(crate) fn latitude(random: &mut Pcg64) -> Vec<u8> {
-    coordinate(random, |center| center.1, 85.051_128_78)
+    coordinate(random, |center| center.1, LATITUDE_MAX)
 }
 
 fn coordinate(random: &mut Pcg64, of: impl Fn(&(f64, f64)) -> f64, max: f64) -> Vec<u8> {
@@ -35,6 +38,32 @@ fn coordinate(random: &mut Pcg64, of: impl Fn(&(f64, f64)) -> f64, max: f64) -> 
         let center = of(CENTERS.choose(random).expect("there are centers"));
         let spread = 10f64.powi(random.random_range(-5..=1));
         (center + spread * random.random_range(-1.0..1.0)).clamp(-max, max)
+    };
+    degrees.to_string().into_bytes()
+}
+
+/// Degrees east, in one region.
+pub(crate) fn near_longitude(random: &mut Pcg64) -> Vec<u8> {
+    near(random, CENTERS[0].0, LONGITUDE_MAX)
+}
+
+/// Degrees north, in one region.
+pub(crate) fn near_latitude(random: &mut Pcg64) -> Vec<u8> {
+    near(random, CENTERS[0].1, LATITUDE_MAX)
+}
+
+/// Half of these are the middle of one of a few rows of cells, which is what members are found at: they lie exactly on
+/// the lines between others.
+fn near(random: &mut Pcg64, center: f64, max: f64) -> Vec<u8> {
+    const CELLS: f64 = (1u32 << 26) as f64;
+    const DISTANCE: f64 = 40_000.0;
+    let degrees = if random.random_bool(0.5) {
+        let nearest = ((center + max) / (2.0 * max) * CELLS).floor();
+        let cell = nearest + DISTANCE * f64::from(random.random_range(-3..=3));
+        let [start, end] = [cell, cell + 1.0].map(|edge| -max + (edge / CELLS) * (2.0 * max));
+        (start + end) / 2.0
+    } else {
+        center + 10f64.powf(random.random_range(-2.0..1.6)) * random.random_range(-1.0..1.0)
     };
     degrees.to_string().into_bytes()
 }

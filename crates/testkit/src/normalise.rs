@@ -19,7 +19,7 @@ enum Rule {
     Numbers(i64),
     /// The content of strings and numbers, but not whether there is one.
     Content,
-    /// The values of these fields of a map, or of these `name=value` words of a text.
+    /// The values of these fields of a map, or of these `name=value` or `name:value` words of a text.
     Fields(&'static [&'static str]),
 }
 
@@ -58,6 +58,12 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["TIME"], Rule::Content, "the clock"),
     (&["LASTSAVE"], Rule::Content, "the clock"),
     (&["MEMORY", "USAGE"], Rule::Content, "another memory layout, on purpose"),
+    (
+        &["DEBUG", "OBJECT"],
+        Rule::Fields(&["at", "lru", "lru_seconds_idle"]),
+        "an address, and a coarse clock",
+    ),
+    (&["DEBUG", "HTSTATS-KEY"], Rule::Content, "another table, on purpose"),
     (&["COMMAND", "COUNT"], Rule::Content, "each server has commands of its own"),
     (&["LOLWUT"], Rule::Content, "each server has art of its own"),
     (&["CLIENT", "ID"], Rule::Content, "counts connections"),
@@ -205,7 +211,7 @@ fn same_fields(candidate: &[(Reply, Reply)], reference: &[(Reply, Reply)], open:
 
 fn without_fields(text: &str, open: &[&str]) -> Vec<String> {
     text.split_whitespace()
-        .map(|word| match word.split_once('=') {
+        .map(|word| match word.split_once(['=', ':']) {
             Some((name, _)) if open.contains(&name) => format!("{name}="),
             _ => word.to_owned(),
         })
@@ -228,6 +234,7 @@ mod tests {
         assert!(check("randomkey", "$1\r\na\r\n", "$1\r\nb\r\n"));
         assert!(check("httl h fields 2 a b", "*2\r\n:100\r\n:-1\r\n", "*2\r\n:99\r\n:-1\r\n"));
         assert!(check("HELLO", "*2\r\n$6\r\nserver\r\n$1\r\na\r\n", "*2\r\n$6\r\nserver\r\n$1\r\nb\r\n"));
+        assert!(check("debug object k", "+Value at:0x0 lru:1\r\n", "+Value at:0x9 lru:2\r\n"));
         assert!(check("client info", "$13\r\nid=1 name=bob\r\n", "$13\r\nid=2 name=bob\r\n"));
     }
 
@@ -243,6 +250,7 @@ mod tests {
         assert!(!check("randomkey", "$1\r\na\r\n", "$-1\r\n"));
         assert!(!check("randomkey", "-ERR a\r\n", "-ERR b\r\n"));
         assert!(!check("HELLO", "*2\r\n$4\r\nrole\r\n$1\r\na\r\n", "*2\r\n$4\r\nrole\r\n$1\r\nb\r\n"));
+        assert!(!check("debug object k", "+Value at:0x0 refcount:1\r\n", "+Value at:0x9 refcount:2\r\n"));
         assert!(!check("client info", "$13\r\nid=1 name=bob\r\n", "$13\r\nid=1 name=eve\r\n"));
     }
 }

@@ -4,6 +4,8 @@ use std::cell::OnceCell;
 
 use lz4_flex::block::{compress, decompress};
 
+use crate::entry::size_class;
+
 /// Fewer bytes than this are not worth the effort.
 const LEN_MIN: usize = if cfg!(test) { 64 } else { 1024 };
 
@@ -48,12 +50,12 @@ impl Folded {
 
     /// The memory that the compressed elements take.
     pub(super) fn allocated_bytes(&self) -> usize {
-        size_of::<Folded>() + self.compressed.len()
+        size_class(size_of::<Folded>()) + size_class(self.compressed.len())
     }
 
     /// The memory that the elements take because somebody has looked at them.
     pub(super) fn open_bytes(&self) -> usize {
-        self.elements.get().map_or(0, Vec::capacity)
+        self.elements.get().map_or(0, |elements| size_class(elements.capacity()))
     }
 
     /// Drops the elements that somebody has looked at.

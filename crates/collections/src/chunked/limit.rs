@@ -29,6 +29,14 @@ impl NodeLimit {
         }
     }
 
+    /// The setting that names the limit.
+    pub fn setting(&self) -> i32 {
+        match NAMED_BYTES.iter().position(|bytes| *bytes == self.bytes) {
+            Some(place) if self.count == u32::MAX => -1 - place as i32,
+            _ => self.count as i32,
+        }
+    }
+
     /// Whether a node may have `count` elements that take `element_bytes`, and in the case of elements yet to come
     /// their text is that long.
     #[inline]
@@ -62,5 +70,17 @@ impl NodeLimit {
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_have_the_setting_that_they_were_made_from() {
+        for setting in [-5, -2, -1, 0, 1, 128, i32::MAX] {
+            assert_eq!(NodeLimit::from_setting(setting).setting(), setting);
+        }
     }
 }

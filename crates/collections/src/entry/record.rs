@@ -106,12 +106,16 @@ impl<'a> RecordRef<'a> {
         self.header().has(MARK)
     }
 
-    /// The bytes that the entry asked from the allocator, with those of a collection and of a shared vector, which
+    /// The bytes that the entry takes of the allocator, with those of a collection and of a shared vector, which
     /// may have other owners too.
     pub fn allocated_bytes(self) -> usize {
+        /// A vector behind its counts of owners.
+        const COUNTED_VECTOR_BYTES: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
         let apart = match self.payload() {
-            Payload::Shared(bytes) => size_of::<Vec<u8>>() + 2 * size_of::<usize>() + bytes.capacity(),
-            Payload::Collection(collection) => size_of::<Collection>() + collection.memory_bytes(),
+            Payload::Shared(bytes) => size_class(COUNTED_VECTOR_BYTES) + size_class(bytes.capacity()),
+            Payload::Collection(collection) => {
+                size_class(size_of::<Collection>()) + collection.memory_bytes()
+            }
             Payload::Inline(_) | Payload::Int(_) => 0,
         };
         self.own_bytes() + apart

@@ -1,6 +1,7 @@
 //! The row of pages, in chunks, so that it grows and shrinks at its end without a big copy.
 
 use super::page::Page;
+use crate::entry::vector_bytes;
 
 /// How many pages are in a full chunk, as a power of two.
 const CHUNK_BITS: u32 = 9;
@@ -82,10 +83,10 @@ impl Pages {
     pub(super) fn memory_bytes(&self) -> usize {
         self.full_bytes
             + self.chunks.last().map_or(0, chunk_bytes)
-            + self.chunks.capacity() * size_of::<Vec<Page>>()
+            + vector_bytes::<Vec<Page>>(self.chunks.capacity())
     }
 }
 
 fn chunk_bytes(chunk: &Vec<Page>) -> usize {
-    chunk.capacity() * size_of::<Page>()
+    vector_bytes::<Page>(chunk.capacity())
 }

@@ -1,10 +1,8 @@
 //! Inner nodes: children with what has to be known of each to choose among them.
 
-use std::mem::size_of;
-
 use super::leaf::Leaf;
 use super::place::Place;
-use crate::entry::size_class;
+use crate::entry::vector_bytes;
 
 /// The most children of a node.
 pub(super) const CHILDREN_MAX: usize = 64;
@@ -58,10 +56,12 @@ impl Node {
     /// The bytes that it has allocated, without those of its children.
     pub(super) fn allocated(&self) -> usize {
         let children = match &self.children {
-            Children::Leaves(leaves) => allocated(leaves),
-            Children::Nodes(nodes) => allocated(nodes),
+            Children::Leaves(leaves) => vector_bytes::<Leaf>(leaves.capacity()),
+            Children::Nodes(nodes) => vector_bytes::<Node>(nodes.capacity()),
         };
-        allocated(&self.first_scores) + allocated(&self.counts) + children
+        vector_bytes::<f64>(self.first_scores.capacity())
+            + vector_bytes::<usize>(self.counts.capacity())
+            + children
     }
 
     /// The bytes that it and everything below has allocated, counted.
@@ -180,10 +180,6 @@ impl Node {
             _ => unreachable!("nodes of different depth side by side"),
         }
     }
-}
-
-fn allocated<T>(list: &Vec<T>) -> usize {
-    size_class(list.capacity() * size_of::<T>())
 }
 
 /// Inserts; allocates a quarter more rather than twice as much.

@@ -3,6 +3,7 @@
 mod object;
 mod populate;
 mod protocol;
+mod structure;
 
 use std::time::Duration;
 
@@ -29,10 +30,14 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("ERROR", 1..=1, error),
     ("HELP", 0..=0, help),
     ("HTSTATS", 1..=usize::MAX, table_statistics),
+    ("HTSTATS-KEY", 1..=usize::MAX, structure::table_of_key),
+    ("LISTPACK", 1..=1, structure::listpack),
     ("LOG", 1..=1, log),
     ("OBJECT", 1..=1, object::object),
     ("POPULATE", 1..=3, populate::populate),
     ("PROTOCOL", 1..=1, protocol::protocol),
+    ("QUICKLIST", 1..=2, structure::quicklist),
+    ("QUICKLIST-PACKED-THRESHOLD", 1..=1, structure::packed_threshold),
     ("RELOAD", 0..=usize::MAX, |_| Err(WITHOUT_SNAPSHOTS)),
     ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expiry),
     ("SLEEP", 1..=1, sleep),
@@ -46,6 +51,8 @@ const WITHOUT_SNAPSHOTS: CommandError =
 const HELP: &[Explained] = &[
     ("ERROR <string>", &["Return <string> as an error reply, to test clients."]),
     ("HTSTATS <dbid>", &["Return figures of the hash table and of the index by deadline of a database."]),
+    ("HTSTATS-KEY <key>", &["Return figures of the hash table that the value of <key> is kept in."]),
+    ("LISTPACK <key>", &["Write figures of the packed value of <key> to the log."]),
     ("LOG <message>", &["Write <message> to the log."]),
     ("OBJECT <key>", &["Return how the value of <key> is kept."]),
     (
@@ -60,6 +67,14 @@ const HELP: &[Explained] = &[
         &[
             "Return a value of the type: string, integer, double, bignum, null, array, set, map,",
             "attrib, push, verbatim, true or false.",
+        ],
+    ),
+    ("QUICKLIST <key>", &["Write figures of the nodes of the list at <key> to the log."]),
+    (
+        "QUICKLIST-PACKED-THRESHOLD <size>",
+        &[
+            "Check <size> and do nothing: which elements get a node of their own depends on",
+            "list-max-listpack-size alone.",
         ],
     ),
     (

@@ -49,7 +49,7 @@ const SUBCOMMANDS: &[Command] = &[
     Command::read("USAGE", -3, &[KeySpec::one(2, KeyFlags::RO)], usage).docs(
         Group::Server,
         "4.0.0",
-        "O(N) where N is the number of samples.",
+        "O(1)",
         "key [SAMPLES count]",
         "Tells how much memory a key and its value take.",
     ),
@@ -67,8 +67,8 @@ const HELP: &[Explained] = &[
     (
         "USAGE <key> [SAMPLES <count>]",
         &[
-            "Return the bytes that <key> and its value take. Of nested values up to <count>",
-            "are looked at (default: 5, 0 means all).",
+            "Return the bytes that <key> and its value take. They are counted as they are allocated,",
+            "so the number of samples changes nothing.",
         ],
     ),
 ];

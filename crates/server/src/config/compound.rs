@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::kind::{Refusal, find_choice, not_a_choice, parse_size};
+use nuthatch_protocol::number::parse_size;
+
+use super::kind::{Refusal, find_choice, not_a_choice};
 
 /// As many addresses as the stock server listens on.
 const ADDRESSES_MAX: usize = 16;

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use nuthatch_protocol::number::parse_size;
+
 use super::compound::{self, OutputBufferLimits, SavePoint};
 
 /// Why a value was refused, in the words of the stock server.
@@ -217,26 +219,6 @@ pub(super) fn parse_decimal(word: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let canonical = text == "0" || (!digits.starts_with('0') && !digits.starts_with('+'));
     if canonical { text.parse().ok() } else { None }
-}
-
-/// A number of bytes with an optional unit; beyond what 64 bits hold it is the largest number there is.
-pub(super) fn parse_size(word: &[u8]) -> Option<u64> {
-    let digits_len = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, unit) = word.split_at(digits_len);
-    let factor: u64 = match unit.to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
-    };
-    let number = digits.iter().fold(0_u64, |number, digit| {
-        number.saturating_mul(10).saturating_add(u64::from(digit.wrapping_sub(b'0')))
-    });
-    Some(number.saturating_mul(factor))
 }
 
 fn parse_size_between(word: &[u8], min: u64, max: u64) -> Result<u64, Refusal> {

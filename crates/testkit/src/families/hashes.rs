@@ -90,3 +90,27 @@ pub const FIELD_DEADLINES: Family = Family {
         (1, "DEL key"),
     ],
 };
+
+/// HSETEX with conditions on the key besides those on the fields, as only Valkey knows them.
+pub const CONDITIONAL_HASHES: Family = Family {
+    name: "conditional hashes",
+    value_bytes_max: 64,
+    rows: &[
+        // Without the distortions, over which the servers differ, so that many commands come between them.
+        (80, "=HSETEX key (NX|XX) (FNX|FXX) FIELDS 1 word value"),
+        (40, "=HSETEX key (NX|XX) FIELDS 1 word value"),
+        (5, "HSETEX key [NX|XX] [FNX|FXX] FIELDS 1 word value"),
+        (5, "HSETEX key [NX|XX] [FNX|FXX] [KEEPTTL] FIELDS 2 word value word value"),
+        (
+            5,
+            "HSETEX key [NX|XX] [EX seconds|PX milliseconds|EXAT unix-seconds|PXAT unix-milliseconds] FIELDS 1 word value",
+        ),
+        (2, "HSETEX key [NX] [XX] [FNX] [FXX] FIELDS integer word value"),
+        (10, "HGETALL key"),
+        (3, "HTTL key FIELDS 1 word"),
+        (10, "HDEL key word..."),
+        (40, "DEL key..."),
+        (1, "SET key value"),
+        (5, "EXISTS key"),
+    ],
+};

@@ -61,7 +61,9 @@ fn find_keys<'a>(call: &Call<'a>) -> Result<Vec<(&'a [u8], KeyFlags)>, CommandEr
             spec.flags
         };
         let count_of_keys = |index| usize::try_from(parse_i64(request.get(index)?)?).ok();
-        let positions = spec.positions(&request, count_of_keys);
+        // Of words that are repeated stock servers name the first one's key, although the command uses the last one's.
+        let listed = if let FindKeys::Behind { .. } = spec.find { 1 } else { usize::MAX };
+        let positions = spec.positions(&request, count_of_keys).take(listed);
         found.extend(positions.filter_map(|position| Some((request.get(position)?, flags))));
     }
     Ok(found)

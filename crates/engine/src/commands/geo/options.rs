@@ -4,7 +4,7 @@ use nuthatch_protocol::number::{parse_f64, parse_i64};
 
 use crate::arguments::{Arguments, is_word};
 use crate::error::{CommandError, Outcome};
-use crate::value::geo::{Position, Shape};
+use crate::value::geo::{Polygon, Position, Shape};
 use crate::value::sorted_set::SortedSetRef;
 
 use super::query::{Details, Limit, Order, Query};
@@ -117,22 +117,33 @@ impl Options {
         values: Arguments<'_>,
         set: Option<SortedSetRef<'_>>,
     ) -> Result<Option<usize>, CommandError> {
-        let at_place = matches!(self.center, Some(Center::Place(_)));
-        let at_member = matches!(self.center, Some(Center::Member(_)));
-        let is_circle = matches!(self.shape, Some((Shape::Circle { .. }, _)));
-        let is_box = matches!(self.shape, Some((Shape::Box { .. }, _)));
-        let taken = if is_word(word, "FROMMEMBER") && !values.is_empty() && !at_place {
+        let shape = self.shape.as_ref().map(|(shape, _)| shape);
+        let has_polygon = matches!(shape, Some(Shape::Polygon(_)));
+        let takes_place = !has_polygon && !matches!(self.center, Some(Center::Member(_)));
+        let takes_member = !has_polygon && !matches!(self.center, Some(Center::Place(_)));
+        let takes_circle = matches!(shape, None | Some(Shape::Circle { .. }));
+        let takes_box = matches!(shape, None | Some(Shape::Box { .. }));
+        // A polygon is center and shape in one.
+        let takes_polygon = has_polygon || self.center.is_none() && shape.is_none();
+        let taken = if is_word(word, "FROMMEMBER") && !values.is_empty() && takes_member {
             self.center = Some(Center::Member(position_of(values.at(0), set)?));
             1
-        } else if is_word(word, "FROMLONLAT") && values.len() >= 2 && !at_member {
+        } else if is_word(word, "FROMLONLAT") && values.len() >= 2 && takes_place {
             self.center = Some(Center::Place(parse_position(values.at(0), values.at(1))?));
             2
-        } else if is_word(word, "BYRADIUS") && values.len() >= 2 && !is_box {
+        } else if is_word(word, "BYRADIUS") && values.len() >= 2 && takes_circle {
             self.shape = Some(parse_circle(values)?);
             2
-        } else if is_word(word, "BYBOX") && values.len() >= 3 && !is_circle {
+        } else if is_word(word, "BYBOX") && values.len() >= 3 && takes_box {
             self.shape = Some(parse_box(values)?);
             3
+        } else if is_word(word, "BYPOLYGON") && values.len() >= 2 && takes_polygon {
+            let vertices = parse_vertices(values)?;
+            let taken = 1 + 2 * vertices.len();
+            let polygon = Polygon::new(vertices);
+            self.center = Some(Center::Place(polygon.center()));
+            self.shape = Some((Shape::Polygon(polygon), Unit::METER));
+            taken
         } else {
             return Ok(None);
         };
@@ -168,19 +179,19 @@ impl Options {
     }
 
     /// What to look for; nothing if it cannot be anywhere.
-    pub(super) fn query(&self) -> Option<Query> {
+    pub(super) fn query(&self) -> Option<Query<'_>> {
         let center = match self.center? {
             Center::Place(position) => position,
             Center::Member(position) => position?,
         };
-        let (shape, _) = self.shape?;
+        let (shape, _) = self.shape.as_ref()?;
         let limit = self.count.map(|count| Limit { count, any: self.any });
         Some(Query { center, shape, order: self.order, limit })
     }
 
-    /// The unit in which the shape was given.
+    /// The unit in which the shape was given, and so distances are.
     pub(super) fn unit(&self) -> Unit {
-        self.shape.map_or(Unit::METER, |(_, unit)| unit)
+        self.shape.as_ref().map_or(Unit::METER, |(_, unit)| *unit)
     }
 }
 
@@ -214,6 +225,20 @@ fn parse_box(values: Arguments<'_>) -> Result<(Shape, Unit), CommandError> {
     }
     let unit = Unit::parse(values.at(2))?;
     Ok((Shape::Box { width: width * unit.meters, height: height * unit.meters }, unit))
+}
+
+/// Reads the number of vertices, and as many places.
+fn parse_vertices(values: Arguments<'_>) -> Result<Vec<Position>, CommandError> {
+    const INVALID_COUNT: CommandError = CommandError::fixed("ERR invalid number of vertices");
+    const TOO_FEW: CommandError =
+        CommandError::fixed("ERR GEOSEARCH BYPOLYGON must have at least 3 vertices");
+    let count = parse_i64(values.at(0)).and_then(|count| i32::try_from(count).ok()).ok_or(INVALID_COUNT)?;
+    let given = (values.len() - 1) / 2;
+    let count = usize::try_from(count)
+        .ok()
+        .filter(|count| (Polygon::VERTICES_MIN..=given).contains(count))
+        .ok_or(TOO_FEW)?;
+    (0..count).map(|vertex| parse_position(values.at(1 + 2 * vertex), values.at(2 + 2 * vertex))).collect()
 }
 
 fn parse_size(argument: &[u8], name: &str) -> Result<f64, CommandError> {

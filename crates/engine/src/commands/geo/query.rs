@@ -43,9 +43,9 @@ impl Details {
 
 /// Which members are looked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Query {
+pub(super) struct Query<'q> {
     pub(super) center: Position,
-    pub(super) shape: Shape,
+    pub(super) shape: &'q Shape,
     pub(super) order: Option<Order>,
     pub(super) limit: Option<Limit>,
 }
@@ -62,7 +62,7 @@ pub(super) struct Found<'a> {
     place: usize,
 }
 
-impl Query {
+impl Query<'_> {
     /// What there is in `set`.
     pub(super) fn run<'a>(&self, set: SortedSetRef<'a>) -> Vec<Found<'a>> {
         let enough = self.limit.filter(|limit| limit.any).map_or(usize::MAX, |limit| limit.count);

@@ -1,4 +1,4 @@
-//! Searching around a place or a member: GEOSEARCH and GEOSEARCHSTORE.
+//! Searching around a place or a member, or within a polygon: GEOSEARCH and GEOSEARCHSTORE.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -28,9 +28,9 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "6.2.0",
         "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the \
          shape provided as the filter and M is the number of items inside the shape",
-        "key <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius <M | KM | FT | MI> | \
-         BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] \
-         [WITHHASH]",
+        "key [FROMMEMBER member | FROMLONLAT longitude latitude] <BYRADIUS radius <M | KM | FT | MI> | \
+         BYBOX width height <M | KM | FT | MI> | BYPOLYGON num-vertices longitude latitude \
+         [longitude latitude ...]> [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
         "Finds the members that are within an area.",
     ),
     Command::write("GEOSEARCHSTORE", -8, STORE, geosearchstore).deny_oom().docs(
@@ -38,9 +38,9 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         "6.2.0",
         "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around the \
          shape provided as the filter and M is the number of items inside the shape",
-        "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> <BYRADIUS radius \
-         <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> [ASC | DESC] [COUNT count [ANY]] \
-         [STOREDIST]",
+        "destination source [FROMMEMBER member | FROMLONLAT longitude latitude] <BYRADIUS radius \
+         <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI> | BYPOLYGON num-vertices longitude latitude \
+         [longitude latitude ...]> [ASC | DESC] [COUNT count [ANY]] [STOREDIST]",
         "Stores the members that are within an area.",
     ),
 ];

@@ -2,6 +2,7 @@
 
 use nuthatch_protocol::number::parse_i64;
 
+use super::super::conditions::Condition;
 use super::super::container::printed;
 use super::fields::{COUNT_NOT_POSITIVE, Form, parse_fields, request};
 use super::writes::Pairs;
@@ -41,9 +42,9 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         Group::Hash,
         "8.0.0",
         "O(N) where N is the number of fields being set.",
-        "key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | \
-         KEEPTTL] FIELDS numfields field value [field value ...]",
-        "Sets fields of a hash with a deadline, or only if all of them exist or none does.",
+        "key [NX | XX] [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-time-seconds | \
+         PXAT unix-time-milliseconds | KEEPTTL] FIELDS numfields field value [field value ...]",
+        "Sets fields of a hash with a deadline, or only if the hash or all of them exist, or none does.",
     ),
 ];
 
@@ -147,6 +148,8 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
 
 /// The options of HSETEX.
 struct SetOptions<'a> {
+    /// NX or XX: whether there must be a hash.
+    condition: Condition<'a>,
     /// FXX: all fields must exist; FNX: none may.
     must_exist: Option<bool>,
     deadline: NewDeadline,
@@ -161,7 +164,7 @@ impl<'a> SetOptions<'a> {
             CommandError::fixed("ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified");
         const INVALID_COUNT: CommandError = CommandError::fixed("ERR invalid number of fields");
         let (arguments, name) = (call.arguments, &call.command.full_name);
-        let (mut must_exist, mut deadline) = (None, None);
+        let (mut condition, mut must_exist, mut deadline) = (Condition::Always, None, None);
         let mut index = 2;
         while let Some(word) = arguments.get(index) {
             index += 1;
@@ -177,7 +180,8 @@ impl<'a> SetOptions<'a> {
                     return Err(CommandError::wrong_arity(name));
                 }
                 let pairs = Pairs::new(arguments, index + 1);
-                return Ok(Self { must_exist, deadline: deadline.unwrap_or(NewDeadline::Clear), pairs });
+                let deadline = deadline.unwrap_or(NewDeadline::Clear);
+                return Ok(Self { condition, must_exist, deadline, pairs });
             }
             if is_word(word, "FNX") || is_word(word, "FXX") {
                 if must_exist.replace(is_word(word, "FXX")).is_some() {
@@ -194,7 +198,7 @@ impl<'a> SetOptions<'a> {
                 let amount = arguments.get(index).ok_or_else(|| CommandError::wrong_arity(name))?;
                 index += 1;
                 deadline = Some(NewDeadline::At(form.deadline(amount, call.now_ms(), name)?));
-            } else {
+            } else if !condition.accept_existence(word)? {
                 return Err(unknown_argument(word));
             }
         }
@@ -210,10 +214,11 @@ fn unknown_argument(word: &[u8]) -> CommandError {
 
 fn hsetex(call: &mut Call<'_>) -> Outcome {
     let (key, now_ms, limits) = (call.key(1), call.now_ms(), limits(call));
-    let SetOptions { must_exist, deadline, pairs } = SetOptions::parse(call)?;
+    let SetOptions { condition, must_exist, deadline, pairs } = SetOptions::parse(call)?;
     let hash = call.keys.peek_hash(&key)?;
     let exists = |name: &[u8]| hash.is_some_and(|hash| hash.get(name, now_ms).is_some());
-    let holds = must_exist.is_none_or(|must_exist| pairs.clone().all(|(name, _)| exists(name) == must_exist));
+    let holds = condition.holds_by_existence(hash.is_some())
+        && must_exist.is_none_or(|must_exist| pairs.clone().all(|(name, _)| exists(name) == must_exist));
     call.reply.integer(i64::from(holds));
     if !holds {
         return Ok(());

@@ -11,9 +11,14 @@ const NEIGHBOURS: [(i32, i32); 9] =
 
 /// At most nine cells that cover a shape around `center`: the one around the center, and those of its neighbours that
 /// the shape may reach into. In the order in which stock servers search them, which an unsorted reply shows.
-pub fn cover(center: Position, shape: Shape) -> impl Iterator<Item = Cell> {
+pub fn cover(center: Position, shape: &Shape) -> impl Iterator<Item = Cell> + use<> {
     let bounds = shape.bounds(center);
-    let mut cell = Cell::around(center, estimated_steps(shape.reach(), center.latitude));
+    let mut cell = if Position::new(center.longitude, center.latitude).is_some() {
+        Cell::around(center, estimated_steps(shape.reach(center), center.latitude))
+    } else {
+        // The center of a polygon may be so near to a pole that no cell is around it: then any cell is searched.
+        Cell::around(Position { longitude: 0.0, latitude: 0.0 }, 1)
+    };
     let neighbours_reach = cell.neighbour(0, 1).bounds().north >= bounds.north
         && cell.neighbour(0, -1).bounds().south <= bounds.south
         && cell.neighbour(1, 0).bounds().east >= bounds.east

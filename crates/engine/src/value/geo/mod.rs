@@ -5,10 +5,12 @@
 
 mod cell;
 mod cover;
+mod polygon;
 mod shape;
 
 pub use cell::Cell;
 pub use cover::cover;
+pub use polygon::Polygon;
 pub use shape::Shape;
 
 /// The highest latitude that has a cell; the lowest is as far south. Beyond, the projection grows without end.

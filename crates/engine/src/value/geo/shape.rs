@@ -1,10 +1,10 @@
 //! The area that a search asks for.
 
 use super::cell::Bounds;
-use super::{EARTH_RADIUS, Position, degrees, radians};
+use super::{EARTH_RADIUS, Polygon, Position, degrees, radians};
 
-/// An area around a center, sizes in meters.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// An area with a center, sizes in meters.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
     /// A circle.
     Circle {
@@ -18,38 +18,43 @@ pub enum Shape {
         /// From south to north.
         height: f64,
     },
+    /// Whatever is within some lines.
+    Polygon(Polygon),
 }
 
 impl Shape {
     /// The distance of a place that is within the shape around `center`.
-    pub fn distance_within(self, center: Position, place: Position) -> Option<f64> {
+    pub fn distance_within(&self, center: Position, place: Position) -> Option<f64> {
         match self {
-            Self::Circle { radius } => Some(center.distance(place)).filter(|distance| *distance <= radius),
+            Self::Circle { radius } => Some(center.distance(place)).filter(|distance| distance <= radius),
             Self::Box { width, height } => {
                 let on_the_same_parallel = Position { longitude: center.longitude, ..place };
                 let within = place.distance_in_latitude(center) <= height / 2.0
                     && place.distance(on_the_same_parallel) <= width / 2.0;
                 within.then(|| center.distance(place))
             }
+            Self::Polygon(polygon) => polygon.contains(place).then(|| center.distance(place)),
         }
     }
 
-    /// From the center to the farthest point.
-    pub(super) fn reach(self) -> f64 {
+    /// From the center as far as the shape may reach.
+    pub(super) fn reach(&self, center: Position) -> f64 {
         match self {
-            Self::Circle { radius } => radius,
+            Self::Circle { radius } => *radius,
             Self::Box { width, height } => {
                 let (width, height) = (width / 2.0, height / 2.0);
                 (width * width + height * height).sqrt()
             }
+            Self::Polygon(polygon) => polygon.reach(center),
         }
     }
 
     /// What the shape around `center` lies within, whether or not the earth goes on there.
-    pub(super) fn bounds(self, center: Position) -> Bounds {
+    pub(super) fn bounds(&self, center: Position) -> Bounds {
         let (width, height) = match self {
-            Self::Circle { radius } => (radius, radius),
+            Self::Circle { radius } => (*radius, *radius),
             Self::Box { width, height } => (width / 2.0, height / 2.0),
+            Self::Polygon(polygon) => return polygon.bounds(),
         };
         let Position { longitude, latitude } = center;
         let rows = degrees(height / EARTH_RADIUS);

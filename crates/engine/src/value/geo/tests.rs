@@ -22,6 +22,19 @@ fn shape() -> impl Strategy<Value = Shape> {
     ]
 }
 
+/// On which side of the line from one place to another a third is: positive on the left.
+fn side(from: Position, to: Position, place: Position) -> f64 {
+    (to.longitude - from.longitude) * (place.latitude - from.latitude)
+        - (to.latitude - from.latitude) * (place.longitude - from.longitude)
+}
+
+fn square(west: f64, south: f64, size: f64) -> Polygon {
+    let corners = [(0.0, 0.0), (size, 0.0), (size, size), (0.0, size)];
+    Polygon::new(
+        corners.map(|(x, y)| Position { longitude: west + x, latitude: south + y }).into_iter().collect(),
+    )
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -73,13 +86,42 @@ proptest! {
         let place = Position::of_score(place.score());
         if shape.distance_within(center, place).is_some() {
             let score = place.score();
-            prop_assert!(cover(center, shape).any(|cell| cell.scores().contains(&score)));
+            prop_assert!(cover(center, &shape).any(|cell| cell.scores().contains(&score)));
+        }
+    }
+
+    #[test]
+    fn what_is_within_a_triangle_is_on_the_same_side_of_its_lines(corners in prop::array::uniform3(position()), place in position()) {
+        let [a, b, c] = corners;
+        let sides = [side(a, b, place), side(b, c, place), side(c, a, place)];
+        prop_assume!(sides.iter().all(|side| side.abs() > 1e-6));
+        let is_within = sides.iter().all(|side| *side > 0.0) || sides.iter().all(|side| *side < 0.0);
+        prop_assert_eq!(Polygon::new(corners.to_vec()).contains(place), is_within);
+    }
+
+    #[test]
+    fn what_is_within_a_polygon_is_covered(
+        middle in (-90.0..90.0f64, -60.0..60.0f64),
+        size in (-3.0..1.3f64).prop_map(|exponent| 10f64.powf(exponent)),
+        vertices in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64), 3..9),
+        place in (-1.0..1.0f64, -1.0..1.0f64),
+    ) {
+        let near = |(east, north): (f64, f64)| Position {
+            longitude: middle.0 + east * size,
+            latitude: middle.1 + north * size,
+        };
+        let polygon = Polygon::new(vertices.into_iter().map(near).collect());
+        let (center, score) = (polygon.center(), near(place).score());
+        let shape = Shape::Polygon(polygon);
+        if let Some(distance) = shape.distance_within(center, Position::of_score(score)) {
+            prop_assert!(distance <= shape.reach(center) * 1.000_001);
+            prop_assert!(cover(center, &shape).any(|cell| cell.scores().contains(&score)));
         }
     }
 
     #[test]
     fn cells_that_cover_a_shape_are_different(center in position(), shape in shape()) {
-        let cells: Vec<Cell> = cover(center, shape).collect();
+        let cells: Vec<Cell> = cover(center, &shape).collect();
         prop_assert!((1..=9).contains(&cells.len()));
         let duplicate = (1..cells.len()).find(|index| cells[..*index].contains(&cells[*index]));
         prop_assert_eq!(duplicate, None);
@@ -110,4 +152,52 @@ fn scores_that_are_no_cells_wrap_around() {
 fn the_edges_of_the_earth_are_neighbours_in_longitude() {
     let cell = Cell::around(Position { longitude: 179.999, latitude: 10.0 }, 10);
     assert_eq!(cell.neighbour(1, 0), Cell::around(Position { longitude: -179.999, latitude: 10.0 }, 10));
+}
+
+#[test]
+fn polygons_with_a_common_side_share_no_place() {
+    let (west, east, north) = (square(0.0, 0.0, 10.0), square(10.0, 0.0, 10.0), square(0.0, 10.0, 10.0));
+    for step in 1..10 {
+        let common = Position { longitude: 10.0, latitude: f64::from(step) };
+        assert!(!west.contains(common) && east.contains(common));
+        let common = Position { longitude: f64::from(step), latitude: 10.0 };
+        assert!(!west.contains(common) && north.contains(common));
+    }
+}
+
+#[test]
+fn lines_that_cross_others_make_holes() {
+    let on_circle = |corner: u32| {
+        let (sine, cosine) = (f64::from(corner) * 0.4 * std::f64::consts::PI).sin_cos();
+        Position { longitude: 10.0 * sine, latitude: 10.0 * cosine }
+    };
+    // Every second corner in turn: a star.
+    let star = Polygon::new([0, 2, 4, 1, 3].map(on_circle).to_vec());
+    assert!(!star.contains(Position { longitude: 0.1, latitude: 0.0 }));
+    assert!(star.contains(Position { longitude: 0.1, latitude: 8.0 }));
+    assert!(!star.contains(Position { longitude: 0.1, latitude: -8.0 }));
+}
+
+#[test]
+fn the_center_of_a_polygon_is_found_on_a_globe() {
+    let both_sides_of_the_date_line = [(179.0, 0.0), (-179.0, 0.0), (180.0, 1.0), (180.0, -1.0)];
+    let center = Polygon::new(
+        both_sides_of_the_date_line.map(|(longitude, latitude)| Position { longitude, latitude }).to_vec(),
+    )
+    .center();
+    assert!((center.longitude.abs() - 180.0).abs() < 1e-9 && center.latitude.abs() < 1e-9, "{center:?}");
+}
+
+#[test]
+fn a_polygon_around_a_pole_is_searched_everywhere() {
+    let corners = [-170.0, -60.0, 70.0, 170.0].map(|longitude| Position { longitude, latitude: 80.0 });
+    let south = Position { longitude: 0.0, latitude: -10.0 };
+    let shape = Shape::Polygon(Polygon::new([&corners[..], &[south]].concat()));
+    let center = Position { longitude: 0.0, latitude: 89.0 };
+    for longitude in [-100.0, -1.0, 1.0, 100.0] {
+        for latitude in [-5.0, 75.0] {
+            let score = Position { longitude, latitude }.score();
+            assert!(cover(center, &shape).any(|cell| cell.scores().contains(&score)));
+        }
+    }
 }
