@@ -84,12 +84,12 @@ impl FieldMap {
         true
     }
 
-    /// Removes `field`. Says whether there was one.
-    pub fn remove(&mut self, field: &[u8]) -> bool {
+    /// Removes `field`. Returns what was known of it, if there was one.
+    pub fn remove(&mut self, field: &[u8]) -> Option<Previous> {
         let hash = hash(field);
-        let Some(before) = self.table.remove(hash, field) else { return false };
+        let before = self.table.remove(hash, field)?;
         self.reorder(hash, before.deadline, None);
-        true
+        Some(before)
     }
 
     /// Removes up to `most` fields whose deadlines are not after `now`, the earliest first, and calls with each.
@@ -241,7 +241,8 @@ mod tests {
                         prop_assert_eq!(map.set_deadline(&text(field), deadline), found);
                     }
                     Step::Remove(field) => {
-                        prop_assert_eq!(map.remove(&text(field)), naive.remove(&text(field)).is_some());
+                        let before = map.remove(&text(field)).map(|before| before.deadline);
+                        prop_assert_eq!(before, naive.remove(&text(field)));
                     }
                     Step::Expire(now, most) => {
                         let due = naive.values().flatten().filter(|deadline| **deadline <= now).count();

@@ -39,6 +39,15 @@ impl<'a> Call<'a> {
         Key { bytes, hash, database: self.session.database }
     }
 
+    /// Removes those of the command's keys whose deadlines have passed: for commands that change one key by what others
+    /// hold. So they find the same when they are run again at another time.
+    pub fn remove_expired_keys(&mut self) {
+        for index in self.command.key_positions(&self.arguments) {
+            let key = self.key(index);
+            self.keys.remove_if_expired(&key);
+        }
+    }
+
     /// The time of the command in milliseconds since 1970.
     #[inline]
     pub fn now_ms(&self) -> u64 {

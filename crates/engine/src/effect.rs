@@ -18,7 +18,7 @@ pub struct Effect<'a> {
     /// The key that changed; empty for changes of a whole database.
     pub key: &'a [u8],
     /// The name of the event, as keyspace notifications give it: `set`, `expire`, `del`, …; empty for what they do not
-    /// tell, such as a part of a change.
+    /// tell, such as a change of the encoding or of a whole database.
     pub event: &'static str,
     /// What became of it.
     pub change: Change<'a>,
@@ -40,7 +40,8 @@ pub enum Change<'a> {
     Deadline(Option<u64>),
     /// The key is gone.
     Remove,
-    /// The key is now under this name, in this database; what was there is gone.
+    /// The key is now under this name, in this database; what was there is gone. An [`Event`](Self::Event) of the new
+    /// name follows.
     Rename {
         /// The database's number.
         database: u32,
@@ -51,6 +52,8 @@ pub enum Change<'a> {
     Flush,
     /// The database and this one have exchanged their contents.
     Swap(u32),
+    /// Nothing more than what the effect before has told: only the event is another one, or of another key.
+    Event,
     /// The key is one of those that a request has changed, which follows under the same locks.
     Part,
     /// What makes the changes that were announced by [`Part`](Self::Part): the request that a client sent.

@@ -87,7 +87,7 @@ fn bitfield(call: &mut Call<'_>) -> Outcome {
         match (after, answer) {
             (Some(after), Some(answer)) => {
                 field.store(&mut window, after);
-                length = call.keys.splice(&key, field.first_byte(), &window[..field.bytes()], "setbit");
+                length = call.keys.splice(&key, field.first_byte(), &window[..field.bytes()], "");
                 written = true;
                 call.reply.integer(answer);
             }
@@ -96,9 +96,13 @@ fn bitfield(call: &mut Call<'_>) -> Outcome {
     }
     // The string grows to hold the fields even if none of them could be changed.
     if length < bytes {
-        call.keys.splice(&key, bytes, &[], "setbit");
+        call.keys.splice(&key, bytes, &[], "");
     } else if !written {
         call.keys.make_raw(&key);
+    }
+    // One event, however many fields were written, and none of growth alone.
+    if written {
+        call.keys.append_event(&key, "setbit");
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use nuthatch_protocol::Reply;
 use super::lists::reply_element;
 use crate::call::Call;
 use crate::keyspace::Key;
-use crate::keyspace::hashes::HashSlot;
+use crate::keyspace::hashes::{Before, HashSlot};
 use crate::value::hash::{Field, HashLimits};
 
 /// The limits on small hashes that are in force.
@@ -32,10 +32,38 @@ fn reply_value(reply: &mut Reply, field: Option<Field<'_>>) {
     }
 }
 
-/// Notes that fields were removed, and removes the key if none is left.
-fn note_removal(call: &mut Call<'_>, key: &Key<'_>, is_emptied: bool) {
-    call.keys.note(key, "hdel");
-    if is_emptied {
+/// What became of a hash from which fields were removed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Removal {
+    /// How many fields were removed that anybody could see.
+    live: usize,
+    /// How many were removed whose deadlines had passed.
+    expired: usize,
+    /// Whether none is left.
+    is_emptied: bool,
+}
+
+impl Removal {
+    /// Removes a field, if there is one of this name.
+    fn remove(&mut self, hash: &mut HashSlot<'_>, name: &[u8]) {
+        match hash.remove(name) {
+            Before::Missing => {}
+            Before::Live => self.live += 1,
+            Before::Expired => self.expired += 1,
+        }
+        self.is_emptied = hash.is_empty();
+    }
+}
+
+/// Notes that fields were removed, if any were, and removes the key if none is left.
+fn note_removal(call: &mut Call<'_>, key: &Key<'_>, Removal { live, expired, is_emptied }: Removal) {
+    if expired > 0 {
+        call.keys.note_expired_fields(key, expired);
+    }
+    if live > 0 {
+        call.keys.note(key, "hdel");
+    }
+    if is_emptied && live + expired > 0 {
         call.keys.take_away(key, "del");
     }
 }
@@ -43,12 +71,4 @@ fn note_removal(call: &mut Call<'_>, key: &Key<'_>, is_emptied: bool) {
 /// A request in the words that a log keeps.
 fn owned(words: &[&[u8]]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.to_vec()).collect()
-}
-
-/// Removes fields, and says whether none is left.
-fn remove_all(hash: &mut HashSlot<'_>, names: &[&[u8]]) -> bool {
-    for name in names {
-        hash.remove(name);
-    }
-    hash.is_empty()
 }

@@ -228,6 +228,7 @@ fn count_several(call: &mut Call<'_>) -> Result<u64, CommandError> {
 }
 
 fn pfmerge(call: &mut Call<'_>) -> Outcome {
+    call.remove_expired_keys();
     let mut merged = Merged::default();
     let mut dense = false;
     for index in 1..call.arguments.len() {

@@ -139,13 +139,17 @@ fn type_name(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
+/// The events of the old name and of the new.
+const RENAME_EVENTS: [&str; 2] = ["rename_from", "rename_to"];
+
 fn rename(call: &mut Call<'_>) -> Outcome {
     let (from, to) = (call.key(1), call.key(2));
+    call.remove_expired_keys();
     if !call.keys.contains(&from) {
         return Err(CommandError::NO_SUCH_KEY);
     }
     if from.bytes != to.bytes {
-        call.keys.rename(&from, &to);
+        call.keys.rename(&from, &to, RENAME_EVENTS);
     }
     call.reply.ok();
     Ok(())
@@ -153,10 +157,11 @@ fn rename(call: &mut Call<'_>) -> Outcome {
 
 fn rename_to_absent(call: &mut Call<'_>) -> Outcome {
     let (from, to) = (call.key(1), call.key(2));
+    call.remove_expired_keys();
     if !call.keys.contains(&from) {
         return Err(CommandError::NO_SUCH_KEY);
     }
-    let renamed = !call.keys.contains(&to) && call.keys.rename(&from, &to);
+    let renamed = !call.keys.contains(&to) && call.keys.rename(&from, &to, RENAME_EVENTS);
     call.reply.integer(i64::from(renamed));
     Ok(())
 }
@@ -167,7 +172,7 @@ fn move_key(call: &mut Call<'_>) -> Outcome {
     if to.database == from.database {
         return Err(CommandError::SAME_OBJECT);
     }
-    let moved = !call.keys.contains(&to) && call.keys.rename(&from, &to);
+    let moved = !call.keys.contains(&to) && call.keys.rename(&from, &to, ["move_from", "move_to"]);
     call.reply.integer(i64::from(moved));
     Ok(())
 }
@@ -190,6 +195,7 @@ fn copy(call: &mut Call<'_>) -> Outcome {
     if from.database == to.database && from.bytes == to.bytes {
         return Err(CommandError::SAME_OBJECT);
     }
+    call.remove_expired_keys();
     let copied =
         call.keys.touch(&from) && (replace || !call.keys.contains(&to)) && call.keys.copy(&from, &to);
     call.reply.integer(i64::from(copied));

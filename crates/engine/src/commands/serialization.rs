@@ -100,8 +100,7 @@ fn restore(call: &mut Call<'_>) -> Outcome {
     }
     let now_ms = call.now_ms();
     let deadline = deadline(call.arguments.at(2), absolute, now_ms)?;
-    let payload = call.arguments.at(3);
-    let serialized = payload::open(payload).ok_or(BAD_PAYLOAD)?;
+    let serialized = payload::open(call.arguments.at(3)).ok_or(BAD_PAYLOAD)?;
     let Settings { string_bytes_max, encodings, .. } = &call.engine.settings;
     let string_bytes_max = string_bytes_max.load(std::sync::atomic::Ordering::Relaxed);
     let string_bytes_max = usize::try_from(string_bytes_max).unwrap_or(usize::MAX);
@@ -109,10 +108,7 @@ fn restore(call: &mut Call<'_>) -> Outcome {
     let is_past = deadline.is_some_and(|deadline| deadline <= now_ms);
     match value.live_at(now_ms).filter(|_| !is_past) {
         None => {
-            if call.keys.contains(&key) {
-                call.keys.take_away(&key, "del");
-                call.keys.replay_as(|| vec![b"DEL".to_vec(), key.bytes.to_vec()]);
-            }
+            call.keys.remove(&key, "del");
         }
         Some(value) => {
             let new_deadline = deadline.map_or(NewDeadline::Clear, NewDeadline::At);
@@ -120,10 +116,8 @@ fn restore(call: &mut Call<'_>) -> Outcome {
             if let Some(last_use) = last_use {
                 call.keys.set_last_use(&key, last_use);
             }
-            call.keys.note(&key, "restore");
-            let time = deadline.unwrap_or(0).to_string();
-            let words: [&[u8]; 6] = [b"RESTORE", key.bytes, time.as_bytes(), payload, b"REPLACE", b"ABSTTL"];
-            call.keys.replay_as(|| words.map(<[u8]>::to_vec).to_vec());
+            // Without the fields of a hash that had expired.
+            call.keys.note_whole(&key, "restore");
         }
     }
     call.reply.ok();

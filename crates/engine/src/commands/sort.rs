@@ -62,6 +62,7 @@ fn sort(call: &mut Call<'_>) -> Outcome {
     let options = Options::parse(&call.arguments, true)?;
     let Some(destination) = options.destination else { return reply_sorted(call, &options) };
     let (key, destination) = (call.key(1), call.key(destination));
+    call.remove_expired_keys();
     call.keys.touch(&key);
     let elements = sorted(&call.keys, &key, &options)?;
     let patterns = Patterns { keys: &call.keys, database: key.database };
@@ -69,14 +70,13 @@ fn sort(call: &mut Call<'_>) -> Outcome {
     patterns.visit(&elements, &options.get, |text| texts.push(text.unwrap_or_default().into_owned()));
     call.reply.integer(i64::try_from(texts.len()).unwrap_or(i64::MAX));
     if texts.is_empty() {
-        if call.keys.contains(&destination) {
-            call.keys.take_away(&destination, "del");
-        }
+        call.keys.remove(&destination, "del");
         return Ok(());
     }
     let limit = node_limit(&call.engine.settings.encodings.list_size_max);
     call.keys.put_list(&destination, End::Back, texts.iter().map(Vec::as_slice), limit);
-    call.keys.note(&destination, "sortstore");
+    // Elements of the same weight come in an order that may be chance, and what patterns lead to may expire.
+    call.keys.note_whole(&destination, "sortstore");
     Ok(())
 }
 

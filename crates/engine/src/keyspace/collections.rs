@@ -4,7 +4,8 @@
 //! [`Collection`]. What an edit means is the business of the types in [`crate::value`].
 //!
 //! Changes of collections are told to the log in two steps: [`Keys::note`] for each key that changed, and the
-//! request as a whole, or what is equivalent to it, when the command is done.
+//! request as a whole, or what is equivalent to it, when the command is done. Whatever the request looks at must be the
+//! same whenever it is run again: what has expired by now is removed, and told of, before.
 
 use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::{Entry, NewPayload, Payload, RecordRef};
@@ -172,6 +173,10 @@ impl<'k> Keys<'k> {
         if before != Dues::default() || after != Dues::default() {
             self.index_deadline(key, before, after);
         }
+        if before.key.is_some_and(|deadline| deadline <= now_ms) {
+            self.counters.expired += 1;
+            self.append_effect(key, "expired", Change::Remove);
+        }
         if let Some(entry) = replaced {
             self.discard(entry);
         }
@@ -194,6 +199,19 @@ impl<'k> Keys<'k> {
         self.changed_parts = true;
         self.mark_ready(key);
         self.append_effect(key, event, Change::Part);
+    }
+
+    /// Notes that a key has got the value that it now holds, under the event's name in keyspace notifications. The log is
+    /// told of the value itself.
+    pub fn note_whole(&mut self, key: &Key<'_>, event: &'static str) {
+        self.mark_ready(key);
+        self.append_put(key, event);
+    }
+
+    /// Notes that so many fields of a hash were removed whose deadlines had passed.
+    pub fn note_expired_fields(&mut self, key: &Key<'_>, count: usize) {
+        self.counters.expired_fields += count as u64;
+        self.note(key, "hexpired");
     }
 
     /// Whether anybody reads the log: what is only for the log need not be made otherwise.

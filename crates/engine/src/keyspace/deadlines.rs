@@ -132,9 +132,14 @@ impl Keys<'_> {
         }
     }
 
-    /// The deadline of a key: `None` if there is no such key, `Some(None)` if it has no deadline.
+    /// The deadline of a key that is about to be changed: `None` if there is no such key, `Some(None)` if it has no
+    /// deadline.
     pub fn deadline(&mut self, key: &Key<'_>) -> Option<Option<u64>> {
-        self.peek(key).map(|record| record.stamp())
+        let deadline = self.peek(key).map(|record| record.stamp());
+        if deadline.is_none() {
+            self.remove_if_expired(key);
+        }
+        deadline
     }
 
     /// Gives a key another deadline or none. Says whether there is such a key.
@@ -154,8 +159,9 @@ impl Keys<'_> {
         true
     }
 
-    /// Removes the key if its deadline has passed but the index has not come to it yet.
-    pub(super) fn remove_if_expired(&mut self, key: &Key<'_>) {
+    /// Removes the key if its deadline has passed but the index has not come to it yet. A command that changes other keys
+    /// by what this one holds does so first, so that it finds the same when it is run again at another time.
+    pub fn remove_if_expired(&mut self, key: &Key<'_>) {
         let now_ms = self.now_ms;
         let database = self.database(key);
         if database.with_deadline > 0

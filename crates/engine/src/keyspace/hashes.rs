@@ -199,15 +199,18 @@ impl HashSlot<'_> {
         }
     }
 
-    /// Removes a field. Says whether there was one whose deadline had not passed.
-    pub fn remove(&mut self, name: &[u8]) -> bool {
-        let is_live = self.get(name).is_some();
+    /// Removes a field. Says what it was.
+    pub fn remove(&mut self, name: &[u8]) -> Before {
+        let now_ms = self.now_ms;
         if let Some(map) = self.table() {
-            map.remove(name);
-        } else if let Some((_, found)) = self.packed().0.find(name) {
+            return Before::of(map.remove(name).map(|field| field.deadline), now_ms);
+        }
+        let found = self.packed().0.find(name);
+        let before = Before::of(found.map(|(field, _)| field.deadline), now_ms);
+        if let Some((_, found)) = found {
             self.slot.splice(self.slot.kind(), found.offset..found.end, &[]);
         }
-        is_live
+        before
     }
 
     /// Makes a small hash a table.

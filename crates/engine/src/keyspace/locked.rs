@@ -233,6 +233,14 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// Tells the log about another event of the change that it was told of last.
+    #[inline]
+    pub fn append_event(&self, key: &Key<'_>, event: &'static str) {
+        if let Some(log) = &self.keyspace.log {
+            log.append(&Effect { database: key.database, key: key.bytes, event, change: Change::Event });
+        }
+    }
+
     /// As [`Self::append_effect`] for a change that is the record as it now stands.
     #[inline]
     pub(super) fn append_put(&mut self, key: &Key<'_>, event: &'static str) {

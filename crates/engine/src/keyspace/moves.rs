@@ -5,37 +5,31 @@ use std::sync::atomic::Ordering;
 use nuthatch_collections::entry::Entry;
 
 use super::deadlines::Dues;
-use super::locked::{Keys, is_live, note_creation};
+use super::locked::{Keys, note_creation};
 use super::{Garbage, Key};
 use crate::effect::{Change, Effect};
 
 impl Keys<'_> {
-    /// Moves a key with its deadline to another name or database, replacing what is there. Says whether
-    /// there was a key to move.
-    pub fn rename(&mut self, from: &Key<'_>, to: &Key<'_>) -> bool {
-        if !self.contains(from) {
-            return false;
-        }
+    /// Moves a key with its deadline to another name or database, replacing what is there, as the events of the two
+    /// names say. Says whether there was a key to move.
+    pub fn rename(&mut self, from: &Key<'_>, to: &Key<'_>, events: [&'static str; 2]) -> bool {
+        self.remove_if_expired(from);
+        self.remove_if_expired(to);
         let Some(entry) = self.extract(from) else { return false };
         let change = Change::Rename { database: to.database, key: to.bytes };
-        self.append_effect(from, "rename", change);
+        self.append_effect(from, events[0], change);
         self.place_entry(to, entry.with_key(to.bytes));
+        self.append_event(to, events[1]);
         true
     }
 
     /// Copies a key with its deadline, replacing what is there. Says whether there was a key to copy.
     pub fn copy(&mut self, from: &Key<'_>, to: &Key<'_>) -> bool {
         let access = self.access;
-        let now_ms = self.now_ms;
-        let Some(mut entry) = self
-            .database(from)
-            .table
-            .find(from.hash, from.bytes)
-            .filter(|record| is_live(*record, now_ms))
-            .map(|record| Entry::copy_of(record, to.bytes))
-        else {
-            return false;
-        };
+        self.remove_if_expired(from);
+        self.remove_if_expired(to);
+        let record = self.database(from).table.find(from.hash, from.bytes);
+        let Some(mut entry) = record.map(|record| Entry::copy_of(record, to.bytes)) else { return false };
         note_creation(&mut entry.as_mut(), access);
         self.place_entry(to, entry);
         self.append_put(to, "copy_to");
@@ -78,7 +72,7 @@ impl Keys<'_> {
                 (keyspace.reclaim)(Garbage::Content(Box::new((content, deadlines))));
             }
         }
-        self.append_database_effect(database, "flushdb", Change::Flush);
+        self.append_database_effect(database, Change::Flush);
         keys
     }
 
@@ -92,14 +86,15 @@ impl Keys<'_> {
         if let Some(shard) = self.all_shards().next() {
             shard.changes += 1;
         }
-        self.append_database_effect(first, "swapdb", Change::Swap(second));
+        self.append_database_effect(first, Change::Swap(second));
         self.mark_database_ready(first);
         self.mark_database_ready(second);
     }
 
-    fn append_database_effect(&self, database: u32, event: &'static str, change: Change<'_>) {
+    /// Tells the log about a change of a whole database, which has no event.
+    fn append_database_effect(&self, database: u32, change: Change<'_>) {
         if let Some(log) = &self.keyspace.log {
-            log.append(&Effect { database, key: &[], event, change });
+            log.append(&Effect { database, key: &[], event: "", change });
         }
     }
 }

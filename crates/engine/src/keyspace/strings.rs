@@ -61,6 +61,9 @@ impl Keys<'_> {
     ) {
         self.put(key, kind, payload, deadline);
         self.append_put(key, event);
+        if matches!(deadline, NewDeadline::At(_)) {
+            self.append_event(key, "expire");
+        }
     }
 
     /// Replaces the number in a record that is known to hold one, in place; other records are set anew.

@@ -5,7 +5,7 @@ use std::env;
 use fastrand::Rng;
 use nuthatch_engine::rdb::payload;
 
-use crate::support::Server;
+use crate::support::{Server, bulk};
 
 /// Commands that make a value at `key` of each type and encoding.
 const VALUES: &[&str] = &[
@@ -38,12 +38,6 @@ const OLD_ENCODINGS: &[&[u8]] = &[
     b"\x16\x02\x01a\xc0\x01\x00 J\xa9\xd1\x01\x00\x00\x01b\xc0\x02\xff\xff\xff\xff\xff\xff\xff\xff",
     b"\x00\x81\x00\x00\x00\x00\x00\x00\x00\x03abc",
 ];
-
-/// The bulk string that a reply is, if it is one.
-fn bulk(reply: &[u8]) -> Option<&[u8]> {
-    let header = reply.iter().position(|byte| *byte == b'\n')?;
-    if reply.first() != Some(&b'$') { None } else { reply.get(header + 1..reply.len() - 2) }
-}
 
 /// The value behind `key`, without version and checksum.
 fn dump(server: &mut Server, key: &[u8]) -> Vec<u8> {

@@ -28,12 +28,14 @@ const START_MS: u64 = 1_700_000_000_000;
 /// What a key holds: the record's kind, its text and its deadline.
 pub(crate) type Content = (u8, Vec<u8>, Option<u64>);
 
-/// An engine with a client.
+/// An engine with a client, and with further ones that may wait for keys.
 pub(crate) struct Server {
     pub(crate) engine: Engine,
     clock: Arc<Clock>,
     worker: Worker,
+    /// The client that the commands come from.
     session: Session,
+    waiting: Vec<Session>,
 }
 
 impl Server {
@@ -43,7 +45,7 @@ impl Server {
         let keyspace = Keyspace::new(DATABASES, 1, SEED, log, Box::new(drop));
         let engine = Engine::new(keyspace, clock.clone());
         let worker = engine.worker();
-        Self { engine, clock, worker, session: Session::new(Arc::new(client()), true) }
+        Self { engine, clock, worker, session: Session::new(Arc::new(client(1)), true), waiting: Vec::new() }
     }
 
     /// The time in milliseconds since 1970.
@@ -64,20 +66,48 @@ impl Server {
 
     /// Runs a command and returns the reply's bytes.
     pub(crate) fn call(&mut self, words: &[&[u8]]) -> Vec<u8> {
-        let mut input = Vec::new();
-        let mut spans = Vec::new();
-        for word in words {
-            let start = input.len() as u32;
-            input.extend_from_slice(word);
-            spans.push(Span { start, end: input.len() as u32 });
-        }
-        let mut reply = Reply::new();
-        let arguments = Arguments::new(&input, &spans);
-        let mut batch = self.engine.batch(&mut self.worker);
-        batch.prepare(&self.engine, &self.session, &arguments);
-        let next = batch.run(&self.engine, &mut self.session, arguments, 0, &mut reply);
+        let (reply, next) = run(&self.engine, &mut self.worker, &mut self.session, words);
         assert_eq!(next, Next::Continue);
-        reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
+        reply
+    }
+
+    /// As [`Self::call`], in another database than the one that the client has selected.
+    pub(crate) fn call_in(&mut self, database: u32, words: &[&[u8]]) -> Vec<u8> {
+        let selected = std::mem::replace(&mut self.session.database, database);
+        let reply = self.call(words);
+        self.session.database = selected;
+        reply
+    }
+
+    /// Runs a command that may wait for its keys, for a client of its own with the same database selected. Once it is
+    /// served, [`Self::dismiss_served`] lets it go.
+    pub(crate) fn call_waiting(&mut self, words: &[&[u8]]) {
+        let mut session = Session::new(Arc::new(client(self.waiting.len() as u64 + 2)), true);
+        session.database = self.session.database;
+        let (_, next) = run(&self.engine, &mut self.worker, &mut session, words);
+        if next != Next::Continue {
+            self.waiting.push(session);
+        }
+    }
+
+    /// How many clients wait, served or not.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Lets the clients go whose wait has ended. Returns how many they were.
+    pub(crate) fn dismiss_served(&mut self) -> usize {
+        let before = self.waiting.len();
+        let keyspace = &self.engine.keyspace;
+        self.waiting.retain(|session| {
+            let blocked = session.blocked.as_ref().expect("a client that waits is blocked");
+            let is_served = blocked.take_reply().is_some();
+            if is_served {
+                blocked.leave(keyspace);
+            }
+            !is_served
+        });
+        before - self.waiting.len()
     }
 
     /// Lets the index remove what is due.
@@ -99,6 +129,29 @@ impl Server {
     }
 }
 
+/// Runs a command for a client. Returns the reply's bytes and what the client does next.
+fn run(engine: &Engine, worker: &mut Worker, session: &mut Session, words: &[&[u8]]) -> (Vec<u8>, Next) {
+    let mut input = Vec::new();
+    let mut spans = Vec::new();
+    for word in words {
+        let start = input.len() as u32;
+        input.extend_from_slice(word);
+        spans.push(Span { start, end: input.len() as u32 });
+    }
+    let mut reply = Reply::new();
+    let arguments = Arguments::new(&input, &spans);
+    let mut batch = engine.batch(worker);
+    batch.prepare(engine, session, &arguments);
+    let next = batch.run(engine, session, arguments, 0, &mut reply);
+    (reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect(), next)
+}
+
+/// The bulk string that a reply is, if it is one.
+pub(crate) fn bulk(reply: &[u8]) -> Option<&[u8]> {
+    let header = reply.iter().position(|byte| *byte == b'\n')?;
+    if reply.first() != Some(&b'$') { None } else { reply.get(header + 1..reply.len() - 2) }
+}
+
 /// What a record holds.
 pub(crate) fn content_of(record: RecordRef<'_>) -> Content {
     let text = match record.payload() {
@@ -110,9 +163,9 @@ pub(crate) fn content_of(record: RecordRef<'_>) -> Content {
     (record.kind(), text, record.stamp())
 }
 
-fn client() -> ClientRecord {
+fn client(id: u64) -> ClientRecord {
     ClientRecord {
-        id: 1,
+        id,
         address: String::new(),
         local_address: String::new(),
         descriptor: 0,

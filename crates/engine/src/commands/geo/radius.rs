@@ -82,6 +82,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
 ];
 
 fn georadius(call: &mut Call<'_>) -> Outcome {
+    call.remove_expired_keys();
     around_place(call, Grammar::Radius)
 }
 
@@ -90,6 +91,7 @@ fn georadius_ro(call: &mut Call<'_>) -> Outcome {
 }
 
 fn georadiusbymember(call: &mut Call<'_>) -> Outcome {
+    call.remove_expired_keys();
     around_member(call, Grammar::Radius)
 }
 

@@ -57,6 +57,7 @@ fn geosearch(call: &mut Call<'_>) -> Outcome {
 fn geosearchstore(call: &mut Call<'_>) -> Outcome {
     let (destination, source) = (call.key(1), call.key(2));
     let limits = packed_limits(call);
+    call.remove_expired_keys();
     let set = call.keys.read_sorted_set(&source)?;
     let mut options = Options::default();
     options.read(&call.arguments, 3, Grammar::SearchStore, set)?;

@@ -1,7 +1,7 @@
 //! Deadlines of fields: set, asked for, and taken away.
 
 use super::fields::{COUNT_NOT_POSITIVE, Form, parse_fields, request};
-use super::{limits, note_removal, owned};
+use super::{Removal, limits, note_removal, owned};
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
@@ -142,7 +142,7 @@ fn set(call: &mut Call<'_>, form: Form) -> Outcome {
     let names = parse_fields(&call.arguments, index, COUNT_ERROR)?;
     let (reply, keys) = (&mut call.reply, &mut call.keys);
     reply.array(names.len());
-    let (mut updated, mut removed) = (Vec::new(), Vec::new());
+    let (mut updated, mut removed, mut removal) = (Vec::new(), Vec::new(), Removal::default());
     let changed = keys.change_hash(&key, limits, |hash| {
         hash.make_room_for_deadlines();
         for name in &names {
@@ -150,7 +150,7 @@ fn set(call: &mut Call<'_>, form: Form) -> Outcome {
                 None => NO_FIELD,
                 Some(before) if !condition.holds(before, deadline) => NOT_MET,
                 Some(_) if deadline <= now_ms => {
-                    hash.remove(name);
+                    removal.remove(hash, name);
                     removed.push(*name);
                     REMOVED
                 }
@@ -161,19 +161,17 @@ fn set(call: &mut Call<'_>, form: Form) -> Outcome {
                 }
             });
         }
-        hash.is_empty()
     })?;
-    let Some(is_emptied) = changed else {
+    if changed.is_none() {
         names.iter().for_each(|_| call.reply.integer(NO_FIELD));
-        return Ok(());
-    };
+    }
     if !updated.is_empty() {
         let time = deadline.to_string();
         call.keys.note(&key, "hexpire");
         call.keys.replay_as(|| request(&[b"HPEXPIREAT", key.bytes, time.as_bytes()], &updated));
     } else if !removed.is_empty() {
         call.keys.replay_as(|| owned(&[&[&b"HDEL"[..], key.bytes], &removed[..]].concat()));
-        note_removal(call, &key, is_emptied);
+        note_removal(call, &key, removal);
     }
     Ok(())
 }

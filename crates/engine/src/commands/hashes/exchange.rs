@@ -6,7 +6,7 @@ use super::super::conditions::Condition;
 use super::super::container::printed;
 use super::fields::{COUNT_NOT_POSITIVE, Form, parse_fields, request};
 use super::writes::Pairs;
-use super::{limits, note_removal, owned, remove_all, reply_value};
+use super::{Removal, limits, note_removal, owned, reply_value};
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
@@ -54,17 +54,16 @@ fn hgetdel(call: &mut Call<'_>) -> Outcome {
     let names = parse_fields(&call.arguments, 2, COUNT_NOT_POSITIVE)?;
     let (reply, keys) = (&mut call.reply, &mut call.keys);
     reply.array(names.len());
-    let changed = keys.change_hash(&key, limits, |hash| {
-        let mut is_changed = false;
+    let removal = keys.change_hash(&key, limits, |hash| {
+        let mut removal = Removal::default();
         for name in &names {
             reply_value(reply, hash.get(name));
-            is_changed |= hash.remove(name);
+            removal.remove(hash, name);
         }
-        (is_changed, hash.is_empty())
+        removal
     })?;
-    match changed {
-        Some((true, is_emptied)) => note_removal(call, &key, is_emptied),
-        Some((false, _)) => {}
+    match removal {
+        Some(removal) => note_removal(call, &key, removal),
         None => names.iter().for_each(|_| call.reply.null()),
     }
     Ok(())
@@ -101,8 +100,8 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
         names.iter().for_each(|name| reply_value(reply, hash.and_then(|hash| hash.get(name, now_ms))));
         return Ok(());
     }
-    let mut changed = Vec::new();
-    let is_emptied = keys.change_hash(&key, limits, |hash| {
+    let (mut changed, mut removal) = (Vec::new(), Removal::default());
+    let is_there = keys.change_hash(&key, limits, |hash| {
         hash.make_room_for_deadlines();
         for name in &names {
             let field = hash.get(name);
@@ -110,20 +109,16 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
             let Some(field) = field else { continue };
             match change {
                 Change::Set(deadline) if deadline > now_ms => hash.set_deadline(name, Some(deadline)),
-                Change::Set(_) => {
-                    hash.remove(name);
-                }
+                Change::Set(_) => removal.remove(hash, name),
                 Change::Persist if field.deadline.is_some() => hash.set_deadline(name, None),
                 Change::Persist | Change::Nothing => continue,
             }
             changed.push(*name);
         }
-        hash.is_empty()
     })?;
-    let Some(is_emptied) = is_emptied else {
+    if is_there.is_none() {
         names.iter().for_each(|_| call.reply.null());
-        return Ok(());
-    };
+    }
     if changed.is_empty() {
         return Ok(());
     }
@@ -140,7 +135,7 @@ fn hgetex(call: &mut Call<'_>) -> Outcome {
         }
         Change::Set(_) => {
             call.keys.replay_as(|| owned(&[&[&b"HDEL"[..], key.bytes], &changed[..]].concat()));
-            note_removal(call, &key, is_emptied);
+            note_removal(call, &key, removal);
         }
     }
     Ok(())
@@ -229,13 +224,24 @@ fn hsetex(call: &mut Call<'_>) -> Outcome {
             expired.push(name);
         }
     })?;
+    // A condition has looked at them, and what has expired is removed where it is looked at.
+    if must_exist.is_some() && !expired.is_empty() {
+        call.keys.note_expired_fields(&key, expired.len());
+    }
     call.keys.note(&key, "hset");
     match deadline {
         NewDeadline::At(deadline) if deadline <= now_ms => {
             let names: Vec<&[u8]> = pairs.map(|(name, _)| name).collect();
-            let is_emptied = call.keys.change_hash(&key, limits, |hash| remove_all(hash, &names))?;
+            let is_emptied = call.keys.change_hash(&key, limits, |hash| {
+                names.iter().for_each(|name| {
+                    hash.remove(name);
+                });
+                hash.is_empty()
+            })?;
             call.keys.replay_as(|| owned(&[&[&b"HDEL"[..], key.bytes], &names[..]].concat()));
-            note_removal(call, &key, is_emptied == Some(true));
+            // They count as fields that lived until now.
+            let removal = Removal { live: names.len(), expired: 0, is_emptied: is_emptied == Some(true) };
+            note_removal(call, &key, removal);
         }
         NewDeadline::At(deadline) => {
             call.keys.note(&key, "hexpire");

@@ -76,6 +76,9 @@ fn store(call: &mut Call<'_>, sum: &[u8], event: &'static str) -> Outcome {
     let mut before = Before::Missing;
     let pairs = [(name, sum)].into_iter();
     call.keys.set_fields(&key, pairs, NewDeadline::Keep, limits, &mut |_, was| before = was)?;
+    if before == Before::Expired {
+        call.keys.note_expired_fields(&key, 1);
+    }
     call.keys.note(&key, event);
     call.keys.replay_as(|| match before {
         Before::Live => owned(&[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", name, sum]),

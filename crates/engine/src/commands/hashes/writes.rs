@@ -1,6 +1,6 @@
 //! Setting and removing fields.
 
-use super::{limits, note_removal, owned};
+use super::{Removal, limits, note_removal, owned};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
@@ -116,10 +116,11 @@ fn hsetnx(call: &mut Call<'_>) -> Outcome {
         let pairs = [(name, value)].into_iter();
         let mut before = Before::Missing;
         call.keys.set_fields(&key, pairs, NewDeadline::Clear, limits, &mut |_, was| before = was)?;
-        call.keys.note(&key, "hset");
         if before == Before::Expired {
+            call.keys.note_expired_fields(&key, 1);
             call.keys.replay_as(|| owned(&[b"HSET", key.bytes, name, value]));
         }
+        call.keys.note(&key, "hset");
     }
     call.reply.integer(i64::from(!exists));
     Ok(())
@@ -128,17 +129,9 @@ fn hsetnx(call: &mut Call<'_>) -> Outcome {
 fn hdel(call: &mut Call<'_>) -> Outcome {
     let (key, limits) = (call.key(1), limits(call));
     let names = call.arguments.from(2);
-    let removed = call.keys.change_hash(&key, limits, |hash| {
-        let removed = names.filter(|name| hash.remove(name)).count();
-        (removed, hash.is_empty())
-    })?;
-    let (removed, is_emptied) = removed.unwrap_or_default();
-    if removed > 0 {
-        note_removal(call, &key, is_emptied);
-    } else if is_emptied {
-        // Nothing was left but fields past their deadlines.
-        call.keys.take_away(&key, "del");
-    }
-    call.reply.integer(removed as i64);
+    let mut removal = Removal::default();
+    call.keys.change_hash(&key, limits, |hash| names.for_each(|name| removal.remove(hash, name)))?;
+    note_removal(call, &key, removal);
+    call.reply.integer(removal.live as i64);
     Ok(())
 }

@@ -154,6 +154,7 @@ fn store(call: &mut Call<'_>, operation: Operation) -> Outcome {
     const FIRST_SOURCE: usize = 2;
     let (destination, limits) = (call.key(1), limits(call));
     let names = names(call, FIRST_SOURCE, call.arguments.len());
+    call.remove_expired_keys();
     let mut sets = sources(&mut call.keys, &names)?;
     let result = combined(operation, &mut sets, limits);
     let len = result.len();

@@ -90,6 +90,7 @@ fn remove(call: &mut Call<'_>) -> Outcome {
 
 fn move_member(call: &mut Call<'_>) -> Outcome {
     let (source, destination, member) = (call.key(1), call.key(2), call.arguments.at(3));
+    call.remove_expired_keys();
     let Some(set) = call.keys.peek_as(&source, Type::Set)? else {
         call.reply.integer(0);
         return Ok(());

@@ -122,6 +122,7 @@ fn reply_combination(call: &mut Call<'_>, operation: Operation) -> Outcome {
 
 fn store_combination(call: &mut Call<'_>, operation: Operation, event: &'static str) -> Outcome {
     let indexes = inputs::keys(call, 2)?;
+    call.remove_expired_keys();
     let keys = inputs::note_reads(call, indexes.clone())?;
     let (recipe, _) = parse_options(call, &indexes, operation, false)?;
     let members = recipe.combine(&inputs::look(&call.keys, &keys));

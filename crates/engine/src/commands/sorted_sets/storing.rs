@@ -31,6 +31,7 @@ fn zrangestore(call: &mut Call<'_>) -> Outcome {
     let form = Form { by: None, reversed: None, can_have_scores: false };
     let wanted = Wanted::parse(&call.arguments, 3, form)?;
     let (source, limits) = (call.key(2), packed_limits(call));
+    call.remove_expired_keys();
     let stored = call.keys.read_sorted_set(&source)?.map(|set| {
         let ranks = wanted.ranks(set);
         let mut members: Vec<(f64, Cow<'_, [u8]>)> =
