@@ -130,10 +130,10 @@ fn reply_fields(
         None => Some(call.reply.array_later()),
     };
     let mut shown = 0;
-    for field in hash.fields(now_ms) {
+    hash.fields(now_ms).for_each(|field| {
         show(call.reply, field);
         shown += 1;
-    }
+    });
     if let Some(later) = later {
         set_header(call.reply, later, shown);
     }
