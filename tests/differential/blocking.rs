@@ -27,7 +27,10 @@ impl Players {
         let mut control = server.connect();
         control.command("FLUSHALL ASYNC");
         let clients: Vec<Client> = (0..CONNECTIONS).map(|_| server.connect()).collect();
-        Self { control, clients, waiting: vec![false; CONNECTIONS] }
+        let mut players = Self { control, clients, waiting: vec![false; CONNECTIONS] };
+        // Those of the session before may still be counted, and one that runs a command would pass for blocked.
+        assert!(wait_until(|| players.blocked() == 0), "clients that are gone are still blocked");
+        players
     }
 
     /// Sends a request and returns all replies that come from it, by connection: until every connection has either

@@ -6,11 +6,13 @@ use fastrand::Rng;
 
 use crate::support::{DATABASES, colliding_keys};
 
-/// Commands with words to be filled in. A letter is a key that mostly holds that type: `<x>` a string, `<p>` a
-/// HyperLogLog, `<h>` a hash, `<l>` a list, `<s>` a set, `<z>` a sorted set, `<g>` places, and `<key>` any. A command
-/// behind `&` is one of a client of its own, which may wait for its keys.
-pub(crate) const TEMPLATES: &[&str] = &[
-    // Strings.
+/// Commands with words to be filled in, by what they are about. A letter is a key that mostly holds that type: `<x>` a
+/// string, `<p>` a HyperLogLog, `<h>` a hash, `<l>` a list, `<s>` a set, `<z>` a sorted set, `<g>` places, and `<key>` any.
+/// A command behind `&` is one of a client of its own, which may wait for its keys.
+pub(crate) const TEMPLATES: &[&[&str]] =
+    &[STRINGS, HYPERLOGLOGS, KEYS, HASHES, LISTS, SETS, SORTED_SETS, PLACES, ORDERS];
+
+const STRINGS: &[&str] = &[
     "SET <x> text",
     "SET <x> 12345",
     "SET <key> text PX <ms>",
@@ -30,14 +32,20 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "BITFIELD <x> SET u8 16 200 INCRBY i5 3 1",
     "BITOP NOT <x> <x>",
     "GET <x>",
-    // HyperLogLogs.
+];
+
+const HYPERLOGLOGS: &[&str] = &[
     "PFADD <p> one two three",
     "PFADD <p> four <ms>",
     "PFCOUNT <p>",
     "PFCOUNT <p> <p>",
     "PFMERGE <p> <p>",
     "PFDEBUG TODENSE <p>",
-    // Keys of any type.
+    "PEXPIRE <p> <ms>",
+    "PEXPIRE <p> <ms>",
+];
+
+const KEYS: &[&str] = &[
     "DEL <key> <key>",
     "UNLINK <key>",
     "RENAME <key> <key>",
@@ -60,7 +68,9 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "RESTORE <key> <at> <dump> REPLACE ABSTTL",
     "RESTORE <key> 0 <dump>",
     "RESTORE <key> 0 <dump> REPLACE IDLETIME 7",
-    // Hashes.
+];
+
+const HASHES: &[&str] = &[
     "HSET <h> <name> <value>",
     "HSET <h> <name> <value> <name> <value> <name> <value>",
     "HMSET <h> <name> <value> <name> <value>",
@@ -90,7 +100,11 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "HSETEX <h> KEEPTTL FIELDS 2 <name> <value> <name> <value>",
     "HSETEX <h> PXAT <at> FIELDS 1 <name> <value>",
     "HGETALL <h>",
-    // Lists.
+    "PEXPIRE <h> <ms>",
+    "PEXPIRE <h> <ms>",
+];
+
+const LISTS: &[&str] = &[
     "LPUSH <l> <value> <value>",
     "RPUSH <l> <value> <value> <value>",
     "LPUSHX <l> <value>",
@@ -113,7 +127,11 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "& BLMOVE <l> <l> LEFT RIGHT 0",
     "& BRPOPLPUSH <l> <l> 0",
     "& BLMPOP 0 2 <l> <l> RIGHT COUNT 2",
-    // Sets.
+    "PEXPIRE <l> <ms>",
+    "PEXPIRE <l> <ms>",
+];
+
+const SETS: &[&str] = &[
     "SADD <s> <value>",
     "SADD <s> <value> <value> <value> <value>",
     "SADD <s> 1 2 3",
@@ -126,7 +144,11 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "SUNIONSTORE <s> <s> <s>",
     "SDIFFSTORE <s> <s> <s>",
     "SUNIONSTORE <key> <s>",
-    // Sorted sets.
+    "PEXPIRE <s> <ms>",
+    "PEXPIRE <s> <ms>",
+];
+
+const SORTED_SETS: &[&str] = &[
     "ZADD <z> <score> <value>",
     "ZADD <z> <score> <value> <score> <value> <score> <value>",
     "ZADD <z> NX <score> <value>",
@@ -153,7 +175,11 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "& BZPOPMIN <z> <z> 0",
     "& BZPOPMAX <z> 0",
     "& BZMPOP 0 2 <z> <z> MAX COUNT 2",
-    // Places.
+    "PEXPIRE <z> <ms>",
+    "PEXPIRE <z> <ms>",
+];
+
+const PLACES: &[&str] = &[
     "GEOADD <g> 13.36 38.11 Palermo 15.08 37.50 Catania",
     "GEOADD <g> NX 2.35 48.85 <value> 2.3 48.8 <value>",
     "GEORADIUS <g> 15 37 200 km STORE <z>",
@@ -161,17 +187,24 @@ pub(crate) const TEMPLATES: &[&str] = &[
     "GEORADIUSBYMEMBER <g> Palermo 200 km STORE <g>",
     "GEOSEARCHSTORE <g> <g> FROMLONLAT 15 37 BYRADIUS 400 km ASC COUNT 1",
     "GEOSEARCHSTORE <z> <g> FROMLONLAT 2 48 BYBOX 300 300 km STOREDIST",
-    // Orders.
+    "PEXPIRE <g> <ms>",
+    "PEXPIRE <g> <ms>",
+];
+
+const ORDERS: &[&str] = &[
     "SORT <l> ALPHA STORE <l>",
     "SORT <s> BY nosort STORE <l>",
     "SORT <z> BY nosort LIMIT 0 2 STORE <key>",
     "SORT <s> BY weight-* STORE <l>",
     "SORT <l> BY fields-*->a GET # GET weight-* STORE <l>",
     "SORT <s> ALPHA GET fields-*->b STORE <l>",
-    "SET weight-<value> <count> PX <ms>",
-    "HSET fields-<value> a <count> b <count>",
-    "HPEXPIRE fields-<value> <ms> FIELDS 1 b",
-    "PEXPIRE fields-<value> <ms>",
+    "RPUSH <l> a b 1",
+    "SADD <s> a b c 1 2",
+    "SET weight-<few> <count> PX <ms>",
+    "SET weight-<few> <count>",
+    "HSET fields-<few> a <count> b <count>",
+    "HPEXPIRE fields-<few> <ms> FIELDS 2 a b",
+    "PEXPIRE fields-<few> <ms>",
 ];
 
 /// What the words are filled with besides keys.
@@ -220,6 +253,7 @@ fn filled(name: &str, random: &mut Rng, context: &Context<'_>) -> Vec<u8> {
         "score" => random.choice(["0", "-0", "1", "2.5", "-3", "1e300"]).unwrap_or_default().to_owned(),
         "name" => random.choice(["a", "b", "c", "d", "e"]).unwrap_or_default().to_owned(),
         "value" => random.choice(VALUES).unwrap_or_default().to_owned(),
+        "few" => random.choice(["a", "b", "1"]).unwrap_or_default().to_owned(),
         "dump" => return random.choice(context.dumps).cloned().unwrap_or_default(),
         "key" => return filled(random.choice(TYPES).unwrap_or_default(), random, context),
         _ if random.u8(..12) == 0 => random.choice(colliding_keys()).cloned().unwrap_or_default(),
