@@ -11,7 +11,7 @@ pub(super) mod writes;
 
 use nuthatch_protocol::Reply;
 
-use super::lists::reply_element;
+use super::elements::reply_element;
 use crate::call::Call;
 use crate::keyspace::Key;
 use crate::keyspace::hashes::{Before, HashSlot};

@@ -9,8 +9,6 @@ pub(super) mod pushes;
 pub(super) mod reads;
 
 use nuthatch_collections::chunked::{End, NodeLimit};
-use nuthatch_collections::packed::Element;
-use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
 use crate::arguments::is_word;
@@ -22,15 +20,6 @@ use crate::value::list;
 #[inline]
 fn node_limit(call: &Call<'_>) -> NodeLimit {
     list::node_limit(&call.engine.settings.encodings.list_size_max)
-}
-
-/// Replies an element as text.
-#[inline]
-pub(super) fn reply_element(reply: &mut Reply, element: Element<'_>) {
-    match element {
-        Element::Bytes(bytes) => reply.bulk(bytes),
-        Element::Integer(number) => reply.bulk_integer(number),
-    }
 }
 
 /// The end of a list that `LEFT` or `RIGHT` names.

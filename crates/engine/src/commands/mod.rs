@@ -14,6 +14,7 @@ mod counters;
 mod databases;
 mod deadlines;
 mod debug;
+mod elements;
 mod expiration;
 mod geo;
 mod hashes;

@@ -19,6 +19,7 @@ use nuthatch_protocol::Reply;
 
 use crate::call::Call;
 use crate::command::{KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::value::sorted_set::PackedLimits;
 
 const READ: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
@@ -28,15 +29,6 @@ const DELETE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE
 #[inline]
 pub(super) fn packed_limits(call: &Call<'_>) -> PackedLimits {
     PackedLimits::of(&call.engine.settings.encodings)
-}
-
-/// Replies a member as text.
-#[inline]
-pub(super) fn reply_member(reply: &mut Reply, member: Element<'_>) {
-    match member {
-        Element::Bytes(bytes) => reply.bulk(bytes),
-        Element::Integer(number) => reply.bulk_integer(number),
-    }
 }
 
 /// How members are replied.
@@ -74,7 +66,7 @@ impl Shape {
         if self == Self::Pairs || self == Self::WithScores && reply.resp3() {
             reply.array(2);
         }
-        reply_member(reply, member);
+        reply_element(reply, member);
         if self != Self::Members {
             reply.double(score);
         }

@@ -7,8 +7,9 @@ use nuthatch_protocol::Reply;
 
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
+use crate::commands::sorted_sets::packed_limits;
 use crate::commands::sorted_sets::storing::store;
-use crate::commands::sorted_sets::{packed_limits, reply_member};
 use crate::error::Outcome;
 use crate::value::sorted_set::{NewSortedSet, PackedLimits, SortedSetRef};
 
@@ -82,7 +83,7 @@ pub(super) fn reply_found(reply: &mut Reply, set: Option<SortedSetRef<'_>>, opti
         if details.count() > 0 {
             reply.array(1 + details.count());
         }
-        reply_member(reply, member);
+        reply_element(reply, member);
         if details.distance {
             reply_distance(reply, distance, options.unit());
         }

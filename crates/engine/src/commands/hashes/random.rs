@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
-use super::super::lists::reply_element;
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::value::hash::{Field, HashRef};
 

@@ -2,10 +2,10 @@
 
 use nuthatch_protocol::reply::{Later, Reply};
 
-use super::super::lists::reply_element;
 use super::reply_value;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::error::Outcome;
 use crate::value::hash::{Field, HashRef};
 

@@ -2,10 +2,10 @@
 
 use nuthatch_collections::field_map::FieldMap;
 
-use super::super::lists::reply_element;
 use super::super::scanning::{self, ScanOptions, Scanned};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::error::Outcome;
 use crate::value::Type;
 use crate::value::hash::{Field, HashRef};

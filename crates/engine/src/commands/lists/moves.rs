@@ -4,9 +4,10 @@ use nuthatch_collections::chunked::{End, NodeLimit};
 use nuthatch_protocol::Reply;
 
 use super::pops::note_removal;
-use super::{node_limit, parse_end, reply_element};
+use super::{node_limit, parse_end};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;

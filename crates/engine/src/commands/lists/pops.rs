@@ -6,10 +6,11 @@ use nuthatch_collections::chunked::{End, NodeLimit};
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
-use super::{node_limit, parse_end, reply_element};
+use super::{node_limit, parse_end};
 use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;

@@ -2,9 +2,10 @@
 
 use nuthatch_collections::chunked::End;
 
-use super::{parse_integer, reply_element, resolve_index, resolve_range};
+use super::{parse_integer, resolve_index, resolve_range};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
+use crate::commands::elements::reply_element;
 use crate::error::Outcome;
 
 const READ: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];

@@ -9,7 +9,7 @@ use super::limits;
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
-use crate::commands::lists::reply_element;
+use crate::commands::elements::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;

@@ -5,7 +5,7 @@ use nuthatch_collections::packed::Element;
 use super::{READ, limits};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
-use crate::commands::lists::reply_element;
+use crate::commands::elements::reply_element;
 use crate::error::Outcome;
 use crate::value::Type;
 use crate::value::set::{SetRef, Wanted};

@@ -7,7 +7,7 @@ use nuthatch_protocol::number::parse_i64;
 use super::{READ, limits};
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
-use crate::commands::lists::reply_element;
+use crate::commands::elements::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::value::Type;
 use crate::value::set::{SetRef, choice};

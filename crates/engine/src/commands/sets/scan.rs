@@ -3,7 +3,7 @@
 use super::READ;
 use crate::call::Call;
 use crate::command::{Command, Group};
-use crate::commands::lists::reply_element;
+use crate::commands::elements::reply_element;
 use crate::commands::scanning::{self, ScanOptions, Scanned};
 use crate::error::Outcome;
 use crate::value::Type;

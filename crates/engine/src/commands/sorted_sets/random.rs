@@ -6,10 +6,11 @@ use nuthatch_collections::packed::Element;
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
-use super::{READ, Shape, reply_member};
+use super::{READ, Shape};
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group};
+use crate::commands::elements::reply_element;
 use crate::error::{CommandError, Outcome};
 use crate::value::sorted_set::SortedSetRef;
 
@@ -29,7 +30,7 @@ fn zrandmember(call: &mut Call<'_>) -> Outcome {
     let Some(count) = call.arguments.get(2) else {
         let set = call.keys.read_sorted_set(&key)?.filter(|set| !set.is_empty());
         match set.and_then(|set| member_at(set, fastrand::usize(..set.len()))) {
-            Some((member, _)) => reply_member(call.reply, member),
+            Some((member, _)) => reply_element(call.reply, member),
             None => call.reply.null(),
         }
         return Ok(());
