@@ -104,6 +104,19 @@ impl ChunkedList {
         vector_bytes::<Node>(self.nodes.capacity()) + self.node_bytes + open_bytes
     }
 
+    /// Frees the elements in steps, between which it calls `pause`, and leaves the list empty.
+    pub(crate) fn dismantle(&mut self, pause: &mut dyn FnMut()) {
+        /// So many nodes are freed in a step.
+        const STEP: usize = 16;
+        let list = std::mem::replace(self, ChunkedList::new(self.limit));
+        for (number, node) in list.nodes.into_iter().enumerate() {
+            drop(node);
+            if number % STEP == 0 {
+                pause();
+            }
+        }
+    }
+
     /// Adds an element at an end.
     #[inline]
     pub fn push(&mut self, end: End, element: Element<'_>) {

@@ -30,6 +30,16 @@ impl Collection {
         }
     }
 
+    /// Frees the elements in steps of some microseconds, between which it calls `pause`, and leaves the collection empty.
+    pub fn dismantle(&mut self, pause: &mut dyn FnMut()) {
+        match self {
+            Self::Hash(map) => map.dismantle(pause),
+            Self::List(list) => list.dismantle(pause),
+            Self::SortedSet(set) => set.dismantle(pause),
+            Self::Set(table) => table.dismantle(pause),
+        }
+    }
+
     /// The memory behind the collection in bytes; its own size is not counted.
     pub fn memory_bytes(&self) -> usize {
         match self {
@@ -37,6 +47,40 @@ impl Collection {
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
             Self::Set(table) => table.memory_bytes(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunked::{End, NodeLimit};
+    use crate::hash::ElementHasher;
+    use crate::packed::Element;
+
+    #[test]
+    fn big_collections_are_dismantled_in_many_steps_and_empty_afterwards() {
+        const ELEMENTS: usize = 50_000;
+        let texts: Vec<String> = (0..ELEMENTS).map(|number| format!("element:{number}")).collect();
+        let (mut map, mut set, mut sorted) = (FieldMap::default(), PagedTable::new(1), SortedSet::new());
+        let mut list = ChunkedList::new(NodeLimit::from_setting(-2));
+        for (number, text) in texts.iter().enumerate() {
+            let (hash, text) = (ElementHasher::get().hash(text.as_bytes()), text.as_bytes());
+            map.set(text, Element::Bytes(text), Some(number as u64));
+            set.insert_or_replace(hash, text, None, None);
+            sorted.change(text, |_| Some(number as f64));
+            list.push(End::Back, Element::of(text));
+        }
+        for mut collection in [
+            Collection::Hash(map),
+            Collection::Set(set),
+            Collection::SortedSet(sorted),
+            Collection::List(list),
+        ] {
+            let mut pauses = 0;
+            collection.dismantle(&mut || pauses += 1);
+            assert!(pauses >= 4, "{collection:?}: {pauses}");
+            assert!(collection.memory_bytes() < 1000, "{collection:?}: {}", collection.memory_bytes());
         }
     }
 }

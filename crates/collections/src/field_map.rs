@@ -38,6 +38,19 @@ impl FieldMap {
         &self.table
     }
 
+    /// Frees the fields in steps, between which it calls `pause`, and leaves the map empty.
+    pub(crate) fn dismantle(&mut self, pause: &mut dyn FnMut()) {
+        /// So many items of the index are freed in a step.
+        const STEP: usize = 1024;
+        self.table.dismantle(pause);
+        let order = self.by_deadline.take();
+        for (number, _) in order.into_iter().flat_map(|order| order.items).enumerate() {
+            if number % STEP == 0 {
+                pause();
+            }
+        }
+    }
+
     /// How many fields there are.
     pub fn len(&self) -> usize {
         self.table.len()

@@ -99,6 +99,15 @@ impl PagedTable {
         self.pages.len()
     }
 
+    /// Frees the entries in steps, between which it calls `pause`, and leaves the table empty.
+    pub(crate) fn dismantle(&mut self, pause: &mut dyn FnMut()) {
+        let table = std::mem::replace(self, PagedTable::new(self.stride()));
+        for chunk in table.pages.into_chunks() {
+            drop(chunk);
+            pause();
+        }
+    }
+
     /// How many entries have a deadline.
     pub fn deadlines(&self) -> usize {
         self.deadlines

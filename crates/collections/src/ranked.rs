@@ -103,6 +103,11 @@ impl RankedTree {
         removed.entries
     }
 
+    /// Frees the entries in steps, between which it calls `pause`, and leaves the tree empty.
+    pub(crate) fn dismantle(&mut self, pause: &mut dyn FnMut()) {
+        std::mem::take(self).root.dismantle(pause);
+    }
+
     /// Removes levels that have become superfluous.
     fn lower_root(&mut self) {
         if self.is_empty() {

@@ -85,6 +85,12 @@ impl SortedSet {
         &self.scores
     }
 
+    /// Frees the members in steps, between which it calls `pause`, and leaves the set empty.
+    pub(crate) fn dismantle(&mut self, pause: &mut dyn FnMut()) {
+        self.scores.dismantle(pause);
+        self.order.dismantle(pause);
+    }
+
     /// The number of members.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -216,15 +216,25 @@ impl<H: KeyHasher> Table<H> {
 }
 
 impl<H: KeyHasher> Drop for Table<H> {
-    /// Frees the entries at once, and the segments when no prefetcher looks at them any more.
     fn drop(&mut self) {
+        self.dismantle(&mut || ());
+    }
+}
+
+impl<H: KeyHasher> Table<H> {
+    /// Frees the entries in steps of some microseconds, between which it calls `pause`, and the segments when no
+    /// prefetcher looks at them any more. Leaves the table empty.
+    pub fn dismantle(&mut self, pause: &mut dyn FnMut()) {
         /// How many segments to retire between two attempts to free what was retired before.
         const SEGMENTS_PER_PIN: usize = 64;
+        self.stash = Vec::new();
+        self.len = 0;
         if self.directory.is_empty() {
             return;
         }
         let directory = self.directory;
         self.publish(Directory::EMPTY);
+        (self.segments, self.deepest) = (0, 0);
         // SAFETY: the table kept the directory, which is not published any more but not retired yet either.
         let mut segments = unsafe { directory.segments() }.peekable();
         while segments.peek().is_some() {
@@ -235,6 +245,7 @@ impl<H: KeyHasher> Drop for Table<H> {
                 segment.occupied().for_each(|slot| drop(segment.remove(slot)));
                 // SAFETY: the directory that holds the segment is not published any more.
                 unsafe { located.retire(&pin) };
+                pause();
             }
             pin.flush();
         }

@@ -103,7 +103,9 @@ impl Server {
 /// Starts the thread that releases big values and flushed databases.
 fn start_reclaiming() -> io::Result<Box<dyn Fn(Garbage) + Send + Sync>> {
     let (sender, receiver) = mpsc::channel::<Garbage>();
-    thread::Builder::new().name("reclaim".into()).spawn(move || receiver.into_iter().for_each(drop))?;
+    // Where event loops want the same processor, they need not wait until the system takes it from this thread.
+    let release = |garbage: Garbage| garbage.release(&mut thread::yield_now);
+    thread::Builder::new().name("reclaim".into()).spawn(move || receiver.into_iter().for_each(release))?;
     // Should the thread be gone, the send fails and gives the garbage back, which is released here.
     Ok(Box::new(move |garbage| drop(sender.send(garbage))))
 }

@@ -43,6 +43,11 @@ impl Pages {
         self.chunks.iter().flatten()
     }
 
+    /// The pages, some hundred at a time.
+    pub(super) fn into_chunks(self) -> impl Iterator<Item = Vec<Page>> {
+        self.chunks.into_iter()
+    }
+
     pub(super) fn push(&mut self, page: Page) {
         self.len += 1;
         match self.chunks.last_mut() {

@@ -170,6 +170,17 @@ impl Node {
         Node { first_scores, counts: split_off(&mut self.counts, child), children }
     }
 
+    /// Frees it and everything below, and calls `pause` after the leaves of each node.
+    pub(super) fn dismantle(self, pause: &mut dyn FnMut()) {
+        match self.children {
+            Children::Leaves(leaves) => {
+                drop(leaves);
+                pause();
+            }
+            Children::Nodes(nodes) => nodes.into_iter().for_each(|node| node.dismantle(pause)),
+        }
+    }
+
     /// Adds the children of the node after it.
     pub(super) fn append(&mut self, mut next: Node) {
         self.first_scores.append(&mut next.first_scores);

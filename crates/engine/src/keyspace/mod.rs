@@ -115,6 +115,20 @@ pub enum Garbage {
     Content(Box<(Table<KeyHash>, DeadlineIndex)>),
 }
 
+impl Garbage {
+    /// Releases it, and calls `pause` now and then, so that the thread can give way to others.
+    pub fn release(self, pause: &mut dyn FnMut()) {
+        match self {
+            Self::Entry(mut entry) => {
+                if let Some(collection) = entry.as_mut().into_collection_mut() {
+                    collection.dismantle(pause);
+                }
+            }
+            Self::Content(mut content) => content.0.dismantle(pause),
+        }
+    }
+}
+
 /// Releases [`Garbage`] later and elsewhere.
 pub type Reclaim = Box<dyn Fn(Garbage) + Send + Sync>;
 

@@ -86,3 +86,15 @@ fn a_taken_table_keeps_its_content_and_leaves_an_empty_one() {
     table.check();
     content.check();
 }
+
+#[test]
+fn a_dismantled_table_is_empty_and_can_be_used_again() {
+    let mut table = Table::new(TestHash::Mixed);
+    (0..5_000).for_each(|number| insert(&mut table, number));
+    let mut pauses = 0;
+    table.dismantle(&mut || pauses += 1);
+    assert!(pauses > 5, "{pauses}");
+    assert!(table.is_empty() && table.memory_bytes() == 0);
+    insert(&mut table, 1);
+    assert!(table.len() == 1 && contains(&table, 1));
+}
