@@ -298,16 +298,20 @@ const MEMORY: &[Directive] = &[
 ];
 
 const VALUES: &[Directive] = &[
-    row("hash-max-listpack-entries", Integer(0, i64::MAX), "512").alias("hash-max-ziplist-entries"),
-    row("hash-max-listpack-value", Size(0, SIGNED_MAX), "64").alias("hash-max-ziplist-value"),
-    row("list-max-listpack-size", Integer(INT_MIN, INT_MAX), "-2").alias("list-max-ziplist-size"),
+    row("hash-max-listpack-entries", Integer(0, i64::MAX), "512")
+        .alias("hash-max-ziplist-entries")
+        .effective(),
+    row("hash-max-listpack-value", Size(0, SIGNED_MAX), "64").alias("hash-max-ziplist-value").effective(),
+    row("list-max-listpack-size", Integer(INT_MIN, INT_MAX), "-2").alias("list-max-ziplist-size").effective(),
     row("list-compress-depth", Integer(0, INT_MAX), "0"),
-    row("set-max-intset-entries", Integer(0, i64::MAX), "512"),
-    row("set-max-listpack-entries", Integer(0, i64::MAX), "128"),
-    row("set-max-listpack-value", Integer(0, i64::MAX), "64"),
-    row("zset-max-listpack-entries", Integer(0, i64::MAX), "128").alias("zset-max-ziplist-entries"),
-    row("zset-max-listpack-value", Size(0, SIGNED_MAX), "64").alias("zset-max-ziplist-value"),
-    row("hll-sparse-max-bytes", Size(0, SIGNED_MAX), "3000"),
+    row("set-max-intset-entries", Integer(0, i64::MAX), "512").effective(),
+    row("set-max-listpack-entries", Integer(0, i64::MAX), "128").effective(),
+    row("set-max-listpack-value", Integer(0, i64::MAX), "64").effective(),
+    row("zset-max-listpack-entries", Integer(0, i64::MAX), "128")
+        .alias("zset-max-ziplist-entries")
+        .effective(),
+    row("zset-max-listpack-value", Size(0, SIGNED_MAX), "64").alias("zset-max-ziplist-value").effective(),
+    row("hll-sparse-max-bytes", Size(0, SIGNED_MAX), "3000").effective(),
     row("stream-node-max-bytes", Size(0, SIGNED_MAX), "4096"),
     row("stream-node-max-entries", Integer(0, i64::MAX), "100"),
 ];
