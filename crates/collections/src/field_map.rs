@@ -34,7 +34,7 @@ impl Default for FieldMap {
 impl FieldMap {
     /// The fields without their order by deadline.
     #[inline]
-    pub fn table(&self) -> &PagedTable {
+    pub(crate) fn table(&self) -> &PagedTable {
         &self.table
     }
 

@@ -81,7 +81,7 @@ impl SortedSet {
 
     /// The members without their order.
     #[inline]
-    pub fn table(&self) -> &PagedTable {
+    pub(crate) fn table(&self) -> &PagedTable {
         &self.scores
     }
 

@@ -8,9 +8,8 @@ use std::array;
 
 use crate::packed::{entry_end, skip};
 
-use super::EntryRef;
-use super::PagedTable;
 use super::page::read_entry;
+use super::{EntryRef, PagedTable};
 
 /// After so many failures a sample is taken from the next page that has an entry.
 const ATTEMPTS_MAX: usize = 1000;

@@ -39,7 +39,8 @@ fn describe(record: RecordRef<'_>, policy: AccessPolicy, now_ms: u64) -> String 
     line
 }
 
-/// What stock servers tell besides of a list in nodes. None of these is compressed.
+/// What stock servers tell besides of a list in nodes. `ql_compressed` is what `list-compress-depth` asks for, which it
+/// does not here: that nodes are folded is no business of clients.
 fn describe_nodes(list: &ChunkedList, line: &mut String) {
     /// What a listpack has around its elements.
     const FRAME_BYTES: usize = 7;

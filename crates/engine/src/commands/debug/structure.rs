@@ -4,7 +4,6 @@
 
 use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::{Payload, RecordRef};
-use nuthatch_collections::paged::PagedTable;
 use nuthatch_protocol::number::parse_size;
 
 use crate::call::Call;
@@ -70,7 +69,8 @@ pub(super) fn table_of_key(call: &mut Call<'_>) -> Outcome {
     );
     let key = call.key(2);
     let record = call.keys.peek(&key).ok_or(CommandError::NO_SUCH_KEY)?;
-    let table = table_of(record).ok_or(NO_TABLE)?;
+    let Payload::Collection(collection) = record.payload() else { return Err(NO_TABLE) };
+    let table = collection.table().ok_or(NO_TABLE)?;
     let report = format!(
         "Hash table 0 stats (main hash table):\n pages: {}\n number of elements: {}\n bytes: {}\n",
         table.pages(),
@@ -79,15 +79,4 @@ pub(super) fn table_of_key(call: &mut Call<'_>) -> Outcome {
     );
     call.reply.verbatim("txt", report.as_bytes());
     Ok(())
-}
-
-/// The hash table that a value is in, or that finds its members.
-fn table_of(record: RecordRef<'_>) -> Option<&PagedTable> {
-    let Payload::Collection(collection) = record.payload() else { return None };
-    match collection {
-        Collection::Hash(map) => Some(map.table()),
-        Collection::Set(table) => Some(table),
-        Collection::SortedSet(set) => Some(set.table()),
-        Collection::List(_) => None,
-    }
 }
