@@ -30,6 +30,8 @@ const ANSWER: &[u8] = b"$7\r\nbarrier\r\n";
 /// How a connection that has subscribed and speaks RESP2 answers it.
 const ANSWER_OF_SUBSCRIBER: &[u8] = b"*2\r\n$4\r\npong\r\n$7\r\nbarrier\r\n";
 
+const QUEUED: &[u8] = b"+QUEUED\r\n";
+
 /// What a connection hears last when the server closes it.
 pub const CLOSED: &[u8] = b"(closed)\r\n";
 
@@ -134,15 +136,21 @@ impl<'a> Conversation<'a> {
         let [request] = requests else { return Ok(()) };
         let name = request.upper(0);
         let alone = request.0.len() == 1;
-        match &mut speaker.queued {
-            Some(queued) => {
+        match speaker.queued {
+            Some(_) => {
                 if alone && matches!(name.as_str(), "EXEC" | "DISCARD" | "RESET") {
                     speaker.queued = None;
                 } else if name == "QUIT" {
                     speaker.hear_the_end(self.server, heard)?;
                 } else {
-                    queued.push(request.clone());
-                    speaker.hear_status(self.server, heard)?;
+                    let mut queued = speaker.queued.take();
+                    let status = speaker.hear_status(self.server, heard)?;
+                    if status == QUEUED {
+                        queued.get_or_insert_default().push(request.clone());
+                    }
+                    if status != CLOSED {
+                        speaker.queued = queued;
+                    }
                 }
             }
             None if alone && name == "MULTI" => {
@@ -227,7 +235,7 @@ impl Speaker {
             // Changes both servers' transactions alike.
             queued.push(barrier);
             self.hear_status(server, heard)?;
-            heard.pop_if(|frame| frame == b"+QUEUED\r\n");
+            heard.pop_if(|frame| frame == QUEUED);
             return Ok(());
         }
         loop {
