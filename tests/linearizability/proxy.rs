@@ -68,7 +68,7 @@ fn serve(stream: TcpStream, upstream: SocketAddr, fault: Fault, shared: &Shared)
             server.send(&Request::encode_all(std::slice::from_ref(request)))?;
             server.read_frame()
         };
-        let now_and_then = || shared.count.fetch_add(1, Ordering::Relaxed) % ONE_IN == 0;
+        let now_and_then = || shared.count.fetch_add(1, Ordering::Relaxed).is_multiple_of(ONE_IN);
         let answer = match (fault, name.as_str()) {
             (Fault::SplitTransactions, "MULTI") => {
                 queued = Some(Vec::new());
