@@ -4,6 +4,7 @@ use nuthatch_protocol::reply::Reply;
 
 use crate::Engine;
 use crate::arguments::Arguments;
+use crate::command::Flags;
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 use crate::session::Session;
@@ -45,6 +46,26 @@ impl<'a> Call<'a> {
         for index in self.command.key_positions(&self.arguments) {
             let key = self.key(index);
             self.keys.remove_if_expired(&key);
+        }
+    }
+
+    /// Notes which keys the client has read, if it wants to be told of their changes; and forgets what CLIENT CACHING
+    /// has said of this command, or of this transaction.
+    #[cold]
+    pub(crate) fn note_reads(&mut self) {
+        let Some(tracking) = &self.session.tracking else { return };
+        if self.command.row.flags.contains(Flags::READONLY) && tracking.is_noted() {
+            for index in self.command.key_positions(&self.arguments) {
+                let key = self.key(index);
+                self.keys.track(&key, self.session.record.id);
+            }
+        }
+        if self.session.transaction.is_none()
+            && !self.session.is_executing
+            && !self.command.full_name.starts_with("client|")
+            && let Some(tracking) = &mut self.session.tracking
+        {
+            tracking.next = None;
         }
     }
 

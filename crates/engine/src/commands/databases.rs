@@ -13,6 +13,7 @@ use crate::error::{CommandError, Outcome};
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
     Command::read("DBSIZE", 1, &[], size)
+        .visits_shards()
         .also_in(Categories::KEYSPACE)
         .fast()
         .docs(Group::Server, "1.0.0", "O(1)", "", "Counts the keys of the database.")
@@ -87,7 +88,7 @@ fn select(call: &mut Call<'_>) -> Outcome {
 }
 
 fn size(call: &mut Call<'_>) -> Outcome {
-    let keys = call.engine.keyspace.len(call.session.database);
+    let keys = call.keys.len(call.session.database);
     call.reply.integer(i64::try_from(keys).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -108,6 +109,7 @@ fn swap(call: &mut Call<'_>) -> Outcome {
 fn flush_database(call: &mut Call<'_>) -> Outcome {
     let wait = waits(call)?;
     call.keys.flush(call.session.database, wait);
+    call.keys.tell_followers_of_flush();
     call.reply.ok();
     Ok(())
 }
@@ -117,6 +119,7 @@ fn flush_all(call: &mut Call<'_>) -> Outcome {
     for database in 0..call.engine.keyspace.databases() {
         call.keys.flush(database, wait);
     }
+    call.keys.tell_followers_of_flush();
     call.reply.ok();
     Ok(())
 }

@@ -46,6 +46,7 @@ impl Keys<'_> {
         if dues.earliest().is_some() {
             self.index_deadline(key, Dues::default(), dues);
         }
+        self.notify(key, "new");
         self.mark_ready(key);
     }
 
@@ -54,6 +55,7 @@ impl Keys<'_> {
     pub fn flush(&mut self, database: u32, wait: bool) -> usize {
         let keyspace = self.keyspace;
         let place = keyspace.place(database);
+        self.break_watches_of_database(database, None);
         let mut keys = 0;
         for shard in self.all_shards() {
             let part = &mut shard.databases[place];
@@ -78,6 +80,8 @@ impl Keys<'_> {
 
     /// Exchanges the contents of two databases. The command holds all shards.
     pub fn swap_databases(&mut self, first: u32, second: u32) {
+        self.break_watches_of_database(first, Some(second));
+        self.break_watches_of_database(second, Some(first));
         let places = &self.keyspace.places;
         if let (Some(one), Some(other)) = (places.get(first as usize), places.get(second as usize)) {
             let place = one.load(Ordering::Relaxed);
@@ -87,6 +91,7 @@ impl Keys<'_> {
             shard.changes += 1;
         }
         self.append_database_effect(first, Change::Swap(second));
+        self.tell_followers_of_flush();
         self.mark_database_ready(first);
         self.mark_database_ready(second);
     }

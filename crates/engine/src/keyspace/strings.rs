@@ -108,6 +108,7 @@ impl Keys<'_> {
                 let mut entry = Entry::new(key.bytes, Kind::StringRaw as u8, None, payload);
                 note_creation(&mut entry.as_mut(), access);
                 database.table.insert(key.hash, entry);
+                self.notify(key, "new");
                 (length, None)
             }
             Some(mut slot) => {
