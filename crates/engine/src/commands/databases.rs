@@ -101,7 +101,9 @@ fn swap(call: &mut Call<'_>) -> Outcome {
     };
     let (first, second) = (number(1, FIRST)?, number(2, SECOND)?);
     let (first, second) = (in_range(call, first)?, in_range(call, second)?);
-    call.keys.swap_databases(first, second);
+    if first != second {
+        call.keys.swap_databases(first, second);
+    }
     call.reply.ok();
     Ok(())
 }
