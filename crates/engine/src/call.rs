@@ -50,22 +50,19 @@ impl<'a> Call<'a> {
     }
 
     /// Notes which keys the client has read, if it wants to be told of their changes; and forgets what CLIENT CACHING
-    /// has said of this command, or of this transaction.
+    /// has said of this command, unless it is of the whole transaction.
     #[cold]
     pub(crate) fn note_reads(&mut self) {
-        let Some(tracking) = &self.session.tracking else { return };
-        if self.command.row.flags.contains(Flags::READONLY) && tracking.is_noted() {
+        let is_noted = self.session.tracking.as_ref().is_some_and(|tracking| tracking.is_noted());
+        if is_noted && self.command.row.flags.contains(Flags::READONLY) {
             for index in self.command.key_positions(&self.arguments) {
                 let key = self.key(index);
                 self.keys.track(&key, self.session.record.id);
             }
         }
-        if self.session.transaction.is_none()
-            && !self.session.is_executing
-            && !self.command.full_name.starts_with("client|")
-            && let Some(tracking) = &mut self.session.tracking
-        {
-            tracking.next = None;
+        let is_alone = self.session.transaction.is_none() && !self.session.is_executing;
+        if is_alone && !self.command.full_name.starts_with("client|") {
+            self.session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
         }
     }
 

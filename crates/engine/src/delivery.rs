@@ -173,8 +173,13 @@ impl Message {
         let mut text = Reply::new();
         text.array(parts.len());
         parts.iter().for_each(|part| text.bulk(part));
-        let mut text = bytes(&text);
-        text.remove(0);
+        Self::encoded(&text)
+    }
+
+    /// A message that was encoded as a reply.
+    pub fn encoded(reply: &Reply) -> Arc<Self> {
+        let mut text = bytes(reply);
+        text.drain(..1);
         Arc::new(Self::Published(Arc::new(text)))
     }
 

@@ -264,16 +264,22 @@ impl Batch<'_> {
         if call.session.tracking.is_some() {
             call.note_reads();
         }
-        call.session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);
+        self.count(call.session, command, &outcome);
+        outcome
+    }
+
+    /// Counts a command that a client has run.
+    #[inline]
+    fn count(&mut self, session: &Session, command: &Registered, outcome: &Outcome) {
+        session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);
         self.worker.runs.add(command.id);
-        if let Err(error) = &outcome {
+        if let Err(error) = outcome {
             let mut counters = self.worker.counters.lock();
             counters.count_error(error.code());
             if let Some(of_command) = counters.commands.get_mut(usize::from(command.id)) {
                 of_command.failed += 1;
             }
         }
-        outcome
     }
 
     /// Starts to load the elements that the requests behind this one look for in the value of the same key.

@@ -49,11 +49,13 @@ impl Follower {
     }
 }
 
+type FollowersByPrefix = HashMap<Box<[u8]>, Vec<Arc<Follower>>>;
+
 /// All clients that are told of keys that change. Locked behind shards, before mailboxes.
 #[derive(Debug, Default)]
 pub struct Followers {
     by_client: RwLock<HashMap<u64, Arc<Follower>>>,
-    by_prefix: RwLock<HashMap<Box<[u8]>, Vec<Arc<Follower>>>>,
+    by_prefix: RwLock<FollowersByPrefix>,
     /// How many prefixes are followed.
     prefixes: AtomicUsize,
     /// How many keys are known to have been read, in all shards.

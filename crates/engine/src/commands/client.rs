@@ -262,9 +262,10 @@ fn list(call: &mut Call<'_>) -> Outcome {
     let option = call.arguments.get(2);
     let records = match (option, call.arguments.len()) {
         (None, _) => call.engine.clients.all(),
-        (Some(option), 4) if is_word(option, "TYPE") => match Kind::parse(call.arguments.at(3))? {
-            kind => call.engine.clients.all().into_iter().filter(|record| Kind::of(record) == kind).collect(),
-        },
+        (Some(option), 4) if is_word(option, "TYPE") => {
+            let kind = Kind::parse(call.arguments.at(3))?;
+            call.engine.clients.all().into_iter().filter(|record| Kind::of(record) == kind).collect()
+        }
         (Some(option), 4..) if is_word(option, "ID") => {
             let ids: Vec<i64> =
                 call.arguments.from(3).map(|id| parse_i64(id).ok_or(INVALID_ID)).collect::<Result<_, _>>()?;

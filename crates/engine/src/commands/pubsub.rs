@@ -1,9 +1,13 @@
 //! Messages: channels that clients subscribe to and publish on.
 
+use nuthatch_protocol::Reply;
+
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, Handler, KeyFlags, KeySpec};
+use crate::delivery::Message;
 use crate::error::Outcome;
 use crate::pubsub::Namespace;
+use crate::session::ReplyMode;
 
 use super::container::{Explained, reply_help, subcommand_required, wrong_form};
 
@@ -192,13 +196,23 @@ fn unsubscribe(call: &mut Call<'_>, kind: &Kind) -> Outcome {
 
 fn confirm(call: &mut Call<'_>, what: &[u8], name: Option<&[u8]>, namespace: Namespace) {
     let count = call.session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(namespace));
-    call.reply.push(3);
-    call.reply.bulk(what);
-    match name {
-        Some(name) => call.reply.bulk(name),
-        None => call.reply.null(),
+    let write = |reply: &mut Reply| {
+        reply.push(3);
+        reply.bulk(what);
+        match name {
+            Some(name) => reply.bulk(name),
+            None => reply.null(),
+        }
+        reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+    };
+    if call.session.reply_mode == ReplyMode::On {
+        return write(call.reply);
     }
-    call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
+    // Confirmations are messages, which clients get that want no replies.
+    let mut text = Reply::new();
+    text.set_resp3(call.reply.resp3());
+    write(&mut text);
+    call.session.record.inbox.send(&Message::encoded(&text));
 }
 
 fn publish(call: &mut Call<'_>) -> Outcome {

@@ -97,20 +97,20 @@ impl Batch<'_> {
             }
             InTransaction::Executes => {
                 let transaction = session.transaction.take().unwrap_or_default();
-                session.record.queued.store(-1, Ordering::Relaxed);
-                if transaction.is_aborted {
-                    monitor::show(engine, session, command, &arguments);
-                    engine.unwatch(session);
-                    let error = "EXECABORT Transaction discarded because of previous errors.";
-                    let error = CommandError::fixed(error);
-                    self.count_rejected(Some(command), &error);
-                    return Err(error);
-                }
                 self.ran = true;
                 self.finish_runs();
-                self.execute_transaction(engine, session, arguments, command, &transaction, reply);
+                let outcome = if transaction.is_aborted {
+                    engine.unwatch(session);
+                    Err(CommandError::fixed("EXECABORT Transaction discarded because of previous errors."))
+                } else {
+                    self.execute_transaction(engine, session, arguments, command, &transaction, reply);
+                    Ok(())
+                };
+                session.record.queued.store(-1, Ordering::Relaxed);
+                monitor::show(engine, session, command, &arguments);
+                self.count(session, command, &outcome);
                 self.finish_runs();
-                Ok(())
+                outcome
             }
         }
     }
@@ -127,10 +127,7 @@ impl Batch<'_> {
         let guards = lock(engine, session, transaction);
         let mut keys = self.keys(engine, session, guards);
         if !keeps_watches(session, &mut keys) {
-            monitor::show(engine, session, command, &arguments);
-            reply.null_array();
-            self.worker.runs.add(command.id);
-            return;
+            return reply.null_array();
         }
         reply.array(transaction.queued().len());
         session.is_executing = true;
@@ -151,14 +148,8 @@ impl Batch<'_> {
         }
         call.keys.end_unit();
         call.session.is_executing = false;
-        call.command = command;
-        call.arguments = arguments;
-        if call.session.tracking.is_some() {
-            call.note_reads();
-        }
-        monitor::show(engine, call.session, command, &arguments);
+        call.session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
         call.keys.end();
-        self.worker.runs.add(command.id);
         self.worker.runs.keys.add(call.keys.counters);
     }
 }

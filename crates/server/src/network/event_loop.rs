@@ -467,7 +467,9 @@ impl EventLoop {
         let mut close = Vec::new();
         for (token, connection) in &mut self.connections {
             let idle_ms = now_ms.saturating_sub(connection.session.record.active_ms.load(Ordering::Relaxed));
-            if idle_ms_max > 0 && idle_ms > idle_ms_max && connection.held_until.is_none() {
+            let session = &connection.session;
+            let listens = session.is_subscriber() || session.is_monitor;
+            if idle_ms_max > 0 && idle_ms > idle_ms_max && connection.held_until.is_none() && !listens {
                 close.push((token, Reason::Ended));
             } else if connection.waits_to_send && connection.output_verdict(limits, now_ms) {
                 close.push((token, Reason::OutputBuffer));
