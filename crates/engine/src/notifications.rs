@@ -1,6 +1,6 @@
 //! Keyspace notifications: which events are published, and under which names.
 //!
-//! The classes and their letters are those of the documentation of `notify-keyspace-events`.
+//! The classes and their letters are those of the documentation of `notify-keyspace-events`, Redis 8.2's included.
 
 use bitflags::bitflags;
 
@@ -38,6 +38,10 @@ bitflags! {
         const MODULE = 1 << 12;
         /// Of keys that there were not before: `n`.
         const NEW = 1 << 13;
+        /// Of values that took the place of others: `o`.
+        const OVERWRITTEN = 1 << 14;
+        /// Of values that took the place of values of another type: `c`.
+        const TYPE_CHANGED = 1 << 15;
     }
 }
 
@@ -76,6 +80,8 @@ impl Classes {
             'm' => Self::MISSED,
             'd' => Self::MODULE,
             'n' => Self::NEW,
+            'o' => Self::OVERWRITTEN,
+            'c' => Self::TYPE_CHANGED,
             _ => Self::empty(),
         }
     }
@@ -95,6 +101,8 @@ impl Classes {
             "evicted" => Self::EVICTED,
             "keymiss" => Self::MISSED,
             "new" => Self::NEW,
+            "overwritten" => Self::OVERWRITTEN,
+            "type_changed" => Self::TYPE_CHANGED,
             of_stream if of_stream.starts_with('x') => Self::STREAM,
             of_sorted_set if of_sorted_set.starts_with('z') || of_sorted_set.starts_with("geo") => {
                 Self::SORTED_SET
@@ -127,7 +135,7 @@ mod tests {
 
     #[test]
     fn each_letter_has_a_class_of_its_own() {
-        let letters = "g$lshzxetdmnKE";
+        let letters = "g$lshzxetdmnocKE";
         let classes = Classes::of_letters(letters);
         assert_eq!(classes.bits().count_ones() as usize, letters.len());
         assert_eq!(classes, Classes::all());

@@ -132,9 +132,13 @@ impl<'k> Keys<'k> {
         let (now_ms, access) = (self.now_ms, self.access);
         let database = self.database(key);
         let mut is_new = false;
+        let mut overwritten = None;
         let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
             Some(mut slot) => {
                 let before = Dues::of(slot.get());
+                if is_live(slot.get(), now_ms) {
+                    overwritten = Some(Kind::of(slot.get().kind()));
+                }
                 let after = match deadline {
                     NewDeadline::Keep => before.key.filter(|deadline| *deadline > now_ms),
                     NewDeadline::Clear => None,
@@ -182,6 +186,12 @@ impl<'k> Keys<'k> {
         }
         if is_new {
             self.notify(key, "new");
+        }
+        // Who keeps the deadline changes the value, rather than to overwrite it; but for SET, which tells of it itself.
+        if let Some(before) = overwritten
+            && deadline != NewDeadline::Keep
+        {
+            self.notify_of_overwriting(key, before, kind);
         }
         if let Some(entry) = replaced {
             self.discard(entry);

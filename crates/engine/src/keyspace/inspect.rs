@@ -9,13 +9,19 @@ use crate::access::LastUse;
 impl Keys<'_> {
     /// Looks at a key for a command that asks about it: counted as a hit or a miss, but no access is noted.
     pub fn inspect<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
+        let found = self.inspect_quietly(key, look);
+        if found.is_none() {
+            self.notify(key, "keymiss");
+        }
+        found
+    }
+
+    /// As [`Self::inspect`], but it is no event if there is no such key.
+    pub fn inspect_quietly<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
         let found = self.peek(key).map(look);
         match found {
             Some(_) => self.counters.hits += 1,
-            None => {
-                self.counters.misses += 1;
-                self.notify(key, "keymiss");
-            }
+            None => self.counters.misses += 1,
         }
         found
     }

@@ -15,6 +15,8 @@ use super::{Garbage, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::effect::{Change, Effect};
 use crate::error::CommandError;
+use crate::notifications::Classes;
+use crate::value::Kind;
 use crate::value::string::StringRef;
 
 /// Locks on shards, always taken in ascending order.
@@ -315,8 +317,19 @@ impl<'k> Keys<'k> {
 
     /// Publishes an event of a key that has not changed, or whose change is told of next.
     #[inline]
-    pub(super) fn notify(&self, key: &Key<'_>, event: &'static str) {
+    pub(crate) fn notify(&self, key: &Key<'_>, event: &'static str) {
         self.keyspace.messages.notify(key.database, key.bytes, event);
+    }
+
+    /// Publishes that a value of one kind has taken the place of another one.
+    #[inline]
+    pub(super) fn notify_of_overwriting(&self, key: &Key<'_>, before: Kind, after: Kind) {
+        if self.keyspace.messages.notifications().intersects(Classes::OVERWRITTEN | Classes::TYPE_CHANGED) {
+            self.notify(key, "overwritten");
+            if before.value_type() != after.value_type() {
+                self.notify(key, "type_changed");
+            }
+        }
     }
 
     /// Has those told who follow prefixes, when the command is done.

@@ -59,6 +59,12 @@ impl Keys<'_> {
         deadline: NewDeadline,
         event: &'static str,
     ) {
+        if deadline == NewDeadline::Keep
+            && event == "set"
+            && let Some(before) = self.peek(key).map(|record| Kind::of(record.kind()))
+        {
+            self.notify_of_overwriting(key, before, kind);
+        }
         self.put(key, kind, payload, deadline);
         self.append_put(key, event);
         if matches!(deadline, NewDeadline::At(_)) {
