@@ -45,6 +45,8 @@ bitflags! {
         const DANGEROUS = 1 << 16;
         /// About connections.
         const CONNECTION = 1 << 17;
+        /// About commands that run together.
+        const TRANSACTION = 1 << 18;
     }
 }
 
@@ -82,7 +84,9 @@ impl Categories {
             Group::HyperLogLog => Self::HYPERLOGLOG,
             Group::Generic => Self::KEYSPACE,
             Group::Connection => Self::CONNECTION,
-            Group::Server => Self::empty(),
+            Group::Transactions => Self::TRANSACTION,
+            // The flag tells what is about messages.
+            Group::PubSub | Group::Server => Self::empty(),
         }
     }
 

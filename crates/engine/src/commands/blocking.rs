@@ -54,13 +54,27 @@ pub(super) fn take_or_wait(
         }
     }
     let keys: Vec<Key<'_>> = keys.map(|index| call.key(index)).collect();
+    wait(call, &keys, deadline_ms, take);
+    Ok(())
+}
+
+/// Has the client wait for one of the keys; in a transaction, the wait is over at once.
+pub(super) fn wait(
+    call: &mut Call<'_>,
+    keys: &[Key<'_>],
+    deadline_ms: Option<u64>,
+    take: impl Take + 'static,
+) {
+    if call.session.is_executing {
+        return take.nothing(call.reply);
+    }
     let record = &call.session.record;
     let wait = Wait {
         client: record.id,
-        mailbox: record.mailbox.clone(),
+        mailbox: record.inbox.mailbox.clone(),
         resp3: call.reply.resp3(),
         silent: call.session.reply_mode != ReplyMode::On,
-        keys: &keys,
+        keys,
         take: Box::new(take),
         deadline_ms,
         counters: call.engine.clients.waiting.clone(),
@@ -71,7 +85,6 @@ pub(super) fn take_or_wait(
     *shown = Some(blocked.clone());
     drop(shown);
     call.session.blocked = Some(blocked);
-    Ok(())
 }
 
 #[cfg(test)]

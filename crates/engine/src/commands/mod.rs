@@ -26,9 +26,12 @@ mod lcs;
 mod lists;
 mod lolwut;
 mod memory;
+mod monitor;
 mod multiple;
 mod object;
+mod pubsub;
 mod ranges;
+mod replication;
 mod scanning;
 mod serialization;
 mod server;
@@ -37,6 +40,7 @@ mod sets;
 mod sort;
 mod sorted_sets;
 mod strings;
+mod transactions;
 
 use crate::command::Command;
 
@@ -79,9 +83,12 @@ pub const FAMILIES: &[&[Command]] = &[
     lists::reads::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
+    monitor::COMMANDS,
     multiple::COMMANDS,
     object::COMMANDS,
+    pubsub::COMMANDS,
     ranges::COMMANDS,
+    replication::COMMANDS,
     serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
@@ -102,4 +109,5 @@ pub const FAMILIES: &[&[Command]] = &[
     sorted_sets::scores::COMMANDS,
     sorted_sets::storing::COMMANDS,
     strings::COMMANDS,
+    transactions::COMMANDS,
 ];

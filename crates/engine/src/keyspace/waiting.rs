@@ -84,12 +84,6 @@ impl Keyspace {
         self.lock(self.shard_of(key.hash)).forget_waiter(key, waiter);
     }
 
-    /// How many keys are waited for.
-    pub fn keys_waited_for(&self) -> usize {
-        let of_shard = |shard| self.lock(shard).waiting.as_ref().map_or(0, |queues| queues.by_key.len());
-        (0..self.shards()).map(of_shard).sum()
-    }
-
     /// Locks the shards, too, that serving those who wait in the locked shards may need. Locks are given back and
     /// taken again in their order, so the command must not have looked at anything yet.
     pub(crate) fn widen<'k>(&'k self, mut guards: Guards<'k>) -> Guards<'k> {
@@ -150,6 +144,12 @@ pub(super) struct Ready {
 }
 
 impl Keys<'_> {
+    /// How many keys are waited for.
+    pub fn keys_waited_for(&self) -> usize {
+        let of_shard = |shard| self.visit(shard).waiting.as_ref().map_or(0, |queues| queues.by_key.len());
+        (0..self.keyspace.shards()).map(of_shard).sum()
+    }
+
     /// Puts one at the end of the key's queue.
     pub fn wait_for(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
         self.shard(key.hash).queues().add(key, waiter);
@@ -176,10 +176,18 @@ impl Keys<'_> {
         self.ready = ready;
     }
 
+    /// What is left to do when a command, or a transaction, has run: serves those who wait for keys, and tells those who
+    /// follow prefixes.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        self.serve_waiters();
+        self.tell_by_prefix();
+    }
+
     /// Serves those who wait for keys that the command made ready, first come first served. What they do may make
     /// further keys ready.
     #[inline]
-    pub(crate) fn serve_waiters(&mut self) {
+    fn serve_waiters(&mut self) {
         while let Some(Ready { database, bytes, hash }) = self.ready.pop_front() {
             self.serve_queue(&Key { bytes: &bytes, hash, database });
         }

@@ -268,7 +268,7 @@ const CLIENTS: &[Directive] = &[
     )
     .effective(),
     row("maxmemory-clients", SizeOrPercent, "0"),
-    row("tracking-table-max-keys", Integer(0, i64::MAX), "1000000"),
+    row("tracking-table-max-keys", Integer(0, i64::MAX), "1000000").effective(),
     row("extended-redis-compatibility", Boolean, "no"),
 ];
 
@@ -417,5 +417,5 @@ const DIAGNOSTICS: &[Directive] = &[
     row("latency-tracking", Boolean, "yes").effective(),
     row("latency-tracking-info-percentiles", Percentiles, "50 99 99.9").effective(),
     row("busy-reply-threshold", Integer(0, i64::MAX), "5000").alias("lua-time-limit"),
-    row("notify-keyspace-events", KeyspaceEvents, ""),
+    row("notify-keyspace-events", KeyspaceEvents, "").effective(),
 ];

@@ -85,6 +85,10 @@ pub(crate) struct Settings {
     pub(crate) client_query_buffer_limit: u64,
     /// Limits on replies that clients have not read.
     pub(crate) client_output_buffer_limits: OutputBufferLimits,
+    /// Keys of which it is known which clients have read them, at most; 0 for no limit.
+    pub(crate) tracking_table_max_keys: u64,
+    /// The letters of the events that are published.
+    pub(crate) notify_keyspace_events: String,
     /// How often a second the server does its housekeeping.
     pub(crate) hz: u32,
     /// Memory that the data set may use, in bytes; 0 for no limit.
@@ -161,6 +165,8 @@ impl Settings {
             proto_max_bulk_len: values.size("proto-max-bulk-len"),
             client_query_buffer_limit: values.size("client-query-buffer-limit"),
             client_output_buffer_limits: values.output_buffer_limits("client-output-buffer-limit"),
+            tracking_table_max_keys: values.number("tracking-table-max-keys"),
+            notify_keyspace_events: values.keyspace_events("notify-keyspace-events"),
             hz: values.number("hz"),
             maxmemory: values.size("maxmemory"),
             maxmemory_policy: match values.choice("maxmemory-policy") {
