@@ -7,9 +7,9 @@
 mod comparison;
 mod order;
 
-use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use std::{io, iter};
 
 pub use comparison::Topic;
 
@@ -107,9 +107,11 @@ impl<'a> Conversation<'a> {
         let requests: Vec<Request> = step.requests.iter().map(|request| self.with_ids(request)).collect();
         self.speak(step.speaker, &requests, &mut heard[step.speaker])?;
         self.settle(&mut heard)?;
-        for (number, heard) in heard.iter_mut().enumerate() {
+        // Who spoke first: what was said has been executed before the others are asked what they have heard.
+        let others = (0..SPEAKERS).filter(|number| *number != step.speaker);
+        for number in iter::once(step.speaker).chain(others) {
             if !self.speakers[number].waiting {
-                self.speakers[number].pass_barrier(self.server, heard)?;
+                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
             }
         }
         let named =
