@@ -66,6 +66,10 @@ struct Speaker {
     queued: Option<Vec<Request>>,
     /// Whether its last request waits.
     waiting: bool,
+    /// What it has heard while it waited: when that arrives is open, because there is no barrier for it then.
+    unnoticed: Vec<Vec<u8>>,
+    /// Whether it has sent MONITOR, and not RESET since.
+    monitoring: bool,
 }
 
 /// The connections to one server.
@@ -89,11 +93,15 @@ impl<'a> Conversation<'a> {
         Ok(Self { server, control, speakers })
     }
 
-    /// Whether the connection can say this now: one that waits says nothing, and one that queues must not switch off
-    /// its replies, which would not be answered any more.
+    /// Whether the connection can say this now: one that waits says nothing, one that queues must not switch off its
+    /// replies, and one that monitors queues nothing, because stock servers write what it would see of its own
+    /// transaction in between the replies of EXEC.
     pub fn can_say(&self, step: &Step) -> bool {
         let speaker = &self.speakers[step.speaker];
-        !speaker.waiting && (speaker.queued.is_none() || step.requests.len() == 1)
+        let queues = || step.requests.iter().any(|request| request.upper(0) == "MULTI");
+        !speaker.waiting
+            && (speaker.queued.is_none() || step.requests.len() == 1)
+            && !(speaker.monitoring && queues())
     }
 
     /// What the connection has queued since MULTI.
@@ -111,6 +119,14 @@ impl<'a> Conversation<'a> {
         let others = (0..SPEAKERS).filter(|number| *number != step.speaker);
         for number in iter::once(step.speaker).chain(others) {
             if !self.speakers[number].waiting {
+                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
+            }
+            // Some messages are sent when the event loop has run all requests that it has read, among which the
+            // barrier may have been.
+            if number == step.speaker
+                && self.speakers[number].queued.is_none()
+                && !self.speakers[number].waiting
+            {
                 self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
             }
         }
@@ -138,6 +154,9 @@ impl<'a> Conversation<'a> {
         let [request] = requests else { return Ok(()) };
         let name = request.upper(0);
         let alone = request.0.len() == 1;
+        if alone && matches!(name.as_str(), "MONITOR" | "RESET") {
+            speaker.monitoring = name == "MONITOR";
+        }
         match speaker.queued {
             Some(_) => {
                 if alone && matches!(name.as_str(), "EXEC" | "DISCARD" | "RESET") {
@@ -189,7 +208,10 @@ impl<'a> Conversation<'a> {
                     Ok(None) => break,
                     Ok(Some(frame)) => {
                         speaker.waiting = is_push(&frame);
-                        heard.push(frame);
+                        speaker.unnoticed.push(frame);
+                        if !speaker.waiting {
+                            heard.append(&mut speaker.unnoticed);
+                        }
                     }
                     Err(error) => speaker.reconnect_after(error, self.server, heard)?,
                 }
@@ -225,7 +247,7 @@ impl Speaker {
         client.set_timeout(TIME_MAX)?;
         let id = client.try_call(["CLIENT", "ID"])?.integer().unwrap_or_default();
         let ports = vec![client.local_port()?];
-        Ok(Self { client, ports, id, queued: None, waiting: false })
+        Ok(Self { client, ports, id, queued: None, waiting: false, unnoticed: Vec::new(), monitoring: false })
     }
 
     /// Hears everything up to the answer to a barrier.
