@@ -7,9 +7,9 @@
 mod comparison;
 mod order;
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use std::{io, iter};
 
 pub use comparison::Topic;
 
@@ -23,6 +23,10 @@ pub const SPEAKERS: usize = 5;
 
 /// What ends a step; no generated request contains it.
 const BARRIER: &str = "barrier";
+
+/// What ends a step of a connection that queues. Not the same, because EXEC returns it later, and where confirmations
+/// of subscriptions have filled its array, outside.
+const QUEUED_BARRIER: &str = "queued";
 
 /// How a connection that has not subscribed, or speaks RESP3, answers the barrier.
 const ANSWER: &[u8] = b"$7\r\nbarrier\r\n";
@@ -114,21 +118,17 @@ impl<'a> Conversation<'a> {
         let mut heard = vec![Vec::new(); SPEAKERS];
         let requests: Vec<Request> = step.requests.iter().map(|request| self.with_ids(request)).collect();
         self.speak(step.speaker, &requests, &mut heard[step.speaker])?;
+        // What was said must have been executed before anybody is asked what that has led to.
+        if !self.speakers[step.speaker].waiting {
+            self.speakers[step.speaker].pass_barrier(self.server, &mut heard[step.speaker])?;
+        }
         self.settle(&mut heard)?;
-        // Who spoke first: what was said has been executed before the others are asked what they have heard.
-        let others = (0..SPEAKERS).filter(|number| *number != step.speaker);
-        for number in iter::once(step.speaker).chain(others) {
-            if !self.speakers[number].waiting {
-                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
-            }
-            // Some messages are sent when the event loop has run all requests that it has read, among which the
-            // barrier may have been.
-            if number == step.speaker
-                && self.speakers[number].queued.is_none()
-                && !self.speakers[number].waiting
-            {
-                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
-            }
+        // Also who spoke: some messages are sent when the event loop has run all requests that it has read, among which
+        // the first barrier may have been.
+        for (speaker, heard) in
+            self.speakers.iter_mut().zip(&mut heard).filter(|(speaker, _)| !speaker.waiting)
+        {
+            speaker.pass_barrier(self.server, heard)?;
         }
         let named =
             |heard: Vec<Vec<u8>>| heard.into_iter().filter_map(|frame| self.with_names(frame)).collect();
@@ -252,7 +252,8 @@ impl Speaker {
 
     /// Hears everything up to the answer to a barrier.
     fn pass_barrier(&mut self, server: &Server, heard: &mut Vec<Vec<u8>>) -> io::Result<()> {
-        let barrier = Request::new(["PING", BARRIER]);
+        let word = if self.queued.is_some() { QUEUED_BARRIER } else { BARRIER };
+        let barrier = Request::new(["PING", word]);
         // A connection that the server has closed is heard to be.
         let _ = self.client.send(&Request::encode_all(std::slice::from_ref(&barrier)));
         if let Some(queued) = &mut self.queued {

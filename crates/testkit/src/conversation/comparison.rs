@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io;
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
 use super::order::in_one_order;
 use crate::conversation::{Conversation, SPEAKERS, Step};
@@ -182,12 +182,19 @@ impl Pair<'_> {
             };
             let ours = candidate.say(step).map_err(|error| context(self.candidate.name(), error))?;
             let theirs = reference.say(step).map_err(|error| context(self.reference.name(), error))?;
-            for listener in 0..SPEAKERS {
+            // What differs for who spoke may be known, and then explains what others have heard.
+            let others = (0..SPEAKERS).filter(|listener| *listener != step.speaker);
+            for listener in iter::once(step.speaker).chain(others) {
                 let queued = queued.as_deref().filter(|_| listener == step.speaker);
                 let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
                 if asks_for_connections(step, queued) {
                     ours.iter_mut().for_each(|frame| name_connections(frame, &candidate));
                     theirs.iter_mut().for_each(|frame| name_connections(frame, &reference));
+                }
+                // Until Redis 7.2 what a command tells the client that sent it comes before its reply.
+                if self.reference.name() == "redis-7.0" && listener == step.speaker {
+                    ours = messages_last(ours);
+                    theirs = messages_last(theirs);
                 }
                 match self.judge(step, queued, &ours, &theirs) {
                     Verdict::Agree => {}
@@ -248,6 +255,24 @@ impl Pair<'_> {
         // What is known of several replies is known of them together.
         if all_agree || judge(request, &ours.concat(), &theirs.concat()) { verdict } else { Verdict::Differ }
     }
+}
+
+/// The replies with the messages behind them, those among the elements of EXEC, too.
+fn messages_last(mut heard: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let elements = flattened(&heard);
+    if elements.iter().any(|frame| is_message(frame)) {
+        heard = elements;
+    }
+    heard.sort_by_key(|frame| is_message(frame));
+    heard
+}
+
+/// Whether the frame is a message, and no confirmation of a subscription.
+fn is_message(frame: &[u8]) -> bool {
+    let kind = elements(frame).into_iter().next();
+    let kinds: [&[u8]; 4] =
+        [b"$7\r\nmessage\r\n", b"$8\r\npmessage\r\n", b"$8\r\nsmessage\r\n", b"$10\r\ninvalidate\r\n"];
+    is_array(frame) && kind.is_some_and(|kind| kinds.contains(&kind))
 }
 
 fn difference(
