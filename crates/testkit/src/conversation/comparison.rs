@@ -191,10 +191,13 @@ impl Pair<'_> {
                     ours.iter_mut().for_each(|frame| name_connections(frame, &candidate));
                     theirs.iter_mut().for_each(|frame| name_connections(frame, &reference));
                 }
+                if queued.is_some() && step.requests.iter().any(|request| request.upper(0) == "EXEC") {
+                    ours = executed(&ours);
+                    theirs = executed(&theirs);
+                }
                 // Until Redis 7.2 what a command tells the client that sent it comes before its reply.
                 if self.reference.name() == "redis-7.0" && listener == step.speaker {
-                    ours = messages_last(ours);
-                    theirs = messages_last(theirs);
+                    [&mut ours, &mut theirs].map(|heard| heard.sort_by_key(|frame| is_message(frame)));
                 }
                 match self.judge(step, queued, &ours, &theirs) {
                     Verdict::Agree => {}
@@ -223,7 +226,7 @@ impl Pair<'_> {
         theirs: &[Vec<u8>],
     ) -> Verdict {
         let Some(request) = step.requests.last() else { return Verdict::Agree };
-        if ours == theirs || in_one_order(&flattened(ours)) == in_one_order(&flattened(theirs)) {
+        if ours == theirs || in_one_order(ours) == in_one_order(theirs) {
             return Verdict::Agree;
         }
         let mut verdict = Verdict::Agree;
@@ -238,33 +241,17 @@ impl Pair<'_> {
                 None => false,
             }
         };
+        // What EXEC returns may be forgiven for any request that was queued: a subscription is confirmed by several
+        // replies, so that places in the array do not tell which request a reply belongs to.
+        let may_differ =
+            queued.filter(|_| request.upper(0) == "EXEC").unwrap_or(std::slice::from_ref(request));
         let all_agree = ours.len() == theirs.len()
-            && ours.iter().zip(theirs).all(|(ours, theirs)| match queued {
-                _ if ours == theirs => true,
-                Some(queued) if request.upper(0) == "EXEC" => {
-                    let (ours, theirs) = (elements(ours), elements(theirs));
-                    ours.len() == queued.len()
-                        && theirs.len() == queued.len()
-                        && queued
-                            .iter()
-                            .zip(ours.iter().zip(&theirs))
-                            .all(|(request, (ours, theirs))| judge(request, ours, theirs))
-                }
-                _ => judge(request, ours, theirs),
+            && ours.iter().zip(theirs).all(|(ours, theirs)| {
+                ours == theirs || may_differ.iter().any(|request| judge(request, ours, theirs))
             });
         // What is known of several replies is known of them together.
         if all_agree || judge(request, &ours.concat(), &theirs.concat()) { verdict } else { Verdict::Differ }
     }
-}
-
-/// The replies with the messages behind them, those among the elements of EXEC, too.
-fn messages_last(mut heard: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let elements = flattened(&heard);
-    if elements.iter().any(|frame| is_message(frame)) {
-        heard = elements;
-    }
-    heard.sort_by_key(|frame| is_message(frame));
-    heard
 }
 
 /// Whether the frame is a message, and no confirmation of a subscription.
@@ -300,18 +287,14 @@ fn difference(
     }
 }
 
-/// The replies with those that EXEC puts in an array one by one: in RESP2 a subscription that was queued is confirmed
-/// by several replies, so that an array holds fewer than belong to it.
-fn flattened(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    frames
-        .iter()
-        .flat_map(|frame| match elements(frame) {
-            elements if frame.starts_with(b"*") && elements.iter().any(|element| is_array(element)) => {
-                elements.into_iter().map(<[u8]>::to_vec).collect()
-            }
-            _ => vec![frame.clone()],
-        })
-        .collect()
+/// The replies with the elements of the first array, which is that of EXEC, one by one: in RESP2 confirmations of
+/// subscriptions push others out of it.
+fn executed(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let Some(array) = frames.iter().position(|frame| frame.starts_with(b"*")) else { return frames.to_vec() };
+    let (before, rest) = frames.split_at(array);
+    let header = rest[0].split_inclusive(|byte| *byte == b'\n').take(1).map(<[u8]>::to_vec);
+    let elements = elements(&rest[0]).into_iter().map(<[u8]>::to_vec);
+    before.iter().cloned().chain(header).chain(elements).chain(rest[1..].iter().cloned()).collect()
 }
 
 fn is_array(frame: &[u8]) -> bool {
