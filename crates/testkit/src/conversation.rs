@@ -62,10 +62,10 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// A connection that takes part.
 struct Speaker {
     client: Client,
-    /// The ports that it speaks from and has spoken from, by which MONITOR names it.
+    /// The ports that it speaks from, first, and has spoken from, by which MONITOR names it.
     ports: Vec<u16>,
-    /// The number by which the server knows it.
-    id: i64,
+    /// The number by which the server knows it, first, and those by which it has known it.
+    ids: Vec<i64>,
     /// What was queued since MULTI.
     queued: Option<Vec<Request>>,
     /// Whether its last request waits.
@@ -93,6 +93,8 @@ impl<'a> Conversation<'a> {
         }
         control.try_call(["FLUSHALL"])?;
         control.try_call(["CONFIG", "SET", "notify-keyspace-events", ""])?;
+        // A key is removed when somebody looks at it, and not at a moment of the server's choice.
+        control.try_call(["DEBUG", "SET-ACTIVE-EXPIRE", "0"])?;
         let speakers = (0..SPEAKERS).map(|_| Speaker::new(server)).collect::<io::Result<_>>()?;
         Ok(Self { server, control, speakers })
     }
@@ -140,7 +142,8 @@ impl<'a> Conversation<'a> {
             [b'@', digit @ b'0'..=b'9'] => self
                 .speakers
                 .get(usize::from(digit - b'0'))
-                .map_or_else(|| word.clone(), |speaker| speaker.id.to_string().into_bytes()),
+                .and_then(|speaker| speaker.ids.first())
+                .map_or_else(|| word.clone(), |id| id.to_string().into_bytes()),
             _ => word.clone(),
         };
         Request(request.0.iter().map(word).collect())
@@ -235,9 +238,9 @@ impl<'a> Conversation<'a> {
         Some(format!("+(time) {}", line.replacen(address, &format!("@{speaker}"), 1)).into_bytes())
     }
 
-    /// The connection that the server knows by this number.
+    /// The connection that the server knows by this number, or has known.
     pub fn speaker_of(&self, id: i64) -> Option<usize> {
-        self.speakers.iter().position(|speaker| speaker.id == id)
+        self.speakers.iter().position(|speaker| speaker.ids.contains(&id))
     }
 }
 
@@ -245,9 +248,17 @@ impl Speaker {
     fn new(server: &Server) -> io::Result<Self> {
         let mut client = server.try_connect()?;
         client.set_timeout(TIME_MAX)?;
-        let id = client.try_call(["CLIENT", "ID"])?.integer().unwrap_or_default();
+        let ids = client.try_call(["CLIENT", "ID"])?.integer().into_iter().collect();
         let ports = vec![client.local_port()?];
-        Ok(Self { client, ports, id, queued: None, waiting: false, unnoticed: Vec::new(), monitoring: false })
+        Ok(Self {
+            client,
+            ports,
+            ids,
+            queued: None,
+            waiting: false,
+            unnoticed: Vec::new(),
+            monitoring: false,
+        })
     }
 
     /// Hears everything up to the answer to a barrier.
@@ -309,9 +320,10 @@ impl Speaker {
         match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 heard.push(CLOSED.to_vec());
-                let mut ports = std::mem::take(&mut self.ports);
+                let (ids, ports) = (std::mem::take(&mut self.ids), std::mem::take(&mut self.ports));
                 *self = Self::new(server)?;
-                self.ports.append(&mut ports);
+                self.ids.extend(ids);
+                self.ports.extend(ports);
                 Ok(())
             }
             _ => Err(error),

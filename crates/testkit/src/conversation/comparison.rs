@@ -187,9 +187,10 @@ impl Pair<'_> {
             for listener in iter::once(step.speaker).chain(others) {
                 let queued = queued.as_deref().filter(|_| listener == step.speaker);
                 let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
-                if asks_for_connections(step, queued) {
-                    ours.iter_mut().for_each(|frame| name_connections(frame, &candidate));
-                    theirs.iter_mut().for_each(|frame| name_connections(frame, &reference));
+                let asked = asks_for_connections(step, queued);
+                for (heard, conversation) in [(&mut ours, &candidate), (&mut theirs, &reference)] {
+                    let naming = |frame: &&mut Vec<u8>| asked || tells_of_connection(frame);
+                    heard.iter_mut().filter(naming).for_each(|frame| name_connections(frame, conversation));
                 }
                 if queued.is_some() && step.requests.iter().any(|request| request.upper(0) == "EXEC") {
                     ours = executed(&ours);
@@ -197,7 +198,8 @@ impl Pair<'_> {
                 }
                 // Until Redis 7.2 what a command tells the client that sent it comes before its reply.
                 if self.reference.name() == "redis-7.0" && listener == step.speaker {
-                    [&mut ours, &mut theirs].map(|heard| heard.sort_by_key(|frame| is_message(frame)));
+                    ours.sort_by_key(|frame| is_message(frame));
+                    theirs.sort_by_key(|frame| is_message(frame));
                 }
                 match self.judge(step, queued, &ours, &theirs) {
                     Verdict::Agree => {}
@@ -322,6 +324,11 @@ fn asks_for_connections(step: &Step, queued: Option<&[Request]>) -> bool {
         request.upper(0) == "CLIENT"
             && matches!(request.upper(1).as_str(), "ID" | "GETREDIR" | "TRACKINGINFO")
     })
+}
+
+/// Whether the frame tells that the connection to which messages were redirected is gone.
+fn tells_of_connection(frame: &[u8]) -> bool {
+    elements(frame).first() == Some(&&b"$21\r\ntracking-redir-broken\r\n"[..])
 }
 
 fn name_connections(frame: &mut Vec<u8>, conversation: &Conversation<'_>) {
