@@ -212,7 +212,7 @@ impl Message {
                 }
                 match keys {
                     Some(keys) => reply.raw(keys),
-                    None => reply.null_array(),
+                    None => reply.null(),
                 }
             }
             Self::RedirectionBroken(client) => {

@@ -104,6 +104,11 @@ impl<'a> Conversation<'a> {
         let mut heard = vec![Vec::new(); SPEAKERS];
         let requests: Vec<Request> = step.requests.iter().map(|request| self.with_ids(request)).collect();
         self.speak(step.speaker, &requests, &mut heard[step.speaker])?;
+        // First the one that has spoken: when its request has run, all that comes of it is on its way to the others,
+        // which other threads may serve. Some of it stock servers send only before they wait for the next request.
+        if !self.speakers[step.speaker].waiting {
+            self.speakers[step.speaker].pass_barrier(self.server, &mut heard[step.speaker])?;
+        }
         self.settle(&mut heard)?;
         for (number, heard) in heard.iter_mut().enumerate() {
             if !self.speakers[number].waiting {

@@ -31,9 +31,6 @@ pub(super) fn admit(
     if !session.authenticated && !command.row.flags.contains(Flags::NO_AUTH) {
         return Err(CommandError::fixed("NOAUTH Authentication required."));
     }
-    if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
-        return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
-    }
     if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
         return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
     }
@@ -43,6 +40,9 @@ pub(super) fn admit(
              context",
             command.full_name
         )));
+    }
+    if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
+        return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
     }
     Ok(command)
 }
