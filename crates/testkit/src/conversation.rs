@@ -7,9 +7,9 @@
 mod comparison;
 mod order;
 
-use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
+use std::{io, iter};
 
 pub use comparison::Topic;
 
@@ -29,6 +29,8 @@ const ANSWER: &[u8] = b"$7\r\nbarrier\r\n";
 
 /// How a connection that has subscribed and speaks RESP2 answers it.
 const ANSWER_OF_SUBSCRIBER: &[u8] = b"*2\r\n$4\r\npong\r\n$7\r\nbarrier\r\n";
+
+const QUEUED: &[u8] = b"+QUEUED\r\n";
 
 /// What a connection hears last when the server closes it.
 pub const CLOSED: &[u8] = b"(closed)\r\n";
@@ -64,6 +66,10 @@ struct Speaker {
     queued: Option<Vec<Request>>,
     /// Whether its last request waits.
     waiting: bool,
+    /// What it has heard while it waited: when that arrives is open, because there is no barrier for it then.
+    unnoticed: Vec<Vec<u8>>,
+    /// Whether it has sent MONITOR, and not RESET since.
+    monitoring: bool,
 }
 
 /// The connections to one server.
@@ -87,11 +93,15 @@ impl<'a> Conversation<'a> {
         Ok(Self { server, control, speakers })
     }
 
-    /// Whether the connection can say this now: one that waits says nothing, and one that queues must not switch off
-    /// its replies, which would not be answered any more.
+    /// Whether the connection can say this now: one that waits says nothing, one that queues must not switch off its
+    /// replies, and one that monitors queues nothing, because stock servers write what it would see of its own
+    /// transaction in between the replies of EXEC.
     pub fn can_say(&self, step: &Step) -> bool {
         let speaker = &self.speakers[step.speaker];
-        !speaker.waiting && (speaker.queued.is_none() || step.requests.len() == 1)
+        let queues = || step.requests.iter().any(|request| request.upper(0) == "MULTI");
+        !speaker.waiting
+            && (speaker.queued.is_none() || step.requests.len() == 1)
+            && !(speaker.monitoring && queues())
     }
 
     /// What the connection has queued since MULTI.
@@ -110,9 +120,19 @@ impl<'a> Conversation<'a> {
             self.speakers[step.speaker].pass_barrier(self.server, &mut heard[step.speaker])?;
         }
         self.settle(&mut heard)?;
-        for (number, heard) in heard.iter_mut().enumerate() {
+        // Who spoke first: what was said has been executed before the others are asked what they have heard.
+        let others = (0..SPEAKERS).filter(|number| *number != step.speaker);
+        for number in iter::once(step.speaker).chain(others) {
             if !self.speakers[number].waiting {
-                self.speakers[number].pass_barrier(self.server, heard)?;
+                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
+            }
+            // Some messages are sent when the event loop has run all requests that it has read, among which the
+            // barrier may have been.
+            if number == step.speaker
+                && self.speakers[number].queued.is_none()
+                && !self.speakers[number].waiting
+            {
+                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
             }
         }
         let named =
@@ -139,15 +159,24 @@ impl<'a> Conversation<'a> {
         let [request] = requests else { return Ok(()) };
         let name = request.upper(0);
         let alone = request.0.len() == 1;
-        match &mut speaker.queued {
-            Some(queued) => {
+        if alone && matches!(name.as_str(), "MONITOR" | "RESET") {
+            speaker.monitoring = name == "MONITOR";
+        }
+        match speaker.queued {
+            Some(_) => {
                 if alone && matches!(name.as_str(), "EXEC" | "DISCARD" | "RESET") {
                     speaker.queued = None;
                 } else if name == "QUIT" {
                     speaker.hear_the_end(self.server, heard)?;
                 } else {
-                    queued.push(request.clone());
-                    speaker.hear_status(self.server, heard)?;
+                    let mut queued = speaker.queued.take();
+                    let status = speaker.hear_status(self.server, heard)?;
+                    if status == QUEUED {
+                        queued.get_or_insert_default().push(request.clone());
+                    }
+                    if status != CLOSED {
+                        speaker.queued = queued;
+                    }
                 }
             }
             None if alone && name == "MULTI" => {
@@ -184,7 +213,10 @@ impl<'a> Conversation<'a> {
                     Ok(None) => break,
                     Ok(Some(frame)) => {
                         speaker.waiting = is_push(&frame);
-                        heard.push(frame);
+                        speaker.unnoticed.push(frame);
+                        if !speaker.waiting {
+                            heard.append(&mut speaker.unnoticed);
+                        }
                     }
                     Err(error) => speaker.reconnect_after(error, self.server, heard)?,
                 }
@@ -220,7 +252,7 @@ impl Speaker {
         client.set_timeout(TIME_MAX)?;
         let id = client.try_call(["CLIENT", "ID"])?.integer().unwrap_or_default();
         let ports = vec![client.local_port()?];
-        Ok(Self { client, ports, id, queued: None, waiting: false })
+        Ok(Self { client, ports, id, queued: None, waiting: false, unnoticed: Vec::new(), monitoring: false })
     }
 
     /// Hears everything up to the answer to a barrier.
@@ -232,7 +264,7 @@ impl Speaker {
             // Changes both servers' transactions alike.
             queued.push(barrier);
             self.hear_status(server, heard)?;
-            heard.pop_if(|frame| frame == b"+QUEUED\r\n");
+            heard.pop_if(|frame| frame == QUEUED);
             return Ok(());
         }
         loop {

@@ -23,7 +23,6 @@ pub const PUBLICATIONS: Family = Family {
         (2, "PUBSUB NUMPAT"),
         (3, "PUBSUB SHARDCHANNELS [channel-pattern]"),
         (3, "PUBSUB SHARDNUMSUB channel..."),
-        (1, "=PUBSUB HELP"),
         (2, "!PUBSUB WORD channel"),
         (3, "=HELLO (2|3)"),
         (3, "!=RESET"),
