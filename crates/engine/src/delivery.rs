@@ -74,9 +74,8 @@ pub struct Inbox {
 
 impl Inbox {
     /// Sends a message to the client.
-    pub fn send(&self, message: &Arc<Message>) {
-        let to = Recipients::One(self.recipient);
-        self.mailbox.deliver(Delivery { to, message: message.clone() });
+    pub fn send(&self, message: Arc<Message>) {
+        self.mailbox.deliver(Delivery { to: Recipients::One(self.recipient), message });
     }
 }
 
@@ -159,8 +158,13 @@ impl Audience {
 pub enum Message {
     /// An array, or a push in RESP3: all but the sign that tells which.
     Published(Arc<Vec<u8>>),
-    /// Keys that may have changed: an encoded array of them, or nothing if it may be any key.
-    Invalidated(Option<Vec<u8>>),
+    /// Keys that may have changed.
+    Invalidated {
+        /// An encoded array of them, or nothing if it may be any key.
+        keys: Option<Arc<Vec<u8>>>,
+        /// Whether the recipient gets it in place of another client.
+        is_redirected: bool,
+    },
     /// The client that invalidations were to go to is gone; its number.
     RedirectionBroken(u64),
     /// A line about a command that a client has run.
@@ -183,12 +187,12 @@ impl Message {
         Arc::new(Self::Published(Arc::new(text)))
     }
 
-    /// Tells of keys that have changed.
-    pub fn invalidated(keys: &[&[u8]]) -> Arc<Self> {
+    /// An array of keys that have changed, for [`Self::Invalidated`].
+    pub fn encoded_keys(keys: &[&[u8]]) -> Arc<Vec<u8>> {
         let mut text = Reply::new();
         text.array(keys.len());
         keys.iter().for_each(|key| text.bulk(key));
-        Arc::new(Self::Invalidated(Some(bytes(&text))))
+        Arc::new(bytes(&text))
     }
 
     /// Writes it for one recipient, who has subscribed to messages or not.
@@ -198,21 +202,21 @@ impl Message {
                 reply.raw(if reply.resp3() { b">" } else { b"*" });
                 reply.raw_shared(text);
             }
-            Self::Invalidated(keys) => {
+            Self::Invalidated { keys, is_redirected } => {
                 if reply.resp3() {
                     reply.push(2);
                     reply.bulk(b"invalidate");
-                } else if is_subscriber {
+                } else if is_subscriber && *is_redirected {
                     reply.array(3);
                     reply.bulk(b"message");
                     reply.bulk(INVALIDATION_CHANNEL);
                 } else {
-                    // Without RESP3 only subscribers expect messages.
+                    // Without RESP3 only subscribers expect messages, and those of others.
                     return;
                 }
                 match keys {
-                    Some(keys) => reply.raw(keys),
-                    None => reply.null_array(),
+                    Some(keys) => reply.raw_shared(keys),
+                    None => reply.null(),
                 }
             }
             Self::RedirectionBroken(client) => {
