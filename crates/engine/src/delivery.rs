@@ -178,12 +178,12 @@ impl Message {
         let mut text = Reply::new();
         text.array(parts.len());
         parts.iter().for_each(|part| text.bulk(part));
-        Self::encoded(&text)
+        Self::encoded(text)
     }
 
     /// A message that was encoded as a reply.
-    pub fn encoded(reply: &Reply) -> Arc<Self> {
-        let mut text = bytes(reply);
+    pub fn encoded(reply: Reply) -> Arc<Self> {
+        let mut text = reply.into_bytes();
         text.drain(..1);
         Arc::new(Self::Published(Arc::new(text)))
     }
@@ -193,7 +193,7 @@ impl Message {
         let mut text = Reply::new();
         text.array(keys.len());
         keys.iter().for_each(|key| text.bulk(key));
-        Arc::new(bytes(&text))
+        Arc::new(text.into_bytes())
     }
 
     /// Writes it for one recipient, who has subscribed to messages or not.
@@ -230,10 +230,6 @@ impl Message {
             Self::Monitored(line) => reply.raw_shared(line),
         }
     }
-}
-
-fn bytes(reply: &Reply) -> Vec<u8> {
-    reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
 /// Where clients without RESP3 listen for invalidations.
