@@ -7,9 +7,9 @@
 mod comparison;
 mod order;
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use std::{io, iter};
 
 pub use comparison::Topic;
 
@@ -23,6 +23,10 @@ pub const SPEAKERS: usize = 5;
 
 /// What ends a step; no generated request contains it.
 const BARRIER: &str = "barrier";
+
+/// What ends a step of a connection that queues. Not the same, because EXEC returns it later, and where confirmations
+/// of subscriptions have filled its array, outside.
+const QUEUED_BARRIER: &str = "queued";
 
 /// How a connection that has not subscribed, or speaks RESP3, answers the barrier.
 const ANSWER: &[u8] = b"$7\r\nbarrier\r\n";
@@ -58,10 +62,10 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// A connection that takes part.
 struct Speaker {
     client: Client,
-    /// The ports that it speaks from and has spoken from, by which MONITOR names it.
+    /// The ports that it speaks from, first, and has spoken from, by which MONITOR names it.
     ports: Vec<u16>,
-    /// The number by which the server knows it.
-    id: i64,
+    /// The number by which the server knows it, first, and those by which it has known it.
+    ids: Vec<i64>,
     /// What was queued since MULTI.
     queued: Option<Vec<Request>>,
     /// Whether its last request waits.
@@ -89,6 +93,8 @@ impl<'a> Conversation<'a> {
         }
         control.try_call(["FLUSHALL"])?;
         control.try_call(["CONFIG", "SET", "notify-keyspace-events", ""])?;
+        // A key is removed when somebody looks at it, and not at a moment of the server's choice.
+        control.try_call(["DEBUG", "SET-ACTIVE-EXPIRE", "0"])?;
         let speakers = (0..SPEAKERS).map(|_| Speaker::new(server)).collect::<io::Result<_>>()?;
         Ok(Self { server, control, speakers })
     }
@@ -114,26 +120,17 @@ impl<'a> Conversation<'a> {
         let mut heard = vec![Vec::new(); SPEAKERS];
         let requests: Vec<Request> = step.requests.iter().map(|request| self.with_ids(request)).collect();
         self.speak(step.speaker, &requests, &mut heard[step.speaker])?;
-        // First the one that has spoken: when its request has run, all that comes of it is on its way to the others,
-        // which other threads may serve. Some of it stock servers send only before they wait for the next request.
+        // What was said must have been executed before anybody is asked what that has led to.
         if !self.speakers[step.speaker].waiting {
             self.speakers[step.speaker].pass_barrier(self.server, &mut heard[step.speaker])?;
         }
         self.settle(&mut heard)?;
-        // Who spoke first: what was said has been executed before the others are asked what they have heard.
-        let others = (0..SPEAKERS).filter(|number| *number != step.speaker);
-        for number in iter::once(step.speaker).chain(others) {
-            if !self.speakers[number].waiting {
-                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
-            }
-            // Some messages are sent when the event loop has run all requests that it has read, among which the
-            // barrier may have been.
-            if number == step.speaker
-                && self.speakers[number].queued.is_none()
-                && !self.speakers[number].waiting
-            {
-                self.speakers[number].pass_barrier(self.server, &mut heard[number])?;
-            }
+        // Also who spoke: some messages are sent when the event loop has run all requests that it has read, among which
+        // the first barrier may have been.
+        for (speaker, heard) in
+            self.speakers.iter_mut().zip(&mut heard).filter(|(speaker, _)| !speaker.waiting)
+        {
+            speaker.pass_barrier(self.server, heard)?;
         }
         let named =
             |heard: Vec<Vec<u8>>| heard.into_iter().filter_map(|frame| self.with_names(frame)).collect();
@@ -145,7 +142,8 @@ impl<'a> Conversation<'a> {
             [b'@', digit @ b'0'..=b'9'] => self
                 .speakers
                 .get(usize::from(digit - b'0'))
-                .map_or_else(|| word.clone(), |speaker| speaker.id.to_string().into_bytes()),
+                .and_then(|speaker| speaker.ids.first())
+                .map_or_else(|| word.clone(), |id| id.to_string().into_bytes()),
             _ => word.clone(),
         };
         Request(request.0.iter().map(word).collect())
@@ -240,9 +238,9 @@ impl<'a> Conversation<'a> {
         Some(format!("+(time) {}", line.replacen(address, &format!("@{speaker}"), 1)).into_bytes())
     }
 
-    /// The connection that the server knows by this number.
+    /// The connection that the server knows by this number, or has known.
     pub fn speaker_of(&self, id: i64) -> Option<usize> {
-        self.speakers.iter().position(|speaker| speaker.id == id)
+        self.speakers.iter().position(|speaker| speaker.ids.contains(&id))
     }
 }
 
@@ -250,14 +248,23 @@ impl Speaker {
     fn new(server: &Server) -> io::Result<Self> {
         let mut client = server.try_connect()?;
         client.set_timeout(TIME_MAX)?;
-        let id = client.try_call(["CLIENT", "ID"])?.integer().unwrap_or_default();
+        let ids = client.try_call(["CLIENT", "ID"])?.integer().into_iter().collect();
         let ports = vec![client.local_port()?];
-        Ok(Self { client, ports, id, queued: None, waiting: false, unnoticed: Vec::new(), monitoring: false })
+        Ok(Self {
+            client,
+            ports,
+            ids,
+            queued: None,
+            waiting: false,
+            unnoticed: Vec::new(),
+            monitoring: false,
+        })
     }
 
     /// Hears everything up to the answer to a barrier.
     fn pass_barrier(&mut self, server: &Server, heard: &mut Vec<Vec<u8>>) -> io::Result<()> {
-        let barrier = Request::new(["PING", BARRIER]);
+        let word = if self.queued.is_some() { QUEUED_BARRIER } else { BARRIER };
+        let barrier = Request::new(["PING", word]);
         // A connection that the server has closed is heard to be.
         let _ = self.client.send(&Request::encode_all(std::slice::from_ref(&barrier)));
         if let Some(queued) = &mut self.queued {
@@ -313,9 +320,10 @@ impl Speaker {
         match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 heard.push(CLOSED.to_vec());
-                let mut ports = std::mem::take(&mut self.ports);
+                let (ids, ports) = (std::mem::take(&mut self.ids), std::mem::take(&mut self.ports));
                 *self = Self::new(server)?;
-                self.ports.append(&mut ports);
+                self.ids.extend(ids);
+                self.ports.extend(ports);
                 Ok(())
             }
             _ => Err(error),

@@ -58,7 +58,7 @@ pub const NOTIFICATIONS: Family = Family {
         (2, "FLUSHALL"),
         (2, "SWAPDB database database"),
         (8, "PEXPIREAT key unix-milliseconds"),
-        (3, "BLPOP key... 0"),
+        (3, "BLPOP key 0"),
         (2, "BLMOVE key key LEFT RIGHT 0"),
     ],
 };
