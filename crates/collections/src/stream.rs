@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 
 use block::Block;
 
-pub use block::{Elements, StreamEntry};
+pub use block::{Elements, Run, StreamEntry};
 pub use group::{Consumer, ConsumerId, Group, Pending};
-pub use id::StreamId;
+pub use id::{IdText, StreamId};
 pub use trim::{Bound, References, Trim};
 pub use walk::{Range, RangeBack};
 
@@ -35,7 +35,7 @@ pub struct BlockLimits {
 }
 
 /// See the [module](self).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stream {
     /// The last block, if there are any.
     tail: Option<Block>,
@@ -188,9 +188,10 @@ impl Stream {
     pub fn memory_bytes(&self) -> usize {
         /// A block with its place in the ordered map, whose nodes are more than half full.
         const BLOCK_BYTES: usize = size_of::<Block>() + 2 * size_of::<(StreamId, Box<Block>)>();
-        let groups = self.groups.iter().map(|(name, group)| {
-            name.len() + 2 * size_of::<(Box<[u8]>, Group)>() + group.memory_bytes()
-        });
+        let groups = self
+            .groups
+            .iter()
+            .map(|(name, group)| name.len() + 2 * size_of::<(Box<[u8]>, Group)>() + group.memory_bytes());
         self.block_bytes + self.full.len() * BLOCK_BYTES + groups.sum::<usize>()
     }
 

@@ -21,7 +21,7 @@ use crate::packed::{self, Element};
 const SKIPPED_BYTES_MIN: usize = 512;
 
 /// See the [module](self).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     /// What the entries' ids are told from: that of the first entry there was. No block before has a greater one.
     pub(super) base: StreamId,
@@ -144,6 +144,17 @@ impl Block {
         }
     }
 
+    /// What is told of the block to others.
+    pub(super) fn run(&self) -> Run<'_> {
+        Run {
+            base: self.base,
+            names: &self.bytes[..self.names_end],
+            names_len: self.names,
+            len: self.len(),
+            block: self,
+        }
+    }
+
     /// Gives memory back that only further entries would need.
     pub(super) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
@@ -158,6 +169,27 @@ impl Block {
 #[inline]
 fn has_names<'e>(names: &[u8], fields: impl Iterator<Item = &'e [u8]>) -> bool {
     packed::iter(names).zip(fields.step_by(2)).all(|((_, name), text)| name.eq_bytes(text))
+}
+
+/// A run of entries, most of which have the same fields.
+#[derive(Clone, Debug)]
+pub struct Run<'a> {
+    /// An id that is not greater than those of the entries.
+    pub base: StreamId,
+    /// The names of the fields that entries share, packed.
+    pub names: &'a [u8],
+    /// How many names there are.
+    pub names_len: usize,
+    /// How many entries there are.
+    pub len: usize,
+    block: &'a Block,
+}
+
+impl<'a> Run<'a> {
+    /// The entries in order.
+    pub fn entries(&self) -> impl Iterator<Item = StreamEntry<'a>> + use<'a> {
+        self.block.entries()
+    }
 }
 
 /// The entries of a block.
@@ -214,6 +246,11 @@ impl<'a> StreamEntry<'a> {
     /// Whether there are none, which commands do not allow.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// Whether the names of the fields are those of the run of entries that it is part of.
+    pub fn shares_names(&self) -> bool {
+        self.names.is_some()
     }
 
     /// Names and values in turn.

@@ -20,7 +20,7 @@ pub struct Pending {
 }
 
 /// One who reads the entries of a group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
     /// Its name.
     pub name: Box<[u8]>,
@@ -44,7 +44,7 @@ impl Consumer {
 }
 
 /// A group of consumers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// The last entry that was delivered to any of them.
     pub last_id: StreamId,

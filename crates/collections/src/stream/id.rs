@@ -44,3 +44,40 @@ impl fmt::Display for StreamId {
         write!(formatter, "{}-{}", self.ms, self.seq)
     }
 }
+
+impl StreamId {
+    /// The text, such as `1526919030474-55`.
+    #[inline]
+    pub fn text(self) -> IdText {
+        let mut text = IdText { bytes: [0; TEXT_MAX], len: 0 };
+        let mut digits = itoa::Buffer::new();
+        text.push(digits.format(self.ms).as_bytes());
+        text.push(b"-");
+        text.push(digits.format(self.seq).as_bytes());
+        text
+    }
+}
+
+/// Two numbers of 64 bits with a dash between them.
+const TEXT_MAX: usize = 41;
+
+/// The text of a [`StreamId`], without an allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct IdText {
+    bytes: [u8; TEXT_MAX],
+    len: usize,
+}
+
+impl IdText {
+    #[inline]
+    fn push(&mut self, part: &[u8]) {
+        self.bytes[self.len..self.len + part.len()].copy_from_slice(part);
+        self.len += part.len();
+    }
+
+    /// The text.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}

@@ -61,10 +61,15 @@ impl Stream {
         }
     }
 
-    /// The count of entries that the group has read when it has read this one, too.
-    pub fn entries_read_after(&self, group: &Group, id: StreamId) -> Option<u64> {
-        match group.entries_read {
-            Some(read) if !self.may_have_gaps(group.last_id, StreamId::MAX) && group.last_id >= self.first_id() => {
+    /// The count of entries that a group has read when it has read this one, too, after so many up to its last one.
+    pub fn entries_read_after(
+        &self,
+        last_id: StreamId,
+        entries_read: Option<u64>,
+        id: StreamId,
+    ) -> Option<u64> {
+        match entries_read {
+            Some(read) if !self.may_have_gaps(last_id, StreamId::MAX) && last_id >= self.first_id() => {
                 Some(read.wrapping_add(1))
             }
             _ if self.entries_added > 0 => self.entries_up_to(id),

@@ -54,9 +54,28 @@ impl Stream {
         let before = self.len;
         match trim.references {
             References::Keep => self.trim_blocks(trim),
-            _ => self.trim_with_references(trim),
+            References::Delete => {
+                for id in self.trimmed_ids(trim) {
+                    self.remove(id);
+                    self.forget_references(id);
+                }
+            }
+            References::Acknowledged => {
+                self.trim_acknowledged(trim);
+            }
         }
         before - self.len
+    }
+
+    /// Removes those entries that all groups are done with from the front, and passes over the others, which therefore
+    /// counts as deleting. Returns their ids.
+    pub fn trim_acknowledged(&mut self, trim: Trim) -> Vec<StreamId> {
+        let mut going = self.trimmed_ids(trim);
+        going.retain(|id| !self.is_referenced(*id));
+        going.iter().for_each(|id| {
+            self.delete(*id);
+        });
+        going
     }
 
     /// How many entries of a block that ends with `last` may go: none, if it is not to be removed as a whole.
@@ -86,7 +105,8 @@ impl Stream {
             else {
                 return;
             };
-            if limit > 0 && (before - self.len + len) as u64 > limit || !self.removes_block(bound, len, last) {
+            if limit > 0 && (before - self.len + len) as u64 > limit || !self.removes_block(bound, len, last)
+            {
                 break;
             }
             if self.full.pop_first().is_none() {
@@ -119,38 +139,28 @@ impl Stream {
         true
     }
 
-    /// As [`trim_blocks`](Self::trim_blocks), looking at each entry; those that groups still need may be passed over.
-    fn trim_with_references(&mut self, Trim { bound, approximate, limit, references }: Trim) {
+    /// The ids of the entries that are to go, without regard for references.
+    fn trimmed_ids(&self, Trim { bound, approximate, limit, .. }: Trim) -> Vec<StreamId> {
         let most = match bound {
             Bound::Len(kept) => (self.len as u64).saturating_sub(kept),
             Bound::From(_) => u64::MAX,
         };
         let most = if limit > 0 { most.min(limit) } else { most };
+        let is_kept = |id: StreamId| matches!(bound, Bound::From(first) if id >= first);
         let mut going = Vec::new();
-        let mut blocks = self.full.values().map(|block| &**block).chain(self.tail.as_ref());
-        let mut passed = 0;
-        'blocks: for block in blocks.by_ref() {
-            // As long as the block is removed as a whole, its last entry lies before the bound.
-            if approximate && (passed + block.len() as u64 > most || matches!(bound, Bound::From(first) if block.last >= first))
-            {
+        for block in self.full.values().map(|block| &**block).chain(self.tail.as_ref()) {
+            let passed = going.len() as u64;
+            if approximate && (passed + block.len() as u64 > most || is_kept(block.last)) {
                 break;
             }
-            for entry in block.entries() {
-                if passed == most || matches!(bound, Bound::From(first) if entry.id >= first) {
-                    break 'blocks;
-                }
-                passed += 1;
-                going.push(entry.id);
+            let room = usize::try_from(most - passed).unwrap_or(usize::MAX);
+            let entries = block.entries().map(|entry| entry.id).take_while(|id| !is_kept(*id));
+            let before = going.len();
+            going.extend(entries.take(room));
+            if going.len() - before < block.len() {
+                break;
             }
         }
-        if references == References::Acknowledged {
-            going.retain(|id| !self.is_referenced(*id));
-        }
-        for id in going {
-            self.remove(id);
-            if references == References::Delete {
-                self.forget_references(id);
-            }
-        }
+        going
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::btree_map;
 
-use super::block::{Block, Entries, StreamEntry};
+use super::block::{Block, Entries, Run, StreamEntry};
 use super::{Stream, StreamId};
 
 /// Some of a stream's blocks.
@@ -33,6 +33,11 @@ impl Stream {
         let from = self.full.range(..=first).next_back().map_or(first, |(base, _)| *base);
         let full = if from <= last { self.full.range(from..=last) } else { self.full.range(StreamId::MAX..) };
         Blocks { full, tail }
+    }
+
+    /// The entries as they are kept together.
+    pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        self.full.values().map(|block| block.run()).chain(self.tail.as_ref().map(Block::run))
     }
 
     /// The entries from `first` to `last`, both included.

@@ -12,6 +12,7 @@ pub mod locked;
 mod moves;
 pub mod sets;
 pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;

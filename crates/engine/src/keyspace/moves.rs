@@ -17,6 +17,7 @@ impl Keys<'_> {
         self.remove_if_expired(to);
         let Some(entry) = self.extract(from) else { return false };
         let change = Change::Rename { database: to.database, key: to.bytes };
+        self.mark_ready(from);
         self.append_effect(from, events[0], change);
         self.place_entry(to, entry.with_key(to.bytes));
         self.append_event(to, events[1]);
@@ -72,6 +73,7 @@ impl Keys<'_> {
                 (keyspace.reclaim)(Garbage::Content(Box::new((content, deadlines))));
             }
         }
+        self.mark_database_ready(database);
         self.append_database_effect(database, Change::Flush);
         keys
     }

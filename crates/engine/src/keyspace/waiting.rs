@@ -19,6 +19,9 @@ pub trait Waiter: Send + Sync + Debug {
     /// The hashes of all keys that serving it reaches; none if that is only the key that it waits for.
     fn reaches(&self) -> &[u64];
 
+    /// Whether it is also to be served when the key is gone.
+    fn minds_absence(&self) -> bool;
+
     /// Takes what it waits for, if the key has it. Says whether it is done: it was served, or does not wait any more.
     fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool;
 }
@@ -31,11 +34,14 @@ pub(super) struct Queues {
     by_key: HashMap<(u32, Box<[u8]>), Queue>,
     /// How many in the queues reach for other keys.
     reaching: usize,
+    /// How many in the queues are also served when their key is gone.
+    minding: usize,
 }
 
 impl Queues {
     fn add(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
         self.reaching += usize::from(!waiter.reaches().is_empty());
+        self.minding += usize::from(waiter.minds_absence());
         self.by_key.entry((key.database, key.bytes.into())).or_default().push_back(waiter);
     }
 
@@ -51,6 +57,9 @@ impl Queues {
         queue.retain(|other| !Arc::ptr_eq(other, waiter));
         if !waiter.reaches().is_empty() {
             self.reaching -= before - queue.len();
+        }
+        if waiter.minds_absence() {
+            self.minding -= before - queue.len();
         }
         if queue.is_empty() {
             self.by_key.remove(&place);
@@ -188,8 +197,10 @@ impl Keys<'_> {
     #[cold]
     fn serve_queue(&mut self, key: &Key<'_>) {
         let mut place = 0;
-        while self.contains(key) {
+        loop {
+            let is_there = self.contains(key);
             let queues = self.shard(key.hash).waiting.as_ref();
+            let queues = queues.filter(|queues| is_there || queues.minding > 0);
             let Some(waiter) = queues.and_then(|queues| queues.get(key, place)) else { return };
             if waiter.serve(self, key) {
                 self.shard(key.hash).forget_waiter(key, &waiter);
