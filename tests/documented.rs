@@ -206,3 +206,32 @@ fn bitmaps_are_combined_as_sets() {
         }
     }
 }
+
+#[test]
+fn overwriting_a_value_and_changing_its_type_are_events() {
+    let (server, mut client) = start();
+    check(&mut client, &[("CONFIG SET notify-keyspace-events Eoc", "OK")]);
+    let mut subscriber = server.connect();
+    subscriber.command("PSUBSCRIBE *");
+    let overwriting = [
+        ("SET", "SET text 1", ""),
+        ("SET text 2", "SET text 3 KEEPTTL", "overwritten overwritten"),
+        ("RPUSH list a b", "SET list 1", "overwritten type_changed"),
+        ("SADD set a b", "APPEND text x", ""),
+        ("INCR number", "INCR number", ""),
+        ("SUNIONSTORE number set", "SUNIONSTORE number set", "overwritten type_changed overwritten"),
+        ("RENAME set list", "COPY number text REPLACE", "overwritten type_changed overwritten type_changed"),
+        ("BITOP NOT other missing", "SORT list ALPHA STORE number", "overwritten type_changed"),
+    ];
+    for (first, second, expected) in overwriting {
+        client.command(first);
+        client.command(second);
+        client.command("PUBLISH end end");
+        let events = std::iter::from_fn(|| {
+            let message = subscriber.read_reply().expect("a message").into_elements();
+            let event = message[2].text();
+            (event != "end").then(|| event.trim_start_matches("__keyevent@0__:").to_owned())
+        });
+        assert_eq!(events.collect::<Vec<_>>().join(" "), expected, "{first}, {second}");
+    }
+}

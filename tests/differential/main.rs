@@ -7,6 +7,7 @@ mod blocking;
 mod canary;
 mod command_table;
 mod families;
+mod messages;
 mod protocol;
 
 use std::path::Path;

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nuthatch_protocol::Reply;
 use parking_lot::Mutex;
 
-use crate::clients::{Mailbox, Signal, Unblock, WaitCounters};
+use crate::clients::{Unblock, WaitCounters};
+use crate::delivery::{Mailbox, Signal};
 use crate::error::CommandError;
 use crate::keyspace::locked::Keys;
 use crate::keyspace::waiting::Waiter;
@@ -197,6 +198,7 @@ impl Waiter for BlockedClient {
         }
         // The command as a whole runs again: a key that was named earlier may have something by now, too, or be of
         // another type.
+        let writer = std::mem::replace(&mut keys.client, self.client);
         self.answer(|reply| {
             let start = reply.mark();
             let wanted: Vec<Key<'_>> = self.keys(keys.keyspace()).collect();
@@ -206,6 +208,8 @@ impl Waiter for BlockedClient {
             }
         });
         keys.finish_served(self.database);
+        keys.tell_by_prefix();
+        keys.client = writer;
         self.mailbox.post(self.client, Signal::Served);
         true
     }

@@ -4,6 +4,7 @@ use nuthatch_protocol::reply::Reply;
 
 use crate::Engine;
 use crate::arguments::Arguments;
+use crate::command::Flags;
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 use crate::session::Session;
@@ -45,6 +46,23 @@ impl<'a> Call<'a> {
         for index in self.command.key_positions(&self.arguments) {
             let key = self.key(index);
             self.keys.remove_if_expired(&key);
+        }
+    }
+
+    /// Notes which keys the client has read, if it wants to be told of their changes; and forgets what CLIENT CACHING
+    /// has said of this command, unless it is of the whole transaction.
+    #[cold]
+    pub(crate) fn note_reads(&mut self) {
+        let is_noted = self.session.tracking.as_ref().is_some_and(|tracking| tracking.is_noted());
+        if is_noted && self.command.row.flags.contains(Flags::READONLY) {
+            for index in self.command.key_positions(&self.arguments) {
+                let key = self.key(index);
+                self.keys.track(&key, self.session.record.id);
+            }
+        }
+        let is_alone = self.session.transaction.is_none() && !self.session.is_executing;
+        if is_alone && !self.command.full_name.starts_with("client|") {
+            self.session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
         }
     }
 

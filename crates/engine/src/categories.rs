@@ -47,6 +47,8 @@ bitflags! {
         const DANGEROUS = 1 << 17;
         /// About connections.
         const CONNECTION = 1 << 18;
+        /// About commands that run together.
+        const TRANSACTION = 1 << 19;
     }
 }
 
@@ -85,7 +87,9 @@ impl Categories {
             Group::Stream => Self::STREAM,
             Group::Generic => Self::KEYSPACE,
             Group::Connection => Self::CONNECTION,
-            Group::Server => Self::empty(),
+            Group::Transactions => Self::TRANSACTION,
+            // The flag tells what is about messages.
+            Group::PubSub | Group::Server => Self::empty(),
         }
     }
 

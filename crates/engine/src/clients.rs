@@ -6,27 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, A
 
 use parking_lot::{Mutex, RwLock};
 
-/// What a client is asked to do by another thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// End the connection at once.
-    Close,
-    /// Look at whether commands are still held back.
-    Resume,
-    /// The wait of the blocked client has ended.
-    Served,
-}
+use crate::delivery::{Inbox, Signal};
 
 /// Ends the wait of a blocked client.
 pub trait Unblock: Send + Sync + std::fmt::Debug {
     /// Ends the wait with an error, or else as its timeout does. Says whether the client was still waiting.
     fn unblock(&self, with_error: bool) -> bool;
-}
-
-/// Reaches the thread that serves a client.
-pub trait Mailbox: Send + Sync + std::fmt::Debug {
-    /// Leaves `signal` for the client and wakes its thread.
-    fn post(&self, client: u64, signal: Signal);
 }
 
 /// What a client tells about itself.
@@ -58,10 +43,8 @@ pub struct ClientRecord {
     pub local: bool,
     /// When it connected, in milliseconds since 1970.
     pub connected_ms: u64,
-    /// The number of the thread that serves it.
-    pub thread: u32,
-    /// How to reach that thread.
-    pub mailbox: Arc<dyn Mailbox>,
+    /// Where messages to it go.
+    pub inbox: Arc<Inbox>,
     /// Names that it gave.
     pub names: Mutex<ClientNames>,
     /// Its wait, while it is blocked.
@@ -88,6 +71,87 @@ pub struct ClientRecord {
     pub sent: AtomicU64,
     /// Commands run.
     pub commands: AtomicU64,
+    /// What it has subscribed to.
+    pub subscriptions: SubscriptionCounts,
+    /// Commands that are queued in its transaction; −1 outside of one.
+    pub queued: AtomicI64,
+    /// Keys that it watches.
+    pub watched: AtomicU32,
+    /// The client that is told of keys that change instead of it; 0 if it is told itself, −1 if nobody is.
+    pub redirection: AtomicI64,
+    /// Whether it is told of all keys with some prefixes.
+    pub broadcasts: AtomicBool,
+    /// Whether it sees all commands: MONITOR.
+    pub monitors: AtomicBool,
+}
+
+/// Where a client comes from.
+#[derive(Debug, Default)]
+pub struct Peer {
+    /// Its address and port, or the path of the Unix socket.
+    pub address: String,
+    /// The server's address and port that it connected to.
+    pub local_address: String,
+    /// The file descriptor.
+    pub descriptor: i32,
+    /// Whether it came by a Unix socket.
+    pub unix_socket: bool,
+    /// Whether it is on this machine.
+    pub local: bool,
+}
+
+impl ClientRecord {
+    /// A client that has just connected.
+    pub fn new(inbox: Arc<Inbox>, peer: Peer, now_ms: u64) -> Self {
+        Self {
+            id: inbox.recipient.client,
+            address: peer.address,
+            local_address: peer.local_address,
+            descriptor: peer.descriptor,
+            unix_socket: peer.unix_socket,
+            local: peer.local,
+            connected_ms: now_ms,
+            inbox,
+            names: Mutex::default(),
+            blocked: Mutex::default(),
+            active_ms: AtomicU64::new(now_ms),
+            database: AtomicU32::new(0),
+            protocol: AtomicU8::new(2),
+            last_command: AtomicU16::new(u16::MAX),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            query_buffer: AtomicU64::new(0),
+            output_buffer: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            subscriptions: SubscriptionCounts::default(),
+            queued: AtomicI64::new(-1),
+            watched: AtomicU32::new(0),
+            redirection: AtomicI64::new(-1),
+            broadcasts: AtomicBool::new(false),
+            monitors: AtomicBool::new(false),
+        }
+    }
+}
+
+/// How many channels a client has subscribed to.
+#[derive(Debug, Default)]
+pub struct SubscriptionCounts {
+    /// By name.
+    pub channels: AtomicU32,
+    /// By pattern.
+    pub patterns: AtomicU32,
+    /// Of shards.
+    pub shard_channels: AtomicU32,
+}
+
+impl SubscriptionCounts {
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        let counts = [&self.channels, &self.patterns, &self.shard_channels];
+        counts.into_iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
 }
 
 /// Counts the clients that wait in a blocking command.
@@ -172,7 +236,7 @@ impl Clients {
     /// Asks a client's thread to close it. From here on the client is not to be seen any more.
     pub fn close(&self, record: &ClientRecord) {
         self.remove(record.id);
-        record.mailbox.post(record.id, Signal::Close);
+        record.inbox.mailbox.post(record.id, Signal::Close);
     }
 
     /// Holds back all commands, or only those that write, until `until_ms` (milliseconds since 1970).
@@ -188,7 +252,7 @@ impl Clients {
     pub fn resume(&self) {
         if self.paused.swap(0, Ordering::Relaxed) != 0 {
             for record in self.all() {
-                record.mailbox.post(record.id, Signal::Resume);
+                record.inbox.mailbox.post(record.id, Signal::Resume);
             }
         }
     }

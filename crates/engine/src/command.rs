@@ -14,7 +14,7 @@ pub type Handler = fn(&mut Call<'_>) -> Outcome;
 
 bitflags! {
     /// What the server has to know before it runs a command. The names are those of COMMAND INFO.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
     pub struct Flags: u32 {
         /// May change the data set.
         const WRITE = 1 << 0;
@@ -52,7 +52,20 @@ bitflags! {
         const ALL_KEYS = 1 << 16;
         /// May reach replicas although it writes no keys.
         const MAY_REPLICATE = 1 << 17;
+        /// Visits the shards one after another, without a lock that it holds from its beginning to its end.
+        const VISITS_SHARDS = 1 << 18;
     }
+}
+
+/// What becomes of a command that a client sends while its transaction is being queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTransaction {
+    /// It waits for EXEC.
+    Queued,
+    /// It runs at once.
+    RunsAtOnce,
+    /// It has the queued commands run.
+    Executes,
 }
 
 /// The group of COMMAND DOCS, from which the data type's ACL category also derives.
@@ -78,6 +91,10 @@ pub enum Group {
     Stream,
     /// Keys of any type.
     Generic,
+    /// Commands that run together.
+    Transactions,
+    /// Messages.
+    PubSub,
     /// The connection itself.
     Connection,
     /// The server itself.
@@ -98,6 +115,8 @@ impl Group {
             Self::HyperLogLog => "hyperloglog",
             Self::Stream => "stream",
             Self::Generic => "generic",
+            Self::Transactions => "transactions",
+            Self::PubSub => "pubsub",
             Self::Connection => "connection",
             Self::Server => "server",
         }
@@ -126,6 +145,8 @@ bitflags! {
         const DELETE = 1 << 7;
         /// Which of the flags hold depends on the arguments.
         const VARIABLE_FLAGS = 1 << 8;
+        /// Is no key, although it is found like one: the channel of a shard.
+        const NOT_KEY = 1 << 9;
     }
 }
 
@@ -280,6 +301,10 @@ pub struct Command {
     pub arity: i16,
     /// What has to be known before it runs.
     pub flags: Flags,
+    /// What becomes of it in a transaction.
+    pub in_transaction: InTransaction,
+    /// Whether clients that have subscribed to channels may run it although they do not speak RESP3.
+    pub for_subscribers: bool,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
     /// Tells of a request whether it may reach any key, not only those that the specifications name.
@@ -322,6 +347,8 @@ impl Command {
             name,
             arity,
             flags,
+            in_transaction: InTransaction::Queued,
+            for_subscribers: false,
             keys,
             reaches_all: None,
             element: 0,
@@ -354,6 +381,12 @@ impl Command {
         Self::new(name, arity, Flags::LOADING.union(Flags::STALE), &[], handler)
     }
 
+    /// Where its keys are, if it is not a command that is made with them.
+    pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
+        self.keys = keys;
+        self
+    }
+
     /// Adds `flags`.
     pub const fn with(mut self, flags: Flags) -> Self {
         self.flags = self.flags.union(flags);
@@ -374,6 +407,23 @@ impl Command {
     /// Refused while memory is above its limit.
     pub const fn deny_oom(self) -> Self {
         self.with(Flags::DENY_OOM)
+    }
+
+    /// Another thing than to be queued is what becomes of it in a transaction.
+    pub const fn in_transaction(mut self, in_transaction: InTransaction) -> Self {
+        self.in_transaction = in_transaction;
+        self
+    }
+
+    /// Clients that have subscribed to channels may run it although they do not speak RESP3.
+    pub const fn for_subscribers(mut self) -> Self {
+        self.for_subscribers = true;
+        self
+    }
+
+    /// Visits the shards one after another.
+    pub const fn visits_shards(self) -> Self {
+        self.with(Flags::VISITS_SHARDS)
     }
 
     /// Takes every shard before it runs, if this says so of the request.

@@ -1,5 +1,9 @@
 //! From a parsed request to its reply: lookup, checks, locks, run.
 
+mod admission;
+mod monitor;
+mod transaction;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,12 +12,12 @@ use nuthatch_collections::table::{Pin, pin};
 use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
 
+use self::admission::{admit, is_web_request, refuse};
 use crate::Engine;
 use crate::access::AccessPolicy;
-use crate::arguments::{Arguments, is_word};
+use crate::arguments::Arguments;
 use crate::call::Call;
-use crate::command::Flags;
-use crate::commands::container::{printed, unknown_subcommand};
+use crate::command::{Flags, InTransaction};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
 use crate::session::{ReplyMode, Session};
@@ -144,9 +148,8 @@ impl Batch<'_> {
         let mark = reply.mark();
         let prepared = self.worker.prepared[place];
         let outcome = match prepared.command {
-            Some(command) if command.row.accepts(arguments.len()) && session.authenticated => {
-                let writes = command.row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE));
-                if let Some(until) = engine.clients.paused_until(writes, self.now_ms) {
+            Some(command) if command.row.accepts(arguments.len()) && session.is_plain() => {
+                if let Some(until) = engine.clients.paused_until(writes(command.row.flags), self.now_ms) {
                     return Next::Retry(until);
                 }
                 self.execute(engine, session, arguments, command, place, reply)
@@ -161,11 +164,21 @@ impl Batch<'_> {
                 session.closing = true;
                 return Next::Continue;
             }
-            command => match admit(engine, session, &arguments, command) {
-                Ok(command) => self.execute(engine, session, arguments, command, place, reply),
+            command => match admit(engine, session, &arguments, command, reply.resp3()) {
+                Ok(command) => {
+                    let queued = match command.row.in_transaction {
+                        InTransaction::Executes => session.transaction.as_ref().map(|queued| queued.flags),
+                        _ => None,
+                    };
+                    let flags = command.row.flags.union(queued.unwrap_or_default());
+                    if let Some(until) = engine.clients.paused_until(writes(flags), self.now_ms) {
+                        return Next::Retry(until);
+                    }
+                    self.execute_or_queue(engine, session, arguments, command, place, reply)
+                }
                 Err(error) => {
                     self.count_rejected(command, &error);
-                    Err(error)
+                    Err(refuse(engine, session, command, error))
                 }
             },
         };
@@ -209,7 +222,7 @@ impl Batch<'_> {
             self.finish_runs();
         }
         let (guards, first_hash) = match command.locks {
-            Locks::None => (Guards::None, None),
+            Locks::None | Locks::Visits => (Guards::None, None),
             Locks::One(index) => (engine.keyspace.lock_one(hash), Some((index, hash))),
             Locks::Depends(reaches_all) if reaches_all(&arguments) => (engine.keyspace.lock_all(), None),
             Locks::Several | Locks::Depends(_) => {
@@ -219,29 +232,54 @@ impl Batch<'_> {
             Locks::All => (engine.keyspace.lock_all(), None),
         };
         let guards = if guards.reach_further() { engine.keyspace.widen(guards) } else { guards };
-        let access = AccessPolicy { silent: session.no_touch, ..self.access };
-        let keys = Keys::new(&engine.keyspace, guards, self.now_ms, access);
+        let keys = self.keys(engine, session, guards);
         let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };
         self.prefetch_elements(&call, place);
-        let outcome = (command.row.handler)(&mut call);
-        call.keys.finish(call.session.database, arguments);
-        call.keys.serve_waiters();
-        let counted = call.keys.counters;
+        let outcome = self.call(&mut call);
+        call.keys.end();
+        self.worker.runs.keys.add(call.keys.counters);
         drop(call);
-        session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);
-        self.worker.runs.add(command.id);
-        self.worker.runs.keys.add(counted);
         if alone {
             self.finish_runs();
         }
-        if let Err(error) = &outcome {
+        outcome
+    }
+
+    /// The keys behind `guards` for a client.
+    #[inline]
+    fn keys<'k>(&self, engine: &'k Engine, session: &Session, guards: Guards<'k>) -> Keys<'k> {
+        let access = AccessPolicy { silent: session.no_touch, ..self.access };
+        Keys::new(&engine.keyspace, guards, self.now_ms, access, session.record.id)
+    }
+
+    /// Runs a command and counts it.
+    #[inline]
+    fn call(&mut self, call: &mut Call<'_>) -> Outcome {
+        let (command, arguments) = (call.command, call.arguments);
+        let outcome = (command.row.handler)(call);
+        if call.engine.keyspace.messages.monitors.watch() {
+            monitor::show(call.engine, call.session, command, &arguments);
+        }
+        call.keys.finish(call.session.database, arguments);
+        if call.session.tracking.is_some() {
+            call.note_reads();
+        }
+        self.count(call.session, command, &outcome);
+        outcome
+    }
+
+    /// Counts a command that a client has run.
+    #[inline]
+    fn count(&mut self, session: &Session, command: &Registered, outcome: &Outcome) {
+        session.record.last_command.store(command.id, std::sync::atomic::Ordering::Relaxed);
+        self.worker.runs.add(command.id);
+        if let Err(error) = outcome {
             let mut counters = self.worker.counters.lock();
             counters.count_error(error.code());
             if let Some(of_command) = counters.commands.get_mut(usize::from(command.id)) {
                 of_command.failed += 1;
             }
         }
-        outcome
     }
 
     /// Starts to load the elements that the requests behind this one look for in the value of the same key.
@@ -283,6 +321,12 @@ impl Batch<'_> {
     }
 }
 
+/// Whether commands with these flags are held back while writes are.
+#[inline]
+fn writes(flags: Flags) -> bool {
+    flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+}
+
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         if self.ran {
@@ -294,51 +338,4 @@ impl Drop for Batch<'_> {
             counters.batch_nanoseconds += u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         }
     }
-}
-
-/// Whether the request is a line of HTTP, which a browser can be made to send to this port: what follows may
-/// look like commands.
-#[cold]
-fn is_web_request(arguments: &Arguments<'_>) -> bool {
-    arguments.get(0).is_some_and(|name| is_word(name, "POST") || is_word(name, "HOST:"))
-}
-
-/// The command that a request may run, or why it may not.
-#[cold]
-fn admit(
-    engine: &Engine,
-    session: &Session,
-    arguments: &Arguments<'_>,
-    command: Option<&'static Registered>,
-) -> Result<&'static Registered, CommandError> {
-    let command = command.ok_or_else(|| unknown_command(engine, arguments))?;
-    if !command.row.accepts(arguments.len()) {
-        return Err(CommandError::wrong_arity(&command.full_name));
-    }
-    if !session.authenticated && !command.row.flags.contains(Flags::NO_AUTH) {
-        return Err(CommandError::fixed("NOAUTH Authentication required."));
-    }
-    Ok(command)
-}
-
-fn unknown_command(engine: &Engine, arguments: &Arguments<'_>) -> CommandError {
-    /// How much of the request the error repeats.
-    const SHOWN_BYTES_MAX: usize = 128;
-    let name = arguments.get(0).unwrap_or_default();
-    if let (Some(container), Some(subcommand)) = (engine.commands.find(name), arguments.get(1)) {
-        return unknown_subcommand(container.row.name, subcommand);
-    }
-    let shown = |argument: &[u8], room: usize| {
-        let argument = printed(argument);
-        argument[..argument.len().min(room)].to_vec()
-    };
-    let mut list = Vec::new();
-    for argument in arguments.from(1) {
-        if list.len() >= SHOWN_BYTES_MAX {
-            break;
-        }
-        list.extend([b"'", shown(argument, SHOWN_BYTES_MAX - list.len()).as_slice(), b"' "].concat());
-    }
-    let name = shown(name, SHOWN_BYTES_MAX);
-    CommandError::new([b"ERR unknown command '", &name[..], b"', with args beginning with: ", &list].concat())
 }

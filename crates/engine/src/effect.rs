@@ -66,4 +66,11 @@ pub enum Change<'a> {
 pub trait EffectLog: Send + Sync {
     /// Appends one effect.
     fn append(&self, effect: &Effect<'_>);
+
+    /// What the calling thread appends from now on until [`Self::end_unit`] is one unit, a transaction: whoever keeps the
+    /// log keeps all of it or nothing. Other threads may append effects on other keys meanwhile.
+    fn begin_unit(&self);
+
+    /// The unit is complete.
+    fn end_unit(&self);
 }

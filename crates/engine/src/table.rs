@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::arguments::Arguments;
-use crate::command::{Command, FindKeys, Flags, KeySpec};
+use crate::command::{Command, FindKeys, Flags, KeyFlags, KeySpec};
 use crate::commands;
 
 /// The longest name that is looked up; longer ones are unknown.
@@ -20,6 +20,8 @@ pub enum Locks {
     Several,
     /// All.
     All,
+    /// None: it visits the shards one after another, each under its lock for a while. In a transaction, all.
+    Visits,
     /// All if the row says so of the request, else those of all keys of its key specifications.
     Depends(fn(&Arguments<'_>) -> bool),
 }
@@ -214,7 +216,8 @@ impl Registered {
     /// The argument indexes of the request's keys.
     pub fn key_positions<'a>(&self, arguments: &'a Arguments<'_>) -> impl Iterator<Item = usize> + use<'a> {
         let arguments = *arguments;
-        self.row.keys.iter().flat_map(move |spec| {
+        let keys = self.row.keys.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY));
+        keys.flat_map(move |spec| {
             spec.positions(&arguments, |index| std::str::from_utf8(arguments.get(index)?).ok()?.parse().ok())
         })
     }
@@ -228,8 +231,10 @@ fn register(
 ) -> &'static Registered {
     let locks = match (row.keys, row.reaches_all) {
         _ if row.flags.contains(Flags::ALL_KEYS) => Locks::All,
+        _ if row.flags.contains(Flags::VISITS_SHARDS) => Locks::Visits,
         (_, Some(reaches_all)) => Locks::Depends(reaches_all),
         ([], None) => Locks::None,
+        ([KeySpec { flags, .. }], None) if flags.contains(KeyFlags::NOT_KEY) => Locks::None,
         ([KeySpec { index, find: FindKeys::Range { last: 0, step: 1 }, .. }], None) => Locks::One(*index),
         _ => Locks::Several,
     };

@@ -191,6 +191,16 @@ impl Reply {
         self.output.extend(bytes);
     }
 
+    /// As [`Reply::raw`], but bytes that are many are sent from where they are instead of being copied.
+    #[inline]
+    pub fn raw_shared(&mut self, bytes: &Arc<Vec<u8>>) {
+        if bytes.len() < SHARED_BYTES_MIN {
+            self.output.extend(bytes);
+        } else {
+            self.output.share(bytes.clone());
+        }
+    }
+
     /// Leaves room for the header of an array whose length is not known yet.
     pub fn array_later(&mut self) -> Later {
         self.output.later()

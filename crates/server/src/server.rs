@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use nuthatch_engine::Engine;
 use nuthatch_engine::host::ShutdownOptions;
 use nuthatch_engine::keyspace::{Garbage, Keyspace};
+use nuthatch_engine::notifications::Classes;
 use nuthatch_engine::settings::LocalOnly;
 
 use crate::config::{Config, EvictionPolicy, Settings, system_text};
@@ -55,7 +56,7 @@ impl Server {
             engine.commands.rename(name, new_name).map_err(io::Error::other)?;
         }
         let mailboxes = (0..settings.io_threads.max(1))
-            .map(|_| ThreadMailbox::new().map(Arc::new))
+            .map(|number| ThreadMailbox::new(number).map(Arc::new))
             .collect::<io::Result<Vec<_>>>()?;
         let shared = Arc::new(Shared {
             engine: Arc::new(engine),
@@ -198,6 +199,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     limits.bulk_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     limits.protected.store(settings.protected_mode, Ordering::Relaxed);
     *limits.output.write() = settings.client_output_buffer_limits.normal;
+    *limits.output_of_subscribers.write() = settings.client_output_buffer_limits.pubsub;
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     let frequency =
@@ -215,6 +217,12 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     encodings.sorted_set_entries_max.store(settings.zset_max_listpack_entries, Ordering::Relaxed);
     encodings.sorted_set_value_bytes_max.store(settings.zset_max_listpack_value, Ordering::Relaxed);
     encodings.hyperloglog_sparse_bytes_max.store(settings.hll_sparse_max_bytes, Ordering::Relaxed);
+    encodings.stream_block_bytes_max.store(settings.stream_node_max_bytes, Ordering::Relaxed);
+    encodings.stream_block_entries_max.store(settings.stream_node_max_entries, Ordering::Relaxed);
+    let messages = &shared.engine.keyspace.messages;
+    messages.set_notifications(Classes::of_letters(&settings.notify_keyspace_events));
+    let tracked_keys_max = settings.tracking_table_max_keys;
+    messages.followers.tracked_keys_max.store(tracked_keys_max, Ordering::Relaxed);
     engine.password.write().clone_from(&settings.requirepass);
     engine.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     engine.latency_percentiles.write().clone_from(&settings.latency_tracking_info_percentiles);

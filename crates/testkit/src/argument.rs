@@ -7,9 +7,11 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+use crate::conversation::SPEAKERS;
 use crate::samples::{
-    COMMANDS, FLOATS, HOSTILE_FLOATS, HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, SCORES,
-    SORT_PATTERNS, TYPES, WORDS,
+    CHANNEL_PATTERNS, CHANNELS, COMMANDS, EVENT_CHANNELS, EVENT_CLASSES, FLOATS, HOSTILE_FLOATS,
+    HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, PREFIXES, SCORES, SORT_PATTERNS, TYPES,
+    WORDS,
 };
 use crate::{geo, hyperloglog};
 
@@ -110,6 +112,13 @@ kinds! {
     Element "element" "One of a few strings, or one that has not been used before.",
     SortPattern "sort-pattern" "Keys, or fields of hashes, in whose names a star stands for an element.",
     HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
+    Channel "channel" "The name of a channel, one of a few.",
+    ChannelPattern "channel-pattern" "A glob pattern for names of channels.",
+    EventChannel "event-channel" "A glob pattern for the channels of notifications.",
+    EventClasses "event-classes" "Letters of notify-keyspace-events.",
+    Invalidations "invalidations" "The channel on which RESP2 clients hear of what is out of date.",
+    Prefix "prefix" "What names of keys begin with.",
+    Connection "connection" "The number of one of the connections of a conversation.",
 }
 
 impl Kind {
@@ -186,6 +195,13 @@ impl Kind {
             }
             Self::SortPattern => world.pick(SORT_PATTERNS).into(),
             Self::HyperLogLog => hyperloglog::value(&mut world.random),
+            Self::Channel => world.pick(CHANNELS).into(),
+            Self::ChannelPattern => world.pick(CHANNEL_PATTERNS).into(),
+            Self::EventChannel => world.pick(EVENT_CHANNELS).into(),
+            Self::EventClasses => world.pick(EVENT_CLASSES).into(),
+            Self::Invalidations => b"__redis__:invalidate".to_vec(),
+            Self::Prefix => world.pick(PREFIXES).into(),
+            Self::Connection => format!("@{}", world.random.random_range(0..SPEAKERS)).into_bytes(),
         }
     }
 
@@ -256,6 +272,11 @@ impl Kind {
             | Self::Command
             | Self::Member
             | Self::Unit
+            | Self::Channel
+            | Self::ChannelPattern
+            | Self::EventChannel
+            | Self::EventClasses
+            | Self::Prefix
             | Self::Element => world
                 .pick(&[
                     &b""[..],

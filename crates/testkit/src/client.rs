@@ -92,6 +92,14 @@ impl Client {
         }
     }
 
+    /// The port at this end of a TCP connection.
+    pub fn local_port(&self) -> io::Result<u16> {
+        match &self.stream {
+            Stream::Tcp(stream) => Ok(stream.local_addr()?.port()),
+            Stream::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Sends bytes as they are.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)

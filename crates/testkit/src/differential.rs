@@ -115,7 +115,7 @@ enum Outcome {
 }
 
 /// The reply as it is printed, cut where it is long.
-fn beginning(frame: &[u8]) -> String {
+pub(crate) fn beginning(frame: &[u8]) -> String {
     const BYTES_MAX: usize = 300;
     let shown = frame[..frame.len().min(BYTES_MAX)].escape_ascii().to_string();
     if frame.len() > BYTES_MAX { format!("{shown}… ({} bytes)", frame.len()) } else { shown }
@@ -123,14 +123,14 @@ fn beginning(frame: &[u8]) -> String {
 
 /// What a reply is, so that differences of the same kind can be recognised: its type, and the
 /// beginning of an error.
-fn class(frame: &[u8]) -> String {
+pub(crate) fn class(frame: &[u8]) -> String {
     let length = if frame.first() == Some(&b'-') { 24 } else { 1 };
     frame[..frame.len().min(length)].escape_ascii().to_string()
 }
 
 /// Whether the server has a command, by a name such as `get` or `client|list`: it refuses one that it
 /// lacks otherwise than one with too few arguments.
-fn has_command(client: &mut Client, name: &str) -> bool {
+pub(crate) fn has_command(client: &mut Client, name: &str) -> bool {
     let reply = client.call(name.split('|'));
     !(reply.is_error() && reply.text().starts_with("ERR unknown"))
 }

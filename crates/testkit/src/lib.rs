@@ -3,6 +3,7 @@
 
 pub mod argument;
 pub mod client;
+pub mod conversation;
 pub mod differences;
 pub mod differential;
 pub mod families;

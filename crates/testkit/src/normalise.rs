@@ -49,6 +49,8 @@ const RULES: &[(&[&str], Rule, &str)] = &[
     (&["SRANDMEMBER"], Rule::Content, "random"),
     (&["SSCAN"], Rule::Scan, "neither cursors nor the order of members are promises"),
     (&["CONFIG", "GET"], Rule::Order, "the order of a hash table is no promise"),
+    (&["PUBSUB", "CHANNELS"], Rule::Order, "the order of a hash table is no promise"),
+    (&["PUBSUB", "SHARDCHANNELS"], Rule::Order, "the order of a hash table is no promise"),
     (&["COMMAND", "INFO"], Rule::Order, "flags and categories are sets"),
     (&["COMMAND", "GETKEYSANDFLAGS"], Rule::Order, "flags are a set"),
     (&["ZSCAN"], Rule::Scan, "neither cursors nor the order of a hash table are promises"),

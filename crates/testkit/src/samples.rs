@@ -248,3 +248,53 @@ pub(crate) const MEMBERS: &[&str] = &[
     "9223372036854775807",
     "a member so long that it does not fit the packed encoding of a small one, by some bytes",
 ];
+
+pub(crate) const CHANNELS: &[&str] = &["news", "news.tech", "news.art", "{1}a", "a", "b", "", "with blank"];
+
+pub(crate) const CHANNEL_PATTERNS: &[&str] =
+    &["*", "news*", "news.*", "n?ws", "[ab]", "[^a]*", "a", "nosuch*", "\\*", "", "*.*", "{1}*"];
+
+pub(crate) const EVENT_CHANNELS: &[&str] = &[
+    "__key*__:*",
+    "__keyspace@*__:*",
+    "__keyevent@*__:*",
+    "__keyspace@0__:*",
+    "__keyevent@1__:*",
+    "__keyspace@?__:key:*",
+    "__keyspace@0__:a",
+    "__keyevent@0__:del",
+    "__keyevent@*__:expire*",
+];
+
+pub(crate) const EVENT_CLASSES: &[&str] = &[
+    "KEA",
+    "KEA",
+    "KEA",
+    "KA",
+    "EA",
+    "K$",
+    "E$",
+    "KEg",
+    "Egx",
+    "KEl",
+    "KEs",
+    "KEh",
+    "KEz",
+    "KEx",
+    "KEn",
+    "KEm",
+    "KEAn",
+    "KEAmn",
+    "KEt",
+    "KEd",
+    "A",
+    "g$",
+    "K",
+    "",
+    "KEe",
+    "KEg$lshzxetd",
+    "q",
+    "KEA?",
+];
+
+pub(crate) const PREFIXES: &[&str] = &["a", "b", "key:", "key:1", "user:", "nosuch", "", "k"];

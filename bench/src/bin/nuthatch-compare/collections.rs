@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::scenarios::{CONTENTS, Content, OPERATIONS, Operation};
 use crate::server::Server;
 use crate::statistics::median;
-use crate::table::Table;
+use crate::table::{Table, compared_row};
 
 #[derive(Args, Debug)]
 pub(crate) struct Options {
@@ -48,30 +48,17 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     for operation in OPERATIONS.iter().filter(|operation| operation.name.contains(&options.only)) {
         let medians = measure(options, operation).with_context(|| operation.name)?;
         eprintln!("{}: {medians:?}", operation.name);
-        table.push(row(operation.name, &medians, 3));
+        table.push(compared_row(operation.name, &medians, 3));
     }
     report.section("Processor time", table);
     let mut table = Table::new(["content"].into_iter().chain(names).chain(["of the best other"]));
     for content in CONTENTS.iter().filter(|content| content.name.contains(&options.only)) {
         let bytes = measure_memory(options, content).with_context(|| content.name)?;
         eprintln!("{}: {bytes:?}", content.name);
-        table.push(row(content.name, &bytes, 1));
+        table.push(compared_row(content.name, &bytes, 1));
     }
     report.section("Resident bytes for each element", table);
     Ok(report)
-}
-
-/// A row of figures, with the last server's as a part of the least of the others'.
-fn row(name: &str, figures: &[f64], digits: usize) -> Vec<String> {
-    let mut cells = vec![name.to_owned()];
-    cells.extend(figures.iter().map(|figure| format!("{figure:.digits$}")));
-    cells.push(match figures.split_last() {
-        Some((last, others)) if !others.is_empty() => {
-            format!("{:.2}", last / others.iter().copied().fold(f64::INFINITY, f64::min))
-        }
-        _ => String::new(),
-    });
-    cells
 }
 
 /// The processor time for each request of an operation, in microseconds, by server.

@@ -9,6 +9,7 @@ mod collections;
 mod connections;
 mod fill;
 mod memory;
+mod messages;
 mod pauses;
 mod plot;
 mod process;
@@ -47,6 +48,8 @@ enum Profile {
     Pauses(pauses::Options),
     /// Processor time of commands on collections, and their memory
     Collections(collections::Options),
+    /// Processor time of transactions and of messages
+    Messages(messages::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -121,6 +124,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Memory(options) => finish(&options.setup, memory::run(&options)?),
         Profile::Pauses(options) => finish(&options.setup, pauses::run(&options)?),
         Profile::Collections(options) => finish(&options.setup, collections::run(&options)?),
+        Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

@@ -52,6 +52,19 @@ impl fmt::Display for Table {
     }
 }
 
+/// A row of figures, with the last server's as a part of the least of the others'.
+pub(crate) fn compared_row(name: &str, figures: &[f64], digits: usize) -> Vec<String> {
+    let mut cells = vec![name.to_owned()];
+    cells.extend(figures.iter().map(|figure| format!("{figure:.digits$}")));
+    cells.push(match figures.split_last() {
+        Some((last, others)) if !others.is_empty() => {
+            format!("{:.2}", last / others.iter().copied().fold(f64::INFINITY, f64::min))
+        }
+        _ => String::new(),
+    });
+    cells
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,17 +72,20 @@ pub(super) fn take_or_wait(
     Ok(())
 }
 
-/// Lets the client wait until one of the keys has what is wanted.
+/// Has the client wait for one of the keys; in a transaction, the wait is over at once.
 pub(super) fn wait(
     call: &mut Call<'_>,
     keys: &[Key<'_>],
     deadline_ms: Option<u64>,
     take: impl Take + 'static,
 ) {
+    if call.session.is_executing {
+        return take.nothing(call.reply);
+    }
     let record = &call.session.record;
     let wait = Wait {
         client: record.id,
-        mailbox: record.mailbox.clone(),
+        mailbox: record.inbox.mailbox.clone(),
         resp3: call.reply.resp3(),
         silent: call.session.reply_mode != ReplyMode::On,
         keys,

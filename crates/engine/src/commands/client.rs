@@ -2,6 +2,7 @@
 
 mod description;
 mod kill;
+mod tracking;
 
 use std::sync::atomic::Ordering;
 
@@ -13,7 +14,7 @@ use crate::command::{Command, Flags, Group, Handler};
 use crate::error::{CommandError, Outcome};
 use crate::session::ReplyMode;
 
-use super::container::{Explained, printed, reply_help, subcommand_required};
+use super::container::{Explained, printed, reply_help, subcommand_required, wrong_form};
 use description::Kind;
 
 /// The family's rows.
@@ -29,6 +30,13 @@ pub(super) const COMMANDS: &[Command] = &[Command::other("CLIENT", -2, subcomman
     )];
 
 const SUBCOMMANDS: &[Command] = &[
+    own("CACHING", 3, tracking::caching).docs(
+        Group::Connection,
+        "6.0.0",
+        "O(1)",
+        "<YES | NO>",
+        "Tells whether the next command's keys are tracked.",
+    ),
     own("GETNAME", 2, get_name).docs(
         Group::Connection,
         "2.6.9",
@@ -36,7 +44,7 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Returns the name of the connection.",
     ),
-    own("GETREDIR", 2, get_redirection).docs(
+    own("GETREDIR", 2, tracking::get_redirection).docs(
         Group::Connection,
         "6.0.0",
         "O(1)",
@@ -105,7 +113,14 @@ const SUBCOMMANDS: &[Command] = &[
         "connection-name",
         "Names the connection.",
     ),
-    own("TRACKINGINFO", 2, tracking_info).docs(
+    own("TRACKING", -3, tracking::tracking).docs(
+        Group::Connection,
+        "6.0.0",
+        "O(1). Some options may introduce additional complexity.",
+        "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        "Has the connection told of keys that change.",
+    ),
+    own("TRACKINGINFO", 2, tracking::info).docs(
         Group::Connection,
         "6.2.0",
         "O(1)",
@@ -139,6 +154,7 @@ const fn operator(name: &'static str, arity: i16, handler: Handler) -> Command {
 }
 
 const HELP: &[Explained] = &[
+    ("CACHING (YES|NO)", &["Track the keys of the next command, or not: for OPTIN and OPTOUT."]),
     ("GETNAME", &["Return the name of this connection."]),
     ("GETREDIR", &["Return the client that invalidation messages go to, or -1."]),
     ("ID", &["Return the id of this connection."]),
@@ -170,6 +186,10 @@ const HELP: &[Explained] = &[
     ("REPLY (ON|OFF|SKIP)", &["Answer this connection's commands, or none, or all but the next."]),
     ("SETINFO <option> <value>", &["Tell about the client library: LIB-NAME or LIB-VER."]),
     ("SETNAME <name>", &["Name this connection."]),
+    (
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+        &["Tell this connection, or another one, of keys that change."],
+    ),
     ("TRACKINGINFO", &["Tell how keys are tracked for this connection."]),
     ("UNBLOCK <client-id> [TIMEOUT|ERROR]", &["End the wait of a blocked connection."]),
     ("UNPAUSE", &["Let commands run that are held back."]),
@@ -242,10 +262,10 @@ fn list(call: &mut Call<'_>) -> Outcome {
     let option = call.arguments.get(2);
     let records = match (option, call.arguments.len()) {
         (None, _) => call.engine.clients.all(),
-        (Some(option), 4) if is_word(option, "TYPE") => match Kind::parse(call.arguments.at(3))? {
-            Kind::Normal => call.engine.clients.all(),
-            Kind::Primary | Kind::Replica | Kind::Subscriber => Vec::new(),
-        },
+        (Some(option), 4) if is_word(option, "TYPE") => {
+            let kind = Kind::parse(call.arguments.at(3))?;
+            call.engine.clients.all().into_iter().filter(|record| Kind::of(record) == kind).collect()
+        }
         (Some(option), 4..) if is_word(option, "ID") => {
             let ids: Vec<i64> =
                 call.arguments.from(3).map(|id| parse_i64(id).ok_or(INVALID_ID)).collect::<Result<_, _>>()?;
@@ -284,11 +304,6 @@ fn pause(call: &mut Call<'_>) -> Outcome {
     call.engine.clients.pause(until_ms.ok_or(OUT_OF_RANGE)?, writes_only);
     call.reply.ok();
     Ok(())
-}
-
-fn wrong_form(call: &Call<'_>) -> CommandError {
-    let before = "ERR unknown subcommand or wrong number of arguments for '";
-    CommandError::repeating(before, call.arguments.at(1), "'. Try CLIENT HELP.")
 }
 
 fn unpause(call: &mut Call<'_>) -> Outcome {
@@ -350,25 +365,4 @@ fn parse_switch(argument: &[u8]) -> Result<bool, CommandError> {
         off if is_word(off, "OFF") => Ok(false),
         _ => Err(CommandError::SYNTAX),
     }
-}
-
-/// What is answered for the client that invalidation messages go to while keys are not tracked.
-const NOT_TRACKING: i64 = -1;
-
-fn get_redirection(call: &mut Call<'_>) -> Outcome {
-    call.reply.integer(NOT_TRACKING);
-    Ok(())
-}
-
-fn tracking_info(call: &mut Call<'_>) -> Outcome {
-    let reply = &mut *call.reply;
-    reply.map(3);
-    reply.bulk(b"flags");
-    reply.set(1);
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.integer(NOT_TRACKING);
-    reply.bulk(b"prefixes");
-    reply.array(0);
-    Ok(())
 }

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use crate::REDIS_VERSION;
 use crate::arguments::is_word;
 use crate::call::Call;
-use crate::command::{Command, Flags, Group, Handler};
+use crate::command::{Command, Flags, Group, Handler, InTransaction};
 use crate::error::{CommandError, Outcome};
 use crate::session::ReplyMode;
 
@@ -39,19 +39,25 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     Command::other("PING", -1, ping)
         .without(Flags::LOADING.union(Flags::STALE))
+        .for_subscribers()
         .fast()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
         .docs(Group::Connection, "1.0.0", "O(1)", "[message]", "Tells whether the server is there."),
     before_authentication("QUIT", -1, quit)
+        .in_transaction(InTransaction::RunsAtOnce)
+        .for_subscribers()
         .docs(Group::Connection, "1.0.0", "O(1)", "", "Ends the connection.")
         .deprecated("7.2.0", "just closing the connection"),
-    before_authentication("RESET", 1, reset).docs(
-        Group::Connection,
-        "6.2.0",
-        "O(1)",
-        "",
-        "Puts the connection back into the state of a new one.",
-    ),
+    before_authentication("RESET", 1, reset)
+        .in_transaction(InTransaction::RunsAtOnce)
+        .for_subscribers()
+        .docs(
+            Group::Connection,
+            "6.2.0",
+            "O(1)",
+            "",
+            "Puts the connection back into the state of a new one.",
+        ),
 ];
 
 const fn before_authentication(name: &'static str, arity: i16, handler: Handler) -> Command {
@@ -61,6 +67,11 @@ const fn before_authentication(name: &'static str, arity: i16, handler: Handler)
 
 fn ping(call: &mut Call<'_>) -> Outcome {
     match call.arguments.len() {
+        1 | 2 if call.session.is_subscriber() && !call.reply.resp3() => {
+            call.reply.array(2);
+            call.reply.bulk(b"pong");
+            call.reply.bulk(call.arguments.get(1).unwrap_or_default());
+        }
         1 => call.reply.pong(),
         2 => call.reply.bulk(call.arguments.at(1)),
         _ => return Err(CommandError::wrong_arity(&call.command.full_name)),
@@ -80,6 +91,7 @@ fn quit(call: &mut Call<'_>) -> Outcome {
 }
 
 fn reset(call: &mut Call<'_>) -> Outcome {
+    call.engine.end_attention(call.session);
     let session = &mut *call.session;
     session.database = 0;
     session.authenticated = call.engine.settings.password.read().is_empty();

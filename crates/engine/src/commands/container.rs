@@ -36,6 +36,13 @@ pub(crate) fn unknown_subcommand(container: &str, subcommand: &[u8]) -> CommandE
     CommandError::repeating("ERR unknown subcommand '", name, &format!("'. Try {container} HELP."))
 }
 
+/// The error for a subcommand with arguments that it does not take, where its arity alone does not tell.
+pub(super) fn wrong_form(call: &Call<'_>) -> CommandError {
+    let container = call.command.full_name.split('|').next().unwrap_or_default().to_ascii_uppercase();
+    let before = "ERR unknown subcommand or wrong number of arguments for '";
+    CommandError::repeating(before, call.arguments.at(1), &format!("'. Try {container} HELP."))
+}
+
 /// The part of an argument that error texts repeat: stock servers print it as a C string.
 pub(crate) fn printed(argument: &[u8]) -> &[u8] {
     argument.split(|byte| *byte == 0).next().unwrap_or_default()

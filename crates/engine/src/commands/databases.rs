@@ -13,6 +13,7 @@ use crate::error::{CommandError, Outcome};
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
     Command::read("DBSIZE", 1, &[], size)
+        .visits_shards()
         .also_in(Categories::KEYSPACE)
         .fast()
         .docs(Group::Server, "1.0.0", "O(1)", "", "Counts the keys of the database.")
@@ -87,7 +88,7 @@ fn select(call: &mut Call<'_>) -> Outcome {
 }
 
 fn size(call: &mut Call<'_>) -> Outcome {
-    let keys = call.engine.keyspace.len(call.session.database);
+    let keys = call.keys.len(call.session.database);
     call.reply.integer(i64::try_from(keys).unwrap_or(i64::MAX));
     Ok(())
 }
@@ -100,7 +101,9 @@ fn swap(call: &mut Call<'_>) -> Outcome {
     };
     let (first, second) = (number(1, FIRST)?, number(2, SECOND)?);
     let (first, second) = (in_range(call, first)?, in_range(call, second)?);
-    call.keys.swap_databases(first, second);
+    if first != second {
+        call.keys.swap_databases(first, second);
+    }
     call.reply.ok();
     Ok(())
 }
@@ -108,6 +111,7 @@ fn swap(call: &mut Call<'_>) -> Outcome {
 fn flush_database(call: &mut Call<'_>) -> Outcome {
     let wait = waits(call)?;
     call.keys.flush(call.session.database, wait);
+    call.keys.tell_followers_of_flush();
     call.reply.ok();
     Ok(())
 }
@@ -117,6 +121,7 @@ fn flush_all(call: &mut Call<'_>) -> Outcome {
     for database in 0..call.engine.keyspace.databases() {
         call.keys.flush(database, wait);
     }
+    call.keys.tell_followers_of_flush();
     call.reply.ok();
     Ok(())
 }

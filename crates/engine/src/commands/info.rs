@@ -16,10 +16,12 @@ use crate::categories::Categories;
 use crate::command::{Command, Group};
 use crate::error::Outcome;
 use crate::host::ProcessFacts;
+use crate::keyspace::locked::Keys;
 use crate::statistics::Counters;
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[Command::other("INFO", -1, info)
+    .visits_shards()
     .also_in(Categories::DANGEROUS)
     .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
     .docs(
@@ -63,6 +65,7 @@ const SECTIONS: &[Section] = &[
 /// What the sections are about, collected once for all of them.
 struct Facts<'a> {
     engine: &'a Engine,
+    keys: &'a Keys<'a>,
     process: ProcessFacts,
     counters: Counters,
     now_us: u64,
@@ -116,6 +119,7 @@ fn no_lines(_: &mut Lines, _: &Facts<'_>) {}
 fn info(call: &mut Call<'_>) -> Outcome {
     let facts = Facts {
         engine: call.engine,
+        keys: &call.keys,
         process: call.engine.host.facts(),
         counters: call.engine.statistics.total(),
         now_us: call.engine.host.now_us(),

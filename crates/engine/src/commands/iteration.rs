@@ -12,6 +12,7 @@ use crate::value::Kind;
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
     Command::read("KEYS", 2, &[], keys)
+        .visits_shards()
         .also_in(Categories::DANGEROUS)
         .docs(
             Group::Generic,
@@ -23,9 +24,11 @@ pub(super) const COMMANDS: &[Command] = &[
         )
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
     Command::read("RANDOMKEY", 1, &[], random_key)
+        .visits_shards()
         .docs(Group::Generic, "1.0.0", "O(1)", "", "Returns a random key of the database.")
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
     Command::read("SCAN", -2, &[], scan)
+        .visits_shards()
         .docs(
             Group::Generic,
             "2.8.0",
@@ -42,7 +45,7 @@ fn keys(call: &mut Call<'_>) -> Outcome {
     let everything = pattern == b"*";
     let header = call.reply.array_later();
     let mut found = 0;
-    call.engine.keyspace.for_each(call.session.database, call.keys.now_ms, &mut |record| {
+    call.keys.for_each(call.session.database, &mut |record| {
         if everything || glob::matches(pattern, record.key()) {
             call.reply.bulk(record.key());
             found += 1;
@@ -53,7 +56,7 @@ fn keys(call: &mut Call<'_>) -> Outcome {
 }
 
 fn random_key(call: &mut Call<'_>) -> Outcome {
-    match call.engine.keyspace.random_key(call.session.database, call.keys.now_ms) {
+    match call.keys.random_key(call.session.database) {
         Some(key) => call.reply.bulk(&key),
         None => call.reply.null(),
     }
@@ -64,17 +67,11 @@ fn scan(call: &mut Call<'_>) -> Outcome {
     let cursor = scanning::cursor(call.arguments.at(1))?;
     let options = ScanOptions::parse(call.arguments.from(2), Scanned::Keys)?;
     let mut found: Vec<Box<[u8]>> = Vec::new();
-    let next = call.engine.keyspace.scan(
-        call.session.database,
-        cursor,
-        options.count,
-        call.keys.now_ms,
-        &mut |record| {
-            if options.accepts_type(Kind::of(record.kind()).value_type()) && options.accepts(record.key()) {
-                found.push(record.key().into());
-            }
-        },
-    );
+    let next = call.keys.scan(call.session.database, cursor, options.count, &mut |record| {
+        if options.accepts_type(Kind::of(record.kind()).value_type()) && options.accepts(record.key()) {
+            found.push(record.key().into());
+        }
+    });
     call.reply.array(2);
     call.reply.bulk(next.to_string().as_bytes());
     call.reply.array(found.len());

@@ -44,6 +44,7 @@ const SUBCOMMANDS: &[Command] = &[
         )
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     about_memory("STATS", 2, stats::stats)
+        .visits_shards()
         .docs(Group::Server, "4.0.0", "O(1)", "", "Tells how much memory is used for what.")
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     Command::read("USAGE", -3, &[KeySpec::one(2, KeyFlags::RO)], usage).docs(

@@ -26,9 +26,12 @@ mod lcs;
 mod lists;
 mod lolwut;
 mod memory;
+mod monitor;
 mod multiple;
 mod object;
+mod pubsub;
 mod ranges;
+mod replication;
 mod scanning;
 mod serialization;
 mod server;
@@ -38,6 +41,7 @@ mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod transactions;
 
 use crate::command::Command;
 
@@ -80,9 +84,12 @@ pub const FAMILIES: &[&[Command]] = &[
     lists::reads::COMMANDS,
     lolwut::COMMANDS,
     memory::COMMANDS,
+    monitor::COMMANDS,
     multiple::COMMANDS,
     object::COMMANDS,
+    pubsub::COMMANDS,
     ranges::COMMANDS,
+    replication::COMMANDS,
     serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,
@@ -113,4 +120,5 @@ pub const FAMILIES: &[&[Command]] = &[
     streams::reading::COMMANDS,
     streams::setting::COMMANDS,
     strings::COMMANDS,
+    transactions::COMMANDS,
 ];

@@ -68,7 +68,7 @@ fn help(call: &mut Call<'_>) -> Outcome {
 
 fn encoding(call: &mut Call<'_>) -> Outcome {
     let key = call.key(2);
-    match call.keys.inspect(&key, |record| Kind::of(record.kind()).encoding_name()) {
+    match call.keys.inspect_quietly(&key, |record| Kind::of(record.kind()).encoding_name()) {
         Some(name) => call.reply.bulk(name.as_bytes()),
         None => call.reply.null(),
     }
@@ -77,7 +77,7 @@ fn encoding(call: &mut Call<'_>) -> Outcome {
 
 fn reference_count(call: &mut Call<'_>) -> Outcome {
     let key = call.key(2);
-    match call.keys.inspect(&key, references) {
+    match call.keys.inspect_quietly(&key, references) {
         Some(count) => call.reply.integer(count),
         None => call.reply.null(),
     }
@@ -100,7 +100,7 @@ fn idle_time(call: &mut Call<'_>) -> Outcome {
     );
     let key = call.key(2);
     let policy = call.engine.settings.access_policy(call.now_ms());
-    match call.keys.inspect(&key, |record| record.access()) {
+    match call.keys.inspect_quietly(&key, |record| record.access()) {
         Some(_) if policy.frequency => return Err(NOT_TRACKED),
         Some(access) => call.reply.integer(policy.idle_seconds(access) as i64),
         None => call.reply.null(),
@@ -115,7 +115,7 @@ fn frequency(call: &mut Call<'_>) -> Outcome {
     );
     let key = call.key(2);
     let policy = call.engine.settings.access_policy(call.now_ms());
-    match call.keys.inspect(&key, |record| record.access()) {
+    match call.keys.inspect_quietly(&key, |record| record.access()) {
         Some(access) if policy.frequency => call.reply.integer(i64::from(policy.frequency_of(access))),
         Some(_) => return Err(NOT_TRACKED),
         None => call.reply.null(),

@@ -131,9 +131,14 @@ impl<'k> Keys<'k> {
     pub fn put(&mut self, key: &Key<'_>, kind: Kind, payload: NewPayload<'_>, deadline: NewDeadline) {
         let (now_ms, access) = (self.now_ms, self.access);
         let database = self.database(key);
+        let mut is_new = false;
+        let mut overwritten = None;
         let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
             Some(mut slot) => {
                 let before = Dues::of(slot.get());
+                if is_live(slot.get(), now_ms) {
+                    overwritten = Some(Kind::of(slot.get().kind()));
+                }
                 let after = match deadline {
                     NewDeadline::Keep => before.key.filter(|deadline| *deadline > now_ms),
                     NewDeadline::Clear => None,
@@ -164,6 +169,7 @@ impl<'k> Keys<'k> {
                 let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
                 note_creation(&mut entry.as_mut(), access);
                 database.table.insert(key.hash, entry);
+                is_new = true;
                 (Dues::default(), after, None)
             }
         };
@@ -176,6 +182,16 @@ impl<'k> Keys<'k> {
         if before.key.is_some_and(|deadline| deadline <= now_ms) {
             self.counters.expired += 1;
             self.append_effect(key, "expired", Change::Remove);
+            is_new = true;
+        }
+        if is_new {
+            self.notify(key, "new");
+        }
+        // Who keeps the deadline changes the value, rather than to overwrite it; but for SET, which tells of it itself.
+        if let Some(before) = overwritten
+            && deadline != NewDeadline::Keep
+        {
+            self.notify_of_overwriting(key, before, kind);
         }
         if let Some(entry) = replaced {
             self.discard(entry);
@@ -231,6 +247,20 @@ impl<'k> Keys<'k> {
     pub fn replay_as(&mut self, request: impl FnOnce() -> Vec<Vec<u8>>) {
         if self.keyspace.log.is_some() {
             self.equivalents.push(request());
+        }
+    }
+
+    /// Tells the log that what follows belongs together.
+    pub(crate) fn begin_unit(&self) {
+        if let Some(log) = &self.keyspace.log {
+            log.begin_unit();
+        }
+    }
+
+    /// Tells the log that what belongs together is complete.
+    pub(crate) fn end_unit(&self) {
+        if let Some(log) = &self.keyspace.log {
+            log.end_unit();
         }
     }
 

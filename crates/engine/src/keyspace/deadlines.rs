@@ -20,7 +20,8 @@ use nuthatch_collections::packed::Element;
 use nuthatch_collections::table::{Occupied, Pin, Prefetcher, pin};
 
 use super::locked::{Keys, is_live};
-use super::{Database, Key, KeyHash, Keyspace};
+use super::observers::{NOBODY, Observers};
+use super::{Database, Key, KeyHash, Keyspace, ShardState};
 use crate::effect::{Change, Effect};
 use crate::value::hash::{HashRef, PackedHash};
 use crate::value::{Kind, Type};
@@ -221,18 +222,22 @@ impl Keyspace {
         let mut state = self.lock(shard);
         for number in 0..self.databases() {
             let place = self.place(number);
-            let database = &mut state.databases[place];
+            let ShardState { databases, observers, .. } = &mut *state;
+            let database = &mut databases[place];
             if database.deadlines.is_empty() {
                 continue;
             }
             let prefetcher = &self.shards[shard].prefetchers[place];
             let mut expiry =
-                Expiry { keyspace: self, number, now_ms, prefetcher, progress, fields_left: STEP };
+                Expiry { keyspace: self, number, now_ms, prefetcher, progress, fields_left: STEP, observers };
             expiry.step(&pin, database);
             let done = expiry.progress;
             state.changes += done.expired - progress.expired + done.expired_fields - progress.expired_fields;
             progress = done;
         }
+        let minded = if progress.expired > 0 { state.keys_minded() } else { Vec::new() };
+        drop(state);
+        self.end_waits(minded, now_ms);
         progress
     }
 }
@@ -240,6 +245,7 @@ impl Keyspace {
 /// Expiry in one database's part of a shard.
 struct Expiry<'k> {
     keyspace: &'k Keyspace,
+    observers: &'k mut Option<Box<Observers>>,
     /// The database's number, as clients know it.
     number: u32,
     now_ms: u64,
@@ -368,14 +374,20 @@ impl Expiry<'_> {
                 self.append(key, "del", Change::Part);
             }
             request.splice(0..0, [b"HDEL".to_vec(), key.to_vec()]);
-            self.append(&[], "", Change::Equivalent(&request));
+            if let Some(log) = &self.keyspace.log {
+                let change = Change::Equivalent(&request);
+                log.append(&Effect { database: self.number, key: &[], event: "", change });
+            }
         }
         is_emptied
     }
 
-    fn append(&self, key: &[u8], event: &'static str, change: Change<'_>) {
-        if let Some(log) = &self.keyspace.log {
-            log.append(&Effect { database: self.number, key, event, change });
+    fn append(&mut self, key: &[u8], event: &'static str, change: Change<'_>) {
+        let effect = Effect { database: self.number, key, event, change };
+        self.keyspace.tell(self.observers, &effect, NOBODY);
+        let followers = &self.keyspace.messages.followers;
+        if followers.prefixes() > 0 {
+            followers.tell_by_prefix(&[key], NOBODY);
         }
     }
 }

@@ -9,6 +9,15 @@ use crate::access::LastUse;
 impl Keys<'_> {
     /// Looks at a key for a command that asks about it: counted as a hit or a miss, but no access is noted.
     pub fn inspect<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
+        let found = self.inspect_quietly(key, look);
+        if found.is_none() {
+            self.notify(key, "keymiss");
+        }
+        found
+    }
+
+    /// As [`Self::inspect`], but it is no event if there is no such key.
+    pub fn inspect_quietly<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
         let found = self.peek(key).map(look);
         match found {
             Some(_) => self.counters.hits += 1,
@@ -25,13 +34,24 @@ impl Keys<'_> {
         }
     }
 
-    /// Figures of one database, for a command that holds all shards.
-    pub fn figures(&mut self, database: u32) -> DatabaseFigures {
-        let place = self.keyspace().place(database);
+    /// Figures of one database.
+    pub fn figures(&self, database: u32) -> DatabaseFigures {
         let mut figures = DatabaseFigures::default();
-        for shard in self.all_shards() {
-            figures.add(&shard.databases[place]);
+        for shard in 0..self.keyspace.shards() {
+            let state = self.visit(shard);
+            figures.add(&state.databases[self.keyspace.place(database)]);
         }
         figures
+    }
+
+    /// How many keys a database has, those included whose deadline has passed but that are still kept.
+    pub fn len(&self, database: u32) -> usize {
+        let of_shard = |shard| self.visit(shard).databases[self.keyspace.place(database)].table.len();
+        (0..self.keyspace.shards()).map(of_shard).sum()
+    }
+
+    /// Changes since the server started.
+    pub fn changes(&self) -> u64 {
+        (0..self.keyspace.shards()).map(|shard| self.visit(shard).changes).sum()
     }
 }

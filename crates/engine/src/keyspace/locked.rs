@@ -3,7 +3,8 @@
 //! A handler reaches the keyspace only through [`Keys`], and there only the shards that the dispatcher has
 //! locked by the command's key specification: a wrong specification panics instead of racing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Deref;
 
 use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
 use parking_lot::MutexGuard;
@@ -14,6 +15,8 @@ use super::{Garbage, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::effect::{Change, Effect};
 use crate::error::CommandError;
+use crate::notifications::Classes;
+use crate::value::Kind;
 use crate::value::string::StringRef;
 
 /// Locks on shards, always taken in ascending order.
@@ -24,6 +27,34 @@ pub enum Guards<'k> {
     One(usize, MutexGuard<'k, ShardState>),
     /// Several shards, ascending.
     Many(Vec<(usize, MutexGuard<'k, ShardState>)>),
+}
+
+/// A shard that is visited.
+pub(super) enum Visited<'a> {
+    /// The lock is held by the command that runs.
+    Held(&'a ShardState),
+    /// The lock is held for the visit.
+    Locked(MutexGuard<'a, ShardState>),
+}
+
+impl Visited<'_> {
+    /// Lets others have the shard who wait for it, if it is locked for the visit.
+    pub(super) fn give_way(&mut self) {
+        if let Self::Locked(state) = self {
+            MutexGuard::bump(state);
+        }
+    }
+}
+
+impl Deref for Visited<'_> {
+    type Target = ShardState;
+
+    fn deref(&self) -> &ShardState {
+        match self {
+            Self::Held(state) => state,
+            Self::Locked(state) => state,
+        }
+    }
 }
 
 impl Keyspace {
@@ -97,12 +128,22 @@ pub struct Keys<'k> {
     pub(super) equivalents: Vec<Vec<Vec<u8>>>,
     /// Keys that may have what somebody waits for.
     pub(super) ready: VecDeque<Ready>,
+    /// The client that the command runs for.
+    pub(crate) client: u64,
+    /// Keys that have changed, while anybody follows prefixes.
+    changed_keys: BTreeSet<Box<[u8]>>,
 }
 
 impl<'k> Keys<'k> {
-    /// The keys behind `guards`, as of `now_ms`.
+    /// The keys behind `guards`, as of `now_ms`, for a client.
     #[inline]
-    pub fn new(keyspace: &'k Keyspace, guards: Guards<'k>, now_ms: u64, access: AccessPolicy) -> Self {
+    pub fn new(
+        keyspace: &'k Keyspace,
+        guards: Guards<'k>,
+        now_ms: u64,
+        access: AccessPolicy,
+        client: u64,
+    ) -> Self {
         Self {
             keyspace,
             guards,
@@ -112,6 +153,8 @@ impl<'k> Keys<'k> {
             changed_parts: false,
             equivalents: Vec::new(),
             ready: VecDeque::new(),
+            client,
+            changed_keys: BTreeSet::new(),
         }
     }
 
@@ -153,6 +196,15 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// A shard, for commands that visit all of them one after another. A transaction holds them all.
+    pub(super) fn visit(&self, shard: usize) -> Visited<'_> {
+        match &self.guards {
+            Guards::None => Visited::Locked(self.keyspace.lock(shard)),
+            Guards::Many(held) if held.len() == self.keyspace.shards.len() => Visited::Held(&held[shard].1),
+            _ => undeclared_key(),
+        }
+    }
+
     /// Looks a key up for a command that reads its value: counts a hit or a miss and notes the access.
     #[inline]
     pub fn read(&mut self, key: &Key<'_>) -> Option<RecordRef<'_>> {
@@ -176,6 +228,7 @@ impl<'k> Keys<'k> {
             }
             _ => {
                 self.counters.misses += 1;
+                self.keyspace.messages.notify(key.database, key.bytes, "keymiss");
                 None
             }
         }
@@ -224,34 +277,76 @@ impl<'k> Keys<'k> {
         self.peek(key).map(|record| StringRef::of(record).ok_or(CommandError::WRONG_TYPE)).transpose()
     }
 
-    /// Tells the log about a change and counts it.
+    /// Tells everybody about a change and counts it.
     #[inline]
     pub(super) fn append_effect(&mut self, key: &Key<'_>, event: &'static str, change: Change<'_>) {
-        self.shard(key.hash).changes += 1;
-        if let Some(log) = &self.keyspace.log {
-            log.append(&Effect { database: key.database, key: key.bytes, event, change });
-        }
+        let (keyspace, origin) = (self.keyspace, self.client);
+        let state = self.shard(key.hash);
+        state.changes += 1;
+        let effect = Effect { database: key.database, key: key.bytes, event, change };
+        keyspace.tell(&mut state.observers, &effect, origin);
+        self.remember_change(key);
     }
 
-    /// Tells the log about another event of the change that it was told of last.
+    /// Tells everybody about another event of the change that they were told of last.
     #[inline]
-    pub fn append_event(&self, key: &Key<'_>, event: &'static str) {
-        if let Some(log) = &self.keyspace.log {
-            log.append(&Effect { database: key.database, key: key.bytes, event, change: Change::Event });
-        }
+    pub fn append_event(&mut self, key: &Key<'_>, event: &'static str) {
+        let (keyspace, origin) = (self.keyspace, self.client);
+        let effect = Effect { database: key.database, key: key.bytes, event, change: Change::Event };
+        keyspace.tell(&mut self.shard(key.hash).observers, &effect, origin);
+        self.remember_change(key);
     }
 
     /// As [`Self::append_effect`] for a change that is the record as it now stands.
     #[inline]
     pub(super) fn append_put(&mut self, key: &Key<'_>, event: &'static str) {
         self.mark_ready(key);
-        self.shard(key.hash).changes += 1;
-        let keyspace = self.keyspace;
-        if let Some(log) = &keyspace.log
-            && let Some(record) = self.database(key).table.find(key.hash, key.bytes)
-        {
-            let change = Change::Put(record);
-            log.append(&Effect { database: key.database, key: key.bytes, event, change });
+        let (keyspace, origin) = (self.keyspace, self.client);
+        let place = keyspace.place(key.database);
+        let state = self.shard(key.hash);
+        state.changes += 1;
+        // Only the log looks at the record.
+        let record = match &keyspace.log {
+            Some(_) => state.databases[place].table.find(key.hash, key.bytes),
+            None => None,
+        };
+        let change = record.map_or(Change::Part, Change::Put);
+        let effect = Effect { database: key.database, key: key.bytes, event, change };
+        keyspace.tell(&mut state.observers, &effect, origin);
+        self.remember_change(key);
+    }
+
+    /// Publishes an event of a key that has not changed, or whose change is told of next.
+    #[inline]
+    pub(crate) fn notify(&self, key: &Key<'_>, event: &'static str) {
+        self.keyspace.messages.notify(key.database, key.bytes, event);
+    }
+
+    /// Publishes that a value of one kind has taken the place of another one.
+    #[inline]
+    pub(super) fn notify_of_overwriting(&self, key: &Key<'_>, before: Kind, after: Kind) {
+        if self.keyspace.messages.notifications().intersects(Classes::OVERWRITTEN | Classes::TYPE_CHANGED) {
+            self.notify(key, "overwritten");
+            if before.value_type() != after.value_type() {
+                self.notify(key, "type_changed");
+            }
+        }
+    }
+
+    /// Has those told who follow prefixes, when the command is done.
+    #[inline]
+    fn remember_change(&mut self, key: &Key<'_>) {
+        if self.keyspace.messages.followers.prefixes() > 0 {
+            self.changed_keys.insert(key.bytes.into());
+        }
+    }
+
+    /// Tells those who follow prefixes of the keys that have changed.
+    #[inline]
+    pub(crate) fn tell_by_prefix(&mut self) {
+        if !self.changed_keys.is_empty() {
+            let keys: Vec<Box<[u8]>> = std::mem::take(&mut self.changed_keys).into_iter().collect();
+            self.keyspace.messages.followers.tell_by_prefix(&keys, self.client);
         }
     }
 

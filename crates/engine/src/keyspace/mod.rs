@@ -1,6 +1,7 @@
 //! The keyspace: databases striped into shards, each behind its own short lock.
 //!
-//! The lock order of the whole server: shards ascending, then the log, then a thread's counters. Only
+//! The lock order of the whole server: shards ascending, then subscribers and followers, then a mailbox, then the log,
+//! then a thread's counters. Only
 //! [`locked`] locks more than one shard, and debug builds assert the order there.
 
 pub mod collections;
@@ -10,6 +11,7 @@ mod inspect;
 pub mod lists;
 pub mod locked;
 mod moves;
+pub mod observers;
 pub mod sets;
 pub mod sorted_sets;
 pub mod streams;
@@ -30,6 +32,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use self::deadlines::DeadlineIndex;
 use crate::effect::EffectLog;
+use crate::messages::Messages;
 
 /// Bits of the hash from here up choose the shard: the table takes its directory and its tags from those
 /// above.
@@ -101,6 +104,8 @@ pub struct ShardState {
     changes: u64,
     /// Those who wait for keys of this shard.
     waiting: Option<Box<waiting::Queues>>,
+    /// Those who want to know whether keys of this shard change.
+    observers: Option<Box<observers::Observers>>,
 }
 
 struct Shard {
@@ -141,6 +146,8 @@ pub struct Keyspace {
     /// under all locks.
     places: Box<[AtomicU32]>,
     log: Option<Box<dyn EffectLog>>,
+    /// Who is told of changes.
+    pub messages: Messages,
     reclaim: Reclaim,
     /// Whether keys whose deadlines have passed are removed at once: DEBUG SET-ACTIVE-EXPIRE.
     active_expiry: AtomicBool,
@@ -169,7 +176,7 @@ impl Keyspace {
                 .collect();
             let prefetchers = databases.iter().map(|database| database.table.prefetcher()).collect();
             CachePadded::new(Shard {
-                state: Mutex::new(ShardState { databases, changes: 0, waiting: None }),
+                state: Mutex::new(ShardState { databases, changes: 0, waiting: None, observers: None }),
                 prefetchers,
             })
         };
@@ -178,6 +185,7 @@ impl Keyspace {
             places: (0..databases).map(AtomicU32::new).collect(),
             hash,
             log,
+            messages: Messages::default(),
             reclaim,
             active_expiry: AtomicBool::new(true),
         }
@@ -232,27 +240,6 @@ impl Keyspace {
     #[inline]
     fn lock(&self, shard: usize) -> MutexGuard<'_, ShardState> {
         self.shards[shard].state.lock()
-    }
-
-    /// How many keys a database has, those included whose deadline has passed but that are still kept.
-    pub fn len(&self, database: u32) -> usize {
-        let place = self.place(database);
-        (0..self.shards.len()).map(|shard| self.lock(shard).databases[place].table.len()).sum()
-    }
-
-    /// Changes since the server started.
-    pub fn changes(&self) -> u64 {
-        (0..self.shards.len()).map(|shard| self.lock(shard).changes).sum()
-    }
-
-    /// Figures of one database for INFO.
-    pub fn figures(&self, database: u32) -> DatabaseFigures {
-        let mut figures = DatabaseFigures::default();
-        for shard in 0..self.shards.len() {
-            let state = self.lock(shard);
-            figures.add(&state.databases[self.place(database)]);
-        }
-        figures
     }
 }
 

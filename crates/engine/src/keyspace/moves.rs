@@ -8,6 +8,7 @@ use super::deadlines::Dues;
 use super::locked::{Keys, note_creation};
 use super::{Garbage, Key};
 use crate::effect::{Change, Effect};
+use crate::value::Kind;
 
 impl Keys<'_> {
     /// Moves a key with its deadline to another name or database, replacing what is there, as the events of the two
@@ -16,11 +17,13 @@ impl Keys<'_> {
         self.remove_if_expired(from);
         self.remove_if_expired(to);
         let Some(entry) = self.extract(from) else { return false };
+        self.notify(to, "new");
         let change = Change::Rename { database: to.database, key: to.bytes };
         self.mark_ready(from);
         self.append_effect(from, events[0], change);
-        self.place_entry(to, entry.with_key(to.bytes));
+        let replaced = self.place_entry(to, entry.with_key(to.bytes));
         self.append_event(to, events[1]);
+        self.notify_of_replacing(to, replaced);
         true
     }
 
@@ -32,13 +35,18 @@ impl Keys<'_> {
         let record = self.database(from).table.find(from.hash, from.bytes);
         let Some(mut entry) = record.map(|record| Entry::copy_of(record, to.bytes)) else { return false };
         note_creation(&mut entry.as_mut(), access);
-        self.place_entry(to, entry);
+        self.notify(to, "new");
+        let replaced = self.place_entry(to, entry);
         self.append_put(to, "copy_to");
+        self.notify_of_replacing(to, replaced);
         true
     }
 
-    fn place_entry(&mut self, key: &Key<'_>, mut entry: Entry) {
-        if let Some(replaced) = self.extract(key) {
+    /// Puts an entry into its place. Returns the kind of the value that was there.
+    fn place_entry(&mut self, key: &Key<'_>, mut entry: Entry) -> Option<Kind> {
+        let replaced = self.extract(key);
+        let kind = replaced.as_ref().map(|replaced| Kind::of(replaced.as_ref().kind()));
+        if let Some(replaced) = replaced {
             self.discard(replaced);
         }
         let dues = Dues::of(entry.as_ref());
@@ -48,6 +56,14 @@ impl Keys<'_> {
             self.index_deadline(key, Dues::default(), dues);
         }
         self.mark_ready(key);
+        kind
+    }
+
+    fn notify_of_replacing(&self, key: &Key<'_>, replaced: Option<Kind>) {
+        if let (Some(before), Some(after)) = (replaced, self.peek(key).map(|record| Kind::of(record.kind())))
+        {
+            self.notify_of_overwriting(key, before, after);
+        }
     }
 
     /// Removes every key of a database, releasing the memory elsewhere or, if `wait`, before it returns.
@@ -55,6 +71,7 @@ impl Keys<'_> {
     pub fn flush(&mut self, database: u32, wait: bool) -> usize {
         let keyspace = self.keyspace;
         let place = keyspace.place(database);
+        self.break_watches_of_database(database, None);
         let mut keys = 0;
         for shard in self.all_shards() {
             let part = &mut shard.databases[place];
@@ -80,6 +97,8 @@ impl Keys<'_> {
 
     /// Exchanges the contents of two databases. The command holds all shards.
     pub fn swap_databases(&mut self, first: u32, second: u32) {
+        self.break_watches_of_database(first, Some(second));
+        self.break_watches_of_database(second, Some(first));
         let places = &self.keyspace.places;
         if let (Some(one), Some(other)) = (places.get(first as usize), places.get(second as usize)) {
             let place = one.load(Ordering::Relaxed);
@@ -89,6 +108,7 @@ impl Keys<'_> {
             shard.changes += 1;
         }
         self.append_database_effect(first, Change::Swap(second));
+        self.tell_followers_of_flush();
         self.mark_database_ready(first);
         self.mark_database_ready(second);
     }

@@ -59,6 +59,12 @@ impl Keys<'_> {
         deadline: NewDeadline,
         event: &'static str,
     ) {
+        if deadline == NewDeadline::Keep
+            && event == "set"
+            && let Some(before) = self.peek(key).map(|record| Kind::of(record.kind()))
+        {
+            self.notify_of_overwriting(key, before, kind);
+        }
         self.put(key, kind, payload, deadline);
         self.append_put(key, event);
         if matches!(deadline, NewDeadline::At(_)) {
@@ -108,6 +114,7 @@ impl Keys<'_> {
                 let mut entry = Entry::new(key.bytes, Kind::StringRaw as u8, None, payload);
                 note_creation(&mut entry.as_mut(), access);
                 database.table.insert(key.hash, entry);
+                self.notify(key, "new");
                 (length, None)
             }
             Some(mut slot) => {

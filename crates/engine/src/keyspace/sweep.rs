@@ -1,11 +1,9 @@
 //! Visits to many keys, one shard after another: SCAN, KEYS and random keys. They take each shard's lock
-//! for a few buckets at a time and hold no lock between them.
+//! for a few buckets at a time and hold no lock between them, but in a transaction, which holds all.
 
 use nuthatch_collections::entry::RecordRef;
-use parking_lot::MutexGuard;
 
-use super::Keyspace;
-use super::locked::is_live;
+use super::locked::{Keys, is_live};
 
 /// The low bits of a cursor, which hold the shard's number.
 pub(super) const SHARD_BITS: u32 = 10;
@@ -36,7 +34,7 @@ fn place_of(cursor: u64) -> (usize, u64) {
     (shard as usize, (cursor >> SHARD_BITS) << POSITION_BITS)
 }
 
-impl Keyspace {
+impl Keys<'_> {
     /// Visits about `count` keys of a database from `cursor` on and returns the next cursor, 0 at the end.
     ///
     /// Every key that is there from the first call to the last is visited at least once, however the table
@@ -46,22 +44,23 @@ impl Keyspace {
         database: u32,
         cursor: u64,
         count: usize,
-        now_ms: u64,
         visit: &mut dyn FnMut(RecordRef<'_>),
     ) -> u64 {
+        let (shards, now_ms) = (self.keyspace.shards(), self.now_ms);
         let (mut shard, mut position) = place_of(cursor);
         let mut visited = 0;
         let mut buckets = 0;
-        let buckets_max = count.saturating_mul(BUCKETS_PER_KEY).max(self.shards() * BUCKETS_PER_SHARD);
-        while shard < self.shards() {
-            let mut state = self.lock(shard);
+        let buckets_max = count.saturating_mul(BUCKETS_PER_KEY).max(shards * BUCKETS_PER_SHARD);
+        while shard < shards {
+            let mut state = self.visit(shard);
             loop {
-                let next = state.databases[self.place(database)].table.scan(position, &mut |record| {
-                    if is_live(record, now_ms) {
-                        visited += 1;
-                        visit(record);
-                    }
-                });
+                let next =
+                    state.databases[self.keyspace.place(database)].table.scan(position, &mut |record| {
+                        if is_live(record, now_ms) {
+                            visited += 1;
+                            visit(record);
+                        }
+                    });
                 let Some(next) = next else { break };
                 position = next;
                 buckets += 1;
@@ -69,11 +68,11 @@ impl Keyspace {
                     return cursor_of(shard, position);
                 }
                 if buckets.is_multiple_of(BUCKETS_PER_HOLD) {
-                    MutexGuard::bump(&mut state);
+                    state.give_way();
                 }
             }
             (shard, position) = (shard + 1, 0);
-            if visited >= count && shard < self.shards() {
+            if visited >= count && shard < shards {
                 return cursor_of(shard, position);
             }
         }
@@ -81,12 +80,12 @@ impl Keyspace {
     }
 
     /// Visits every key of a database.
-    pub fn for_each(&self, database: u32, now_ms: u64, visit: &mut dyn FnMut(RecordRef<'_>)) {
+    pub fn for_each(&self, database: u32, visit: &mut dyn FnMut(RecordRef<'_>)) {
         /// Keys visited under one hold of a lock: about ten microseconds.
         const STEP: usize = 128;
         let mut cursor = 0;
         loop {
-            cursor = self.scan(database, cursor, STEP, now_ms, visit);
+            cursor = self.scan(database, cursor, STEP, visit);
             if cursor == 0 {
                 return;
             }
@@ -94,11 +93,12 @@ impl Keyspace {
     }
 
     /// A key of a database, each about as likely as any other, or `None` if there is none.
-    pub fn random_key(&self, database: u32, now_ms: u64) -> Option<Vec<u8>> {
+    pub fn random_key(&self, database: u32) -> Option<Vec<u8>> {
         /// Tries at hitting a key that has not expired before any such key will do.
         const TRIES: usize = 32;
-        let lengths: Vec<usize> = (0..self.shards())
-            .map(|shard| self.lock(shard).databases[self.place(database)].table.len())
+        let (shards, now_ms) = (self.keyspace.shards(), self.now_ms);
+        let lengths: Vec<usize> = (0..shards)
+            .map(|shard| self.visit(shard).databases[self.keyspace.place(database)].table.len())
             .collect();
         let total: usize = lengths.iter().sum();
         if total == 0 {
@@ -113,8 +113,8 @@ impl Keyspace {
                 }
                 None => true,
             })?;
-            let state = self.lock(shard);
-            let table = &state.databases[self.place(database)].table;
+            let state = self.visit(shard);
+            let table = &state.databases[self.keyspace.place(database)].table;
             if let Some(record) =
                 table.sample(&mut || fastrand::u64(..)).filter(|record| is_live(*record, now_ms))
             {
@@ -124,8 +124,7 @@ impl Keyspace {
         let mut found = None;
         let mut cursor = 0;
         loop {
-            cursor =
-                self.scan(database, cursor, 1, now_ms, &mut |record| found = Some(record.key().to_vec()));
+            cursor = self.scan(database, cursor, 1, &mut |record| found = Some(record.key().to_vec()));
             if cursor == 0 || found.is_some() {
                 return found;
             }

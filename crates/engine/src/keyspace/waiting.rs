@@ -12,7 +12,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::locked::{Guards, Keys};
+use super::observers::NOBODY;
 use super::{Key, Keyspace, ShardState};
+use crate::access::AccessPolicy;
 
 /// One that waits for any of some keys.
 pub trait Waiter: Send + Sync + Debug {
@@ -77,6 +79,12 @@ impl ShardState {
         self.waiting.get_or_insert_default()
     }
 
+    /// The keys that somebody waits for who is also served when they are gone.
+    pub(super) fn keys_minded(&self) -> Vec<(u32, Box<[u8]>)> {
+        let queues = self.waiting.iter().filter(|queues| queues.minding > 0);
+        queues.flat_map(|queues| queues.by_key.keys().cloned()).collect()
+    }
+
     fn forget_waiter(&mut self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
         if let Some(queues) = &mut self.waiting {
             queues.remove(key, waiter);
@@ -93,10 +101,18 @@ impl Keyspace {
         self.lock(self.shard_of(key.hash)).forget_waiter(key, waiter);
     }
 
-    /// How many keys are waited for.
-    pub fn keys_waited_for(&self) -> usize {
-        let of_shard = |shard| self.lock(shard).waiting.as_ref().map_or(0, |queues| queues.by_key.len());
-        (0..self.shards()).map(of_shard).sum()
+    /// Has those looked after who wait for these keys, some of which may have expired.
+    pub(super) fn end_waits(&self, keys: Vec<(u32, Box<[u8]>)>, now_ms: u64) {
+        let access = AccessPolicy { frequency: false, log_factor: 0, decay_minutes: 0, now_ms, silent: true };
+        for (database, bytes) in keys {
+            let key = Key { bytes: &bytes, hash: self.hash(&bytes), database };
+            let guards = self.widen(self.lock_one(key.hash));
+            let mut keys = Keys::new(self, guards, now_ms, access, NOBODY);
+            if !keys.contains(&key) {
+                keys.mark_ready(&key);
+            }
+            keys.end();
+        }
     }
 
     /// Locks the shards, too, that serving those who wait in the locked shards may need. Locks are given back and
@@ -159,6 +175,12 @@ pub(super) struct Ready {
 }
 
 impl Keys<'_> {
+    /// How many keys are waited for.
+    pub fn keys_waited_for(&self) -> usize {
+        let of_shard = |shard| self.visit(shard).waiting.as_ref().map_or(0, |queues| queues.by_key.len());
+        (0..self.keyspace.shards()).map(of_shard).sum()
+    }
+
     /// Puts one at the end of the key's queue.
     pub fn wait_for(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
         self.shard(key.hash).queues().add(key, waiter);
@@ -185,10 +207,18 @@ impl Keys<'_> {
         self.ready = ready;
     }
 
+    /// What is left to do when a command, or a transaction, has run: serves those who wait for keys, and tells those who
+    /// follow prefixes.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        self.serve_waiters();
+        self.tell_by_prefix();
+    }
+
     /// Serves those who wait for keys that the command made ready, first come first served. What they do may make
     /// further keys ready.
     #[inline]
-    pub(crate) fn serve_waiters(&mut self) {
+    fn serve_waiters(&mut self) {
         while let Some(Ready { database, bytes, hash }) = self.ready.pop_front() {
             self.serve_queue(&Key { bytes: &bytes, hash, database });
         }

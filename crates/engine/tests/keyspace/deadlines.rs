@@ -191,7 +191,7 @@ fn check(server: &Server, twin: &Twin) {
         }
     }
     for database in 0..DATABASES {
-        let figures = server.engine.keyspace.figures(database);
+        let figures = server.keys().figures(database);
         let of_database = kept.iter().filter(|((number, _), _)| *number == database);
         let with_deadline = of_database.clone().filter(|(_, (_, _, stamp))| stamp.is_some()).count();
         assert_eq!(figures.with_deadline, with_deadline, "keys with a deadline in database {database}");
@@ -258,7 +258,7 @@ proptest! {
             server.expire();
         }
         for database in 0..DATABASES {
-            prop_assert_eq!(server.engine.keyspace.figures(database).with_deadline, 0);
+            prop_assert_eq!(server.keys().figures(database).with_deadline, 0);
         }
     }
 }
@@ -278,7 +278,7 @@ fn deadlines_that_go_back_and_forth_do_not_pile_up() {
         }
     }
     server.expire();
-    let bytes = server.engine.keyspace.figures(0).index_bytes;
+    let bytes = server.keys().figures(0).index_bytes;
     assert!(bytes < INDEX_BYTES_MAX, "{bytes} bytes for one deadline");
     server.set_clock(server.now_ms() + 50_000 + SLOT_MS);
     server.expire();

@@ -71,6 +71,10 @@ impl EffectLog for Events {
             self.0.lock().expect("no test panics while it holds the lock").push(event);
         }
     }
+
+    fn begin_unit(&self) {}
+
+    fn end_unit(&self) {}
 }
 
 /// An engine whose events are kept.

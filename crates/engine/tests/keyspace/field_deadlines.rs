@@ -181,7 +181,7 @@ fn check_seen(server: &mut Server, twin: &Twin) {
 
 /// What is kept without having been touched: nothing else than what should be there.
 fn check_kept(server: &mut Server, twin: &Twin) {
-    let figures = server.engine.keyspace.figures(0);
+    let figures = server.keys().figures(0);
     assert_eq!(figures.keys, twin.hashes.len());
     let has_deadlines = |hash: &&Hash| hash.fields.values().any(Option::is_some);
     assert_eq!(figures.with_field_deadlines, twin.hashes.values().filter(has_deadlines).count());
@@ -252,8 +252,8 @@ fn expire_at_once(fields: u64, packed_fields_max: u64) {
         }
     }
     assert_eq!(removed, fields);
-    assert_eq!(server.engine.keyspace.figures(0).keys, 0);
-    assert_eq!(server.engine.keyspace.figures(0).with_field_deadlines, 0);
+    assert_eq!(server.keys().figures(0).keys, 0);
+    assert_eq!(server.keys().figures(0).with_field_deadlines, 0);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod field_deadlines;
 mod replay;
 mod restore;
 mod support;
+mod transactions;

@@ -98,6 +98,10 @@ impl EffectLog for Recorder {
         let recorded = Recorded { database: effect.database, key: effect.key.to_vec(), change };
         self.0.lock().expect("no test panics while it holds the lock").push(recorded);
     }
+
+    fn begin_unit(&self) {}
+
+    fn end_unit(&self) {}
 }
 
 /// Applies an effect to the data that was there before it. The time is the beginning of time, at which no key
@@ -110,7 +114,7 @@ fn replay(server: &mut Server, effect: &Recorded) {
     }
     let keyspace = &server.engine.keyspace;
     let access: AccessPolicy = server.engine.settings.access_policy(0);
-    let mut keys = Keys::new(keyspace, keyspace.lock_all(), 0, access);
+    let mut keys = Keys::new(keyspace, keyspace.lock_all(), 0, access, 0);
     let key_of = |bytes, database| Key { bytes, hash: keyspace.hash(bytes), database };
     let key = key_of(&effect.key, effect.database);
     match &effect.change {

@@ -1,18 +1,20 @@
 //! An engine in a test: its clock stands still until it is moved, and its effects are kept.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use nuthatch_collections::entry::{Payload, RecordRef};
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
-use nuthatch_engine::clients::{ClientRecord, Mailbox, Signal};
+use nuthatch_engine::clients::{ClientRecord, Peer};
+use nuthatch_engine::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
 use nuthatch_engine::dispatch::{Next, Worker};
 use nuthatch_engine::effect::EffectLog;
 use nuthatch_engine::host::{Host, ProcessFacts, ShutdownOptions};
 use nuthatch_engine::keyspace::Keyspace;
+use nuthatch_engine::keyspace::locked::{Guards, Keys};
 use nuthatch_engine::session::Session;
 use nuthatch_protocol::{Reply, Span};
 
@@ -117,11 +119,16 @@ impl Server {
         }
     }
 
+    /// For looking at all keys. It is the beginning of time, so that nothing has expired.
+    pub(crate) fn keys(&self) -> Keys<'_> {
+        Keys::new(&self.engine.keyspace, Guards::None, 0, self.engine.settings.access_policy(0), 0)
+    }
+
     /// Everything that is kept, expired or not, by database and key.
     pub(crate) fn content(&self) -> BTreeMap<(u32, Vec<u8>), Content> {
         let mut content = BTreeMap::new();
         for database in 0..DATABASES {
-            self.engine.keyspace.for_each(database, 0, &mut |record| {
+            self.keys().for_each(database, &mut |record| {
                 content.insert((database, record.key().to_vec()), content_of(record));
             });
         }
@@ -164,30 +171,13 @@ pub(crate) fn content_of(record: RecordRef<'_>) -> Content {
 }
 
 fn client(id: u64) -> ClientRecord {
-    ClientRecord {
-        id,
-        address: String::new(),
-        local_address: String::new(),
-        descriptor: 0,
-        unix_socket: false,
-        local: true,
-        connected_ms: START_MS,
+    let inbox = Inbox {
+        recipient: Recipient { client: id, connection: 0 },
         thread: 0,
         mailbox: Arc::new(NoMailbox),
-        names: Default::default(),
-        blocked: Default::default(),
-        active_ms: Default::default(),
-        database: Default::default(),
-        protocol: Default::default(),
-        last_command: Default::default(),
-        no_evict: Default::default(),
-        no_touch: Default::default(),
-        query_buffer: Default::default(),
-        output_buffer: Default::default(),
-        received: Default::default(),
-        sent: Default::default(),
-        commands: Default::default(),
-    }
+        is_closed: AtomicBool::new(false),
+    };
+    ClientRecord::new(Arc::new(inbox), Peer::default(), START_MS)
 }
 
 #[derive(Debug)]
@@ -195,6 +185,8 @@ struct NoMailbox;
 
 impl Mailbox for NoMailbox {
     fn post(&self, _client: u64, _signal: Signal) {}
+
+    fn deliver(&self, _delivery: Delivery) {}
 }
 
 /// A process of which only the clock is asked for.

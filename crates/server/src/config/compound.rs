@@ -150,14 +150,14 @@ const EVENT_CLASSES: &str = "g$lshzxetd";
 
 /// Reads the letters of `notify-keyspace-events`, and puts them into their usual order.
 pub(super) fn parse_keyspace_events(word: &[u8]) -> Result<String, Refusal> {
-    const LETTERS: &str = "Ag$lshzxeKEtmdn";
+    const LETTERS: &str = "Ag$lshzxeKEtmdnoc";
     let has = |letter: &char| word.contains(&(*letter as u8));
     if !word.iter().all(|byte| LETTERS.as_bytes().contains(byte)) {
         return Err(format!("Invalid event class character. Use '{LETTERS}'.").into());
     }
     let all = has(&'A') || EVENT_CLASSES.chars().all(|letter| has(&letter));
     let mut letters: String = if all { "A".to_owned() } else { EVENT_CLASSES.chars().filter(has).collect() };
-    letters.extend("nKEm".chars().filter(has));
+    letters.extend("nKEmoc".chars().filter(has));
     Ok(letters)
 }
 

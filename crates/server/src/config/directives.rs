@@ -268,7 +268,7 @@ const CLIENTS: &[Directive] = &[
     )
     .effective(),
     row("maxmemory-clients", SizeOrPercent, "0"),
-    row("tracking-table-max-keys", Integer(0, i64::MAX), "1000000"),
+    row("tracking-table-max-keys", Integer(0, i64::MAX), "1000000").effective(),
     row("extended-redis-compatibility", Boolean, "no"),
 ];
 
@@ -312,8 +312,8 @@ const VALUES: &[Directive] = &[
         .effective(),
     row("zset-max-listpack-value", Size(0, SIGNED_MAX), "64").alias("zset-max-ziplist-value").effective(),
     row("hll-sparse-max-bytes", Size(0, SIGNED_MAX), "3000").effective(),
-    row("stream-node-max-bytes", Size(0, SIGNED_MAX), "4096"),
-    row("stream-node-max-entries", Integer(0, i64::MAX), "100"),
+    row("stream-node-max-bytes", Size(0, SIGNED_MAX), "4096").effective(),
+    row("stream-node-max-entries", Integer(0, i64::MAX), "100").effective(),
 ];
 
 const PERSISTENCE: &[Directive] = &[
@@ -417,5 +417,5 @@ const DIAGNOSTICS: &[Directive] = &[
     row("latency-tracking", Boolean, "yes").effective(),
     row("latency-tracking-info-percentiles", Percentiles, "50 99 99.9").effective(),
     row("busy-reply-threshold", Integer(0, i64::MAX), "5000").alias("lua-time-limit"),
-    row("notify-keyspace-events", KeyspaceEvents, ""),
+    row("notify-keyspace-events", KeyspaceEvents, "").effective(),
 ];

@@ -85,6 +85,10 @@ pub(crate) struct Settings {
     pub(crate) client_query_buffer_limit: u64,
     /// Limits on replies that clients have not read.
     pub(crate) client_output_buffer_limits: OutputBufferLimits,
+    /// Keys of which it is known which clients have read them, at most; 0 for no limit.
+    pub(crate) tracking_table_max_keys: u64,
+    /// The letters of the events that are published.
+    pub(crate) notify_keyspace_events: String,
     /// How often a second the server does its housekeeping.
     pub(crate) hz: u32,
     /// Memory that the data set may use, in bytes; 0 for no limit.
@@ -113,6 +117,10 @@ pub(crate) struct Settings {
     pub(crate) zset_max_listpack_value: u64,
     /// Up to how many bytes a HyperLogLog is kept sparse.
     pub(crate) hll_sparse_max_bytes: u64,
+    /// Up to how many bytes a block of a stream takes further entries; 0 is no limit.
+    pub(crate) stream_node_max_bytes: u64,
+    /// Up to how many entries a block of a stream takes further ones; 0 is no limit.
+    pub(crate) stream_node_max_entries: u64,
     /// Keep the distribution of each command's latency.
     pub(crate) latency_tracking: bool,
     /// The percentiles of it that `INFO` shows.
@@ -161,6 +169,8 @@ impl Settings {
             proto_max_bulk_len: values.size("proto-max-bulk-len"),
             client_query_buffer_limit: values.size("client-query-buffer-limit"),
             client_output_buffer_limits: values.output_buffer_limits("client-output-buffer-limit"),
+            tracking_table_max_keys: values.number("tracking-table-max-keys"),
+            notify_keyspace_events: values.keyspace_events("notify-keyspace-events"),
             hz: values.number("hz"),
             maxmemory: values.size("maxmemory"),
             maxmemory_policy: match values.choice("maxmemory-policy") {
@@ -184,6 +194,8 @@ impl Settings {
             zset_max_listpack_entries: values.number("zset-max-listpack-entries"),
             zset_max_listpack_value: values.size("zset-max-listpack-value"),
             hll_sparse_max_bytes: values.size("hll-sparse-max-bytes"),
+            stream_node_max_bytes: values.size("stream-node-max-bytes"),
+            stream_node_max_entries: values.number("stream-node-max-entries"),
             latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),

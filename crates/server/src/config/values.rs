@@ -74,6 +74,11 @@ impl Values {
         *value
     }
 
+    pub(super) fn keyspace_events(&self, name: &str) -> String {
+        let Value::KeyspaceEvents(value) = self.get(name) else { mismatch(name) };
+        value.clone()
+    }
+
     pub(super) fn percentiles(&self, name: &str) -> Vec<f64> {
         let Value::Percentiles(value) = self.get(name) else { mismatch(name) };
         value.clone()

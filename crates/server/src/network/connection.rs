@@ -28,6 +28,8 @@ pub(super) struct Connection {
     pub(super) reply: Reply,
     /// Commands are held back until then, in milliseconds since 1970; [`u64::MAX`] for a wait without end.
     pub(super) held_until: Option<u64>,
+    /// Whether it takes part in the present turn.
+    pub(super) takes_part: bool,
     /// Whether the event loop waits for the socket to take more.
     pub(super) waits_to_send: bool,
     /// Since when more output than the soft limit is waiting, in milliseconds since 1970.
@@ -55,6 +57,7 @@ impl Connection {
             input: Vec::new(),
             reply: Reply::new(),
             held_until: None,
+            takes_part: false,
             waits_to_send: false,
             over_soft_limit_since: None,
         }
@@ -118,7 +121,10 @@ impl Connection {
         if !self.session.authenticated && waiting > UNAUTHENTICATED_OUTPUT_BYTES_MAX {
             return true;
         }
-        let limit = *limits.output.read();
+        let limit = match self.session.is_subscriber() {
+            true => *limits.output_of_subscribers.read(),
+            false => *limits.output.read(),
+        };
         if limit.hard_bytes > 0 && waiting >= limit.hard_bytes {
             return true;
         }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
-use nuthatch_engine::clients::{ClientRecord, Signal};
+use nuthatch_engine::clients::{ClientRecord, Peer};
+use nuthatch_engine::delivery::{Inbox, Recipient, Signal};
 use nuthatch_engine::dispatch::Worker;
 use nuthatch_engine::keyspace::locked::KeyCounters;
 use nuthatch_engine::session::Session;
@@ -114,6 +115,8 @@ impl EventLoop {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut wait_ms = 0;
         let mut stopwatch = Stopwatch::new();
+        let mailbox = self.shared.mailboxes[self.number].clone();
+        mailbox.adopt();
         while !self.stopping {
             events.clear();
             let timeout =
@@ -134,11 +137,15 @@ impl EventLoop {
                 }
             }
             self.take_turn();
+            self.shared.engine.keyspace.limit_tracked_keys();
             // Only now: it may close connections that took part in the turn.
             if mail {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
+            if mailbox.has_deliveries() {
+                wait_ms = 0;
+            }
             stopwatch.stop(&mut self.worker.counters());
         }
     }
@@ -188,6 +195,7 @@ impl EventLoop {
             &shared.engine,
             &mut self.worker,
             &shared.limits,
+            &shared.mailboxes[self.number],
             &mut self.connections,
             &mut self.aftermath,
         );
@@ -228,6 +236,8 @@ impl EventLoop {
         // The next connection may get the same token.
         self.held.remove(token, &connection);
         end_wait(&self.shared.engine, &mut connection);
+        connection.session.record.inbox.is_closed.store(true, Ordering::Release);
+        self.shared.engine.end_attention(&mut connection.session);
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
         let record = &connection.session.record;
         self.by_client.remove(&record.id);
@@ -305,31 +315,23 @@ impl EventLoop {
     fn adopt(&mut self, accepted: Accepted) {
         use std::os::fd::AsRawFd;
         let engine = &self.shared.engine;
-        let now_ms = engine.now_ms();
-        let record = Arc::new(ClientRecord {
-            id: engine.clients.next_id(),
+        let inbox = Inbox {
+            recipient: Recipient {
+                client: engine.clients.next_id(),
+                connection: self.connections.vacant_key(),
+            },
+            thread: self.number as u32,
+            mailbox: self.shared.mailboxes[self.number].clone(),
+            is_closed: AtomicBool::new(false),
+        };
+        let peer = Peer {
             address: accepted.address,
             local_address: accepted.local_address,
             descriptor: accepted.socket.as_raw_fd(),
             unix_socket: accepted.unix,
             local: accepted.local,
-            connected_ms: now_ms,
-            thread: self.number as u32,
-            mailbox: self.shared.mailboxes[self.number].clone(),
-            names: Default::default(),
-            blocked: Default::default(),
-            active_ms: AtomicU64::new(now_ms),
-            database: AtomicU32::new(0),
-            protocol: AtomicU8::new(2),
-            last_command: AtomicU16::new(u16::MAX),
-            no_evict: AtomicBool::new(false),
-            no_touch: AtomicBool::new(false),
-            query_buffer: AtomicU64::new(0),
-            output_buffer: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            commands: AtomicU64::new(0),
-        });
+        };
+        let record = Arc::new(ClientRecord::new(Arc::new(inbox), peer, engine.now_ms()));
         let authenticated = engine.settings.password.read().is_empty();
         let connection = Connection::new(accepted.socket, Session::new(record.clone(), authenticated));
         let token = self.connections.insert(connection);
@@ -424,7 +426,7 @@ impl EventLoop {
     fn resume(&mut self, token: usize) {
         self.watch(token);
         if self.connections.contains(token) {
-            self.turn.resume(token);
+            self.turn.resume(token, &mut self.connections[token]);
             self.take_turn();
         }
     }
@@ -465,7 +467,9 @@ impl EventLoop {
         let mut close = Vec::new();
         for (token, connection) in &mut self.connections {
             let idle_ms = now_ms.saturating_sub(connection.session.record.active_ms.load(Ordering::Relaxed));
-            if idle_ms_max > 0 && idle_ms > idle_ms_max && connection.held_until.is_none() {
+            let session = &connection.session;
+            let listens = session.is_subscriber() || session.is_monitor;
+            if idle_ms_max > 0 && idle_ms > idle_ms_max && connection.held_until.is_none() && !listens {
                 close.push((token, Reason::Ended));
             } else if connection.waits_to_send && connection.output_verdict(limits, now_ms) {
                 close.push((token, Reason::OutputBuffer));

@@ -21,6 +21,8 @@ pub(crate) struct Limits {
     pub(crate) bulk_bytes_max: AtomicU64,
     /// `client-output-buffer-limit normal`.
     pub(crate) output: RwLock<OutputBufferLimit>,
+    /// `client-output-buffer-limit pubsub`.
+    pub(crate) output_of_subscribers: RwLock<OutputBufferLimit>,
     /// `protected-mode`.
     pub(crate) protected: AtomicBool,
 }

@@ -1,8 +1,10 @@
 //! Messages to an event loop from other threads.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use nuthatch_engine::clients::{Mailbox, Signal};
+use nuthatch_engine::delivery::{Delivery, Mailbox, Signal};
 use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -19,23 +21,47 @@ pub(crate) enum Message {
     Stop,
 }
 
+thread_local! {
+    /// The number of the event loop that runs in this thread.
+    static OWN_NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
 /// An event loop's mailbox. Its descriptor becomes readable when something was left in it.
 #[derive(Debug)]
 pub(crate) struct ThreadMailbox {
+    /// The loop's number.
+    number: usize,
     messages: Mutex<Vec<Message>>,
+    deliveries: Mutex<Vec<Delivery>>,
+    has_deliveries: AtomicBool,
     wake: OwnedFd,
 }
 
 impl ThreadMailbox {
-    /// An empty mailbox.
-    pub(crate) fn new() -> std::io::Result<Self> {
+    /// The empty mailbox of the loop `number`.
+    pub(crate) fn new(number: usize) -> std::io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { messages: Mutex::default(), wake })
+        Ok(Self {
+            number,
+            messages: Mutex::default(),
+            deliveries: Mutex::default(),
+            has_deliveries: AtomicBool::new(false),
+            wake,
+        })
+    }
+
+    /// Makes the calling thread the one that empties the mailbox.
+    pub(crate) fn adopt(&self) {
+        OWN_NUMBER.set(Some(self.number));
     }
 
     /// Leaves a message and wakes the loop.
     pub(crate) fn leave(&self, message: Message) {
         self.messages.lock().push(message);
+        self.wake();
+    }
+
+    fn wake(&self) {
         // The only failure is a counter at its maximum, which wakes the loop just as well.
         let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
     }
@@ -54,6 +80,21 @@ impl ThreadMailbox {
     }
 }
 
+impl ThreadMailbox {
+    /// Whether there are deliveries.
+    #[inline]
+    pub(crate) fn has_deliveries(&self) -> bool {
+        self.has_deliveries.load(Ordering::Acquire)
+    }
+
+    /// Takes all deliveries.
+    pub(crate) fn take_deliveries(&self) -> Vec<Delivery> {
+        let mut deliveries = self.deliveries.lock();
+        self.has_deliveries.store(false, Ordering::Release);
+        std::mem::take(&mut *deliveries)
+    }
+}
+
 impl AsFd for ThreadMailbox {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
@@ -63,5 +104,17 @@ impl AsFd for ThreadMailbox {
 impl Mailbox for ThreadMailbox {
     fn post(&self, client: u64, signal: Signal) {
         self.leave(Message::Client(client, signal));
+    }
+
+    fn deliver(&self, delivery: Delivery) {
+        let mut deliveries = self.deliveries.lock();
+        deliveries.push(delivery);
+        let is_first = deliveries.len() == 1;
+        self.has_deliveries.store(true, Ordering::Release);
+        drop(deliveries);
+        // The loop looks for deliveries before it sleeps.
+        if is_first && OWN_NUMBER.get() != Some(self.number) {
+            self.wake();
+        }
     }
 }

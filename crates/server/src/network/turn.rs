@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
+use nuthatch_engine::delivery::{Delivery, Recipient, Recipients};
 use nuthatch_engine::dispatch::{Batch, Next, Worker};
 use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, RequestParser, Span};
 use rustix::buffer::spare_capacity;
@@ -19,6 +20,7 @@ use slab::Slab;
 
 use super::connection::{Connection, Sent};
 use super::limits::Limits;
+use super::mailbox::ThreadMailbox;
 
 /// What one connection may bring in one turn, in bytes.
 const READ_BYTES_MAX: usize = 16 * 1024;
@@ -68,6 +70,22 @@ struct Participant {
 }
 
 impl Participant {
+    fn new(token: usize, source: Source) -> Self {
+        Self {
+            token,
+            source,
+            parsed: 0,
+            exhausted: false,
+            held: false,
+            held_requests: Vec::new(),
+            ended: false,
+            error: None,
+            received: 0,
+            sent: 0,
+            commands: 0,
+        }
+    }
+
     /// Holds the connection's further requests back. They are parsed again when their time comes, and from their
     /// start: the parser may have begun with another request, or found an error.
     fn hold(&mut self, connection: &mut Connection, until: u64) {
@@ -162,28 +180,24 @@ impl Turn {
             Err(Errno::AGAIN | Errno::INTR) => (0, false),
             Err(_) => (0, true),
         };
-        self.join(token, source, received, ended);
+        self.join(token, connection, source, received, ended);
     }
 
     /// Makes a connection take part whose commands were held back.
-    pub(super) fn resume(&mut self, token: usize) {
-        self.join(token, Source::Own, 0, false);
+    pub(super) fn resume(&mut self, token: usize, connection: &mut Connection) {
+        self.join(token, connection, Source::Own, 0, false);
     }
 
-    fn join(&mut self, token: usize, source: Source, received: u64, ended: bool) {
-        self.participants.push(Participant {
-            token,
-            source,
-            parsed: 0,
-            exhausted: false,
-            held: false,
-            held_requests: Vec::new(),
-            ended,
-            error: None,
-            received,
-            sent: 0,
-            commands: 0,
-        });
+    fn join(
+        &mut self,
+        token: usize,
+        connection: &mut Connection,
+        source: Source,
+        received: u64,
+        ended: bool,
+    ) {
+        connection.takes_part = true;
+        self.participants.push(Participant { received, ended, ..Participant::new(token, source) });
     }
 
     /// Runs all requests that the participants have brought and sends the replies.
@@ -192,9 +206,12 @@ impl Turn {
         engine: &Engine,
         worker: &mut Worker,
         limits: &Limits,
+        mailbox: &ThreadMailbox,
         connections: &mut Slab<Connection>,
         aftermath: &mut Aftermath,
     ) {
+        // What was sent to a client before it sent its requests comes before their replies.
+        deliver(mailbox, &mut self.participants, connections);
         if self.participants.is_empty() {
             return;
         }
@@ -208,7 +225,7 @@ impl Turn {
                 let token = self.participants[request.participant].token;
                 batch.prefetch(engine, &connections[token].session, place);
             }
-            self.execute(engine, &mut batch, connections);
+            self.execute(engine, &mut batch, mailbox, connections);
             let exhausted = self.participants.iter().all(|participant| participant.exhausted);
             if exhausted || self.requests.is_empty() {
                 break now_ms;
@@ -282,7 +299,13 @@ impl Turn {
         }
     }
 
-    fn execute(&mut self, engine: &Engine, batch: &mut Batch<'_>, connections: &mut Slab<Connection>) {
+    fn execute(
+        &mut self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        mailbox: &ThreadMailbox,
+        connections: &mut Slab<Connection>,
+    ) {
         let Self { arena, participants, requests, spans, .. } = self;
         for (place, request) in requests.iter().enumerate() {
             let participant = &mut participants[request.participant];
@@ -308,15 +331,18 @@ impl Turn {
                 Next::Retry(until) => {
                     write_request(&arguments, &mut participant.held_requests);
                     participant.hold(connection, until);
-                    continue;
                 }
                 Next::Wait(until) => {
                     participant.commands += 1;
                     participant.hold(connection, until);
-                    continue;
                 }
             }
-            if reply.len() >= EARLY_SEND_BYTES {
+            if mailbox.has_deliveries() {
+                deliver(mailbox, participants, connections);
+            }
+            let participant = &mut participants[request.participant];
+            let connection = &mut connections[participant.token];
+            if connection.reply.len() >= EARLY_SEND_BYTES && !participant.held && !connection.waits_to_send {
                 let (sent, outcome) = connection.send();
                 participant.sent += sent;
                 if outcome == Sent::Broken {
@@ -356,13 +382,18 @@ impl Turn {
                 connection.session.closing = true;
             }
             writes += u64::from(!connection.reply.is_empty());
-            let (bytes, outcome) = connection.send();
+            connection.takes_part = false;
+            let (bytes, outcome) = match connection.waits_to_send {
+                true => (0, Sent::Part),
+                false => connection.send(),
+            };
             participant.sent += bytes;
             received += participant.received;
             reads += u64::from(participant.received > 0);
             sent += participant.sent;
             let finished = connection.session.closing && outcome == Sent::All;
-            let query_bytes = connection.input.len() + connection.parser.memory();
+            let queued_bytes = connection.session.queued_bytes();
+            let query_bytes = connection.input.len() + connection.parser.memory() + queued_bytes;
             let reason = if outcome == Sent::Broken || participant.ended || finished {
                 Some(Reason::Ended)
             } else if query_bytes as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
@@ -394,6 +425,41 @@ impl Turn {
         counters.sent += sent;
         counters.reads += reads;
         counters.writes += writes;
+    }
+}
+
+/// Writes the messages that others have left to the connections of their recipients, which take part in the turn then.
+fn deliver(mailbox: &ThreadMailbox, participants: &mut Vec<Participant>, connections: &mut Slab<Connection>) {
+    if !mailbox.has_deliveries() {
+        return;
+    }
+    for Delivery { to, message } in mailbox.take_deliveries() {
+        let mut give = |token: usize, connection: &mut Connection| {
+            if connection.session.closing {
+                return;
+            }
+            message.write(&mut connection.reply, connection.session.is_subscriber());
+            if !connection.takes_part {
+                connection.takes_part = true;
+                let source = Source::Arena(0, 0);
+                participants.push(Participant { exhausted: true, ..Participant::new(token, source) });
+            }
+        };
+        match to {
+            Recipients::One(Recipient { client, connection: token }) => {
+                if let Some(connection) = connections.get_mut(token)
+                    && connection.session.record.id == client
+                {
+                    give(token, connection);
+                }
+            }
+            // Who leaves is a member no more, so that their connections are theirs.
+            Recipients::Members(members) => members.for_each(|Recipient { connection: token, .. }| {
+                if let Some(connection) = connections.get_mut(token) {
+                    give(token, connection);
+                }
+            }),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::CommandError;
 /// The kinds of client that CLIENT LIST and CLIENT KILL tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One that sends commands and reads replies: all that this server has.
+    /// One that sends commands and reads replies.
     Normal,
     /// The server that this one is a replica of.
     Primary,
@@ -37,6 +37,13 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The kind of a client.
+    pub(super) fn of(record: &ClientRecord) -> Self {
+        if record.subscriptions.any() { Self::Subscriber } else { Self::Normal }
+    }
+}
+
 /// Describes a connection in one line, its end included, as of `now_ms` (milliseconds since 1970).
 pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> String {
     let seconds_since = |then_ms: u64| now_ms.saturating_sub(then_ms) / 1000;
@@ -44,6 +51,7 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
     let query_bytes = record.query_buffer.load(Ordering::Relaxed);
     let output_bytes = record.output_buffer.load(Ordering::Relaxed);
     let last_command = engine.commands.all().get(usize::from(record.last_command.load(Ordering::Relaxed)));
+    let subscriptions = &record.subscriptions;
     let fields = [
         ("id", record.id.to_string()),
         ("addr", record.address.clone()),
@@ -54,11 +62,11 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
         ("idle", seconds_since(record.active_ms.load(Ordering::Relaxed)).to_string()),
         ("flags", flags(record)),
         ("db", record.database.load(Ordering::Relaxed).to_string()),
-        ("sub", "0".to_owned()),
-        ("psub", "0".to_owned()),
-        ("ssub", "0".to_owned()),
-        ("multi", "-1".to_owned()),
-        ("watch", "0".to_owned()),
+        ("sub", subscriptions.channels.load(Ordering::Relaxed).to_string()),
+        ("psub", subscriptions.patterns.load(Ordering::Relaxed).to_string()),
+        ("ssub", subscriptions.shard_channels.load(Ordering::Relaxed).to_string()),
+        ("multi", record.queued.load(Ordering::Relaxed).to_string()),
+        ("watch", record.watched.load(Ordering::Relaxed).to_string()),
         ("qbuf", query_bytes.to_string()),
         ("qbuf-free", "0".to_owned()),
         ("argv-mem", "0".to_owned()),
@@ -72,11 +80,11 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
         ("events", if output_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", last_command.map_or_else(|| "NULL".to_owned(), |command| command.full_name.clone())),
         ("user", "default".to_owned()),
-        ("redir", "-1".to_owned()),
+        ("redir", record.redirection.load(Ordering::Relaxed).to_string()),
         ("resp", record.protocol.load(Ordering::Relaxed).to_string()),
         ("lib-name", text(&names.library_name)),
         ("lib-ver", text(&names.library_version)),
-        ("io-thread", record.thread.to_string()),
+        ("io-thread", record.inbox.thread.to_string()),
         ("tot-net-in", record.received.load(Ordering::Relaxed).to_string()),
         ("tot-net-out", record.sent.load(Ordering::Relaxed).to_string()),
         ("tot-cmds", record.commands.load(Ordering::Relaxed).to_string()),
@@ -87,7 +95,12 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
 
 fn flags(record: &ClientRecord) -> String {
     let flags: String = [
+        (record.monitors.load(Ordering::Relaxed), 'O'),
+        (record.subscriptions.any(), 'P'),
+        (record.queued.load(Ordering::Relaxed) >= 0, 'x'),
         (record.blocked.lock().is_some(), 'b'),
+        (record.redirection.load(Ordering::Relaxed) >= 0, 't'),
+        (record.broadcasts.load(Ordering::Relaxed), 'B'),
         (record.unix_socket, 'U'),
         (record.no_evict.load(Ordering::Relaxed), 'e'),
         (record.no_touch.load(Ordering::Relaxed), 'T'),

@@ -76,7 +76,7 @@ impl<'a> Filter<'a> {
         self.id.is_none_or(|id| record.id == id)
             && self.address.is_none_or(|address| record.address.as_bytes() == address)
             && self.local_address.is_none_or(|address| record.local_address.as_bytes() == address)
-            && self.kind.is_none_or(|kind| kind == Kind::Normal)
+            && self.kind.is_none_or(|kind| kind == Kind::of(record))
             && self.age_seconds_min.is_none_or(|age| age_seconds >= age)
     }
 }

@@ -188,6 +188,7 @@ pub(super) fn key_flag_names(flags: KeyFlags) -> Vec<&'static str> {
         (KeyFlags::INSERT, "insert"),
         (KeyFlags::DELETE, "delete"),
         (KeyFlags::VARIABLE_FLAGS, "variable_flags"),
+        (KeyFlags::NOT_KEY, "not_key"),
     ];
     NAMES.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, name)| *name).collect()
 }

@@ -1,14 +1,16 @@
 //! INFO's sections about clients, threads and what they do.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::{Facts, Lines};
+use crate::clients::ClientRecord;
+use crate::pubsub::Namespace;
 
 pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
-    let clients = facts.engine.clients.all();
-    let largest = |buffer: fn(&crate::clients::ClientRecord) -> u64| {
-        clients.iter().map(|client| buffer(client)).max().unwrap_or(0)
-    };
+    let clients: Vec<Arc<ClientRecord>> = facts.engine.clients.all();
+    let largest =
+        |buffer: fn(&ClientRecord) -> u64| clients.iter().map(|client| buffer(client)).max().unwrap_or(0);
     lines.field("connected_clients", clients.len());
     lines.field("cluster_connections", 0);
     lines.field("maxclients", facts.process.clients_max);
@@ -22,17 +24,22 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
     );
     let waiting = &facts.engine.clients.waiting;
     lines.field("blocked_clients", waiting.all());
-    lines.none_of(&["tracking_clients", "pubsub_clients", "watching_clients"]);
+    let messages = &facts.engine.keyspace.messages;
+    lines.field("tracking_clients", messages.followers.len());
+    let is_subscriber = |client: &&Arc<ClientRecord>| client.subscriptions.any();
+    lines.field("pubsub_clients", clients.iter().filter(is_subscriber).count());
+    let watched = |client: &Arc<ClientRecord>| client.watched.load(Ordering::Relaxed);
+    lines.field("watching_clients", clients.iter().filter(|client| watched(client) > 0).count());
     lines.field("clients_in_timeout_table", waiting.with_timeout());
-    lines.none_of(&["total_watched_keys"]);
-    lines.field("total_blocking_keys", facts.engine.keyspace.keys_waited_for());
+    lines.field("total_watched_keys", facts.keys.watched_keys());
+    lines.field("total_blocking_keys", facts.keys.keys_waited_for());
     lines.none_of(&["total_blocking_keys_on_nokey"]);
 }
 
 pub(super) fn threads(lines: &mut Lines, facts: &Facts<'_>) {
     let clients = facts.engine.clients.all();
     for (number, turns) in facts.engine.statistics.socket_turns().iter().enumerate() {
-        let clients = clients.iter().filter(|client| client.thread as usize == number).count();
+        let clients = clients.iter().filter(|client| client.inbox.thread as usize == number).count();
         let (reads, writes) = (turns.reads, turns.writes);
         lines.field(
             &format!("io_thread_{number}"),
@@ -72,10 +79,11 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
     ]);
     lines.field("keyspace_hits", counters.keys.hits);
     lines.field("keyspace_misses", counters.keys.misses);
+    let messages = &facts.engine.keyspace.messages;
+    lines.field("pubsub_channels", messages.channels.len(Namespace::Channels));
+    lines.field("pubsub_patterns", messages.channels.len(Namespace::Patterns));
+    lines.field("pubsubshard_channels", messages.channels.len(Namespace::ShardChannels));
     lines.none_of(&[
-        "pubsub_channels",
-        "pubsub_patterns",
-        "pubsubshard_channels",
         "latest_fork_usec",
         "total_forks",
         "migrate_cached_sockets",
@@ -86,11 +94,11 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
         "active_defrag_key_misses",
         "total_active_defrag_time",
         "current_active_defrag_time",
-        "tracking_total_keys",
-        "tracking_total_items",
-        "tracking_total_prefixes",
-        "unexpected_error_replies",
     ]);
+    lines.field("tracking_total_keys", messages.followers.tracked_keys.load(Ordering::Relaxed));
+    lines.field("tracking_total_items", messages.followers.tracked_items.load(Ordering::Relaxed));
+    lines.field("tracking_total_prefixes", messages.followers.prefixes());
+    lines.none_of(&["unexpected_error_replies"]);
     lines.field("total_error_replies", counters.error_replies);
     lines.field("dump_payload_sanitizations", 0);
     sockets_and_batches(lines, facts);

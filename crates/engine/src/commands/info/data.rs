@@ -3,9 +3,8 @@
 use super::{Facts, Lines};
 
 pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
-    let keyspace = &facts.engine.keyspace;
-    for number in 0..keyspace.databases() {
-        let figures = keyspace.figures(number);
+    for number in 0..facts.engine.keyspace.databases() {
+        let figures = facts.keys.figures(number);
         if figures.keys > 0 {
             let (keys, expires, hashes) = (figures.keys, figures.with_deadline, figures.with_field_deadlines);
             // The mean time to live is not counted: 0 is what stock servers show before they have an estimate.
@@ -28,7 +27,7 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
     ]);
     lines.field("current_fork_perc", "0.00");
     lines.none_of(&["current_save_keys_processed", "current_save_keys_total"]);
-    lines.field("rdb_changes_since_last_save", facts.engine.keyspace.changes());
+    lines.field("rdb_changes_since_last_save", facts.keys.changes());
     lines.field("rdb_bgsave_in_progress", 0);
     lines.field("rdb_last_save_time", facts.process.started_ms / 1000);
     lines.field("rdb_last_bgsave_status", "ok");

@@ -8,7 +8,7 @@ use super::{Facts, Lines};
 
 pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     let memory = &facts.process.memory;
-    let overhead = Overhead::of(facts.engine);
+    let overhead = Overhead::of(facts.engine, facts.keys);
     let overhead_bytes = overhead.total(memory);
     let data_bytes = memory.allocated.saturating_sub(overhead_bytes);
     let since_start = memory.allocated.saturating_sub(memory.allocated_at_start);

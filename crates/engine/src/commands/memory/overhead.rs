@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use crate::Engine;
 use crate::host::MemoryFacts;
 use crate::keyspace::DatabaseFigures;
+use crate::keyspace::locked::Keys;
 
 /// Memory by its use, in bytes.
 #[derive(Debug)]
@@ -19,9 +20,9 @@ pub(in crate::commands) struct Overhead {
 
 impl Overhead {
     /// What it is now.
-    pub(in crate::commands) fn of(engine: &Engine) -> Self {
+    pub(in crate::commands) fn of(engine: &Engine, keys: &Keys<'_>) -> Self {
         let databases: Vec<(u32, DatabaseFigures)> = (0..engine.keyspace.databases())
-            .map(|number| (number, engine.keyspace.figures(number)))
+            .map(|number| (number, keys.figures(number)))
             .filter(|(_, database)| database.keys > 0)
             .collect();
         let buffers = engine.clients.all().into_iter().map(|client| {

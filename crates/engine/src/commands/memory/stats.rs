@@ -6,6 +6,7 @@ use crate::Engine;
 use crate::call::Call;
 use crate::error::Outcome;
 use crate::keyspace::DatabaseFigures;
+use crate::keyspace::locked::Keys;
 
 use super::overhead::Overhead;
 
@@ -20,7 +21,7 @@ enum Figure {
 }
 
 pub(super) fn stats(call: &mut Call<'_>) -> Outcome {
-    let figures = figures(call.engine);
+    let figures = figures(call.engine, &call.keys);
     call.reply.map(figures.len());
     for (name, figure) in &figures {
         call.reply.bulk(name.as_bytes());
@@ -44,10 +45,10 @@ fn reply_count(reply: &mut Reply, count: u64) {
 }
 
 /// The figures in the order, and under the names, of stock servers.
-fn figures(engine: &Engine) -> Vec<(String, Figure)> {
+fn figures(engine: &Engine, keys: &Keys<'_>) -> Vec<(String, Figure)> {
     use Figure::{Count, Database, Ratio};
     let memory = engine.host.facts().memory;
-    let use_of_memory = Overhead::of(engine);
+    let use_of_memory = Overhead::of(engine, keys);
     let overhead = use_of_memory.total(&memory);
     let Overhead { clients, tables, databases } = use_of_memory;
     let keys: u64 = databases.iter().map(|(_, database)| database.keys as u64).sum();

@@ -32,7 +32,7 @@ pub(crate) type Data = BTreeMap<(u32, Vec<u8>), (Value, Option<u64>)>;
 pub(crate) fn data(server: &Server) -> Data {
     let mut data = Data::new();
     for database in 0..DATABASES {
-        server.engine.keyspace.for_each(database, 0, &mut |record| {
+        server.keys().for_each(database, &mut |record| {
             data.insert((database, record.key().to_vec()), (value_of(record), record.stamp()));
         });
     }

@@ -1,0 +1,118 @@
+//! Waiting until others have what was written. There are no replicas and no append-only file here yet, so nobody ever
+//! does.
+
+use nuthatch_protocol::Reply;
+use nuthatch_protocol::number::parse_i64;
+
+use crate::blocking::Take;
+use crate::call::Call;
+use crate::categories::Categories;
+use crate::command::{Command, Flags, Group, Handler};
+use crate::error::{CommandError, Outcome};
+use crate::keyspace::Key;
+use crate::keyspace::locked::Keys;
+
+use super::blocking::wait;
+
+/// The family's rows.
+pub(super) const COMMANDS: &[Command] = &[
+    waiting("WAIT", 3, wait_for_replicas).docs(
+        Group::Generic,
+        "3.0.0",
+        "O(1)",
+        "numreplicas timeout",
+        "Waits until so many replicas have what the client has written.",
+    ),
+    waiting("WAITAOF", 4, wait_for_files).docs(
+        Group::Generic,
+        "7.2.0",
+        "O(1)",
+        "numlocal numreplicas timeout",
+        "Waits until what the client has written is in the append-only files of this server and of replicas.",
+    ),
+];
+
+const fn waiting(name: &'static str, arity: i16, handler: Handler) -> Command {
+    Command::other(name, arity, handler)
+        .without(Flags::LOADING.union(Flags::STALE))
+        .with(Flags::BLOCKING)
+        .instead_in(Categories::CONNECTION)
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+}
+
+/// A wait for what never comes.
+#[derive(Debug)]
+struct InVain {
+    nothing: fn(&mut Reply),
+}
+
+impl Take for InVain {
+    fn can_take(&self, _: &Keys<'_>, _: &Key<'_>) -> bool {
+        false
+    }
+
+    fn take(&self, _: &mut Keys<'_>, _: &[Key<'_>], _: &mut Reply) -> Result<bool, CommandError> {
+        Ok(false)
+    }
+
+    fn nothing(&self, reply: &mut Reply) {
+        (self.nothing)(reply);
+    }
+}
+
+fn wait_for_replicas(call: &mut Call<'_>) -> Outcome {
+    let deadline_ms = deadline_of(call.arguments.at(2), call.now_ms());
+    let replicas = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
+    let deadline_ms = deadline_ms?;
+    let nothing = |reply: &mut Reply| reply.integer(0);
+    if replicas <= 0 {
+        nothing(call.reply);
+        return Ok(());
+    }
+    wait(call, &[], deadline_ms, InVain { nothing });
+    Ok(())
+}
+
+fn wait_for_files(call: &mut Call<'_>) -> Outcome {
+    const LOCAL: CommandError = CommandError::fixed("ERR value is out of range, value must between 0 and 1");
+    const NEGATIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
+    const NO_FILE: CommandError =
+        CommandError::fixed("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    let local = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
+    if !(0..=1).contains(&local) {
+        return Err(LOCAL);
+    }
+    let replicas = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
+    if replicas < 0 {
+        return Err(NEGATIVE);
+    }
+    let deadline_ms = deadline_of(call.arguments.at(3), call.now_ms())?;
+    if local > 0 {
+        return Err(NO_FILE);
+    }
+    let nothing = |reply: &mut Reply| {
+        reply.array(2);
+        reply.integer(0);
+        reply.integer(0);
+    };
+    if replicas == 0 {
+        nothing(call.reply);
+        return Ok(());
+    }
+    wait(call, &[], deadline_ms, InVain { nothing });
+    Ok(())
+}
+
+/// Reads a timeout in milliseconds. Returns when it is over, in milliseconds since 1970, or nothing for a wait without
+/// end.
+fn deadline_of(timeout: &[u8], now_ms: u64) -> Result<Option<u64>, CommandError> {
+    const NO_NUMBER: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
+    const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
+    const TOO_FAR: CommandError = CommandError::fixed("ERR timeout is out of range");
+    let timeout = u64::try_from(parse_i64(timeout).ok_or(NO_NUMBER)?).map_err(|_| NEGATIVE)?;
+    if timeout == 0 {
+        return Ok(None);
+    }
+    let deadline = now_ms.checked_add(timeout).filter(|deadline| i64::try_from(*deadline).is_ok());
+    deadline.map(Some).ok_or(TOO_FAR)
+}

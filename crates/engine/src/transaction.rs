@@ -1,0 +1,107 @@
+//! A client's transaction: what it has queued, and which keys it watches.
+
+use std::sync::Arc;
+
+use nuthatch_protocol::Span;
+
+use crate::arguments::Arguments;
+use crate::command::Flags;
+use crate::keyspace::Key;
+use crate::keyspace::observers::Watch;
+
+/// Commands that wait for EXEC.
+#[derive(Debug, Default)]
+pub struct Transaction {
+    queued: Vec<Queued>,
+    /// The arguments of all of them.
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    /// The flags of all of them together.
+    pub flags: Flags,
+    /// Whether one was refused, so that none is going to run.
+    pub is_aborted: bool,
+}
+
+/// A command that waits for EXEC.
+#[derive(Debug, Clone, Copy)]
+pub struct Queued {
+    /// Its number in the table of commands.
+    pub command: u16,
+    /// The hash of its key, if it locks one key only.
+    pub hash: u64,
+    first_span: usize,
+    spans: usize,
+}
+
+impl Transaction {
+    /// Adds a command, of which `hash` is the hash of its key if it has only one.
+    ///
+    /// # Errors
+    /// All arguments together are beyond 4 GiB.
+    pub fn queue(
+        &mut self,
+        command: u16,
+        flags: Flags,
+        hash: u64,
+        arguments: &Arguments<'_>,
+    ) -> Result<(), TooLarge> {
+        let first_span = self.spans.len();
+        for argument in arguments.from(0) {
+            let start = u32::try_from(self.bytes.len()).map_err(|_| TooLarge)?;
+            let end = u32::try_from(self.bytes.len() + argument.len()).map_err(|_| TooLarge)?;
+            self.bytes.extend_from_slice(argument);
+            self.spans.push(Span { start, end });
+        }
+        self.flags |= flags;
+        self.queued.push(Queued { command, hash, first_span, spans: arguments.len() });
+        Ok(())
+    }
+
+    /// The commands, in their order.
+    pub fn queued(&self) -> &[Queued] {
+        &self.queued
+    }
+
+    /// The arguments of one of them.
+    pub fn arguments(&self, queued: &Queued) -> Arguments<'_> {
+        Arguments::new(&self.bytes, &self.spans[queued.first_span..queued.first_span + queued.spans])
+    }
+
+    /// Bytes of memory.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.queued.capacity() * size_of::<Queued>()
+    }
+}
+
+/// A transaction's arguments are too many bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// A key that a client watches.
+#[derive(Debug)]
+pub struct WatchedKey {
+    /// The database's number.
+    pub database: u32,
+    /// The key's hash.
+    pub hash: u64,
+    /// The key.
+    pub bytes: Box<[u8]>,
+}
+
+/// The keys that a client watches.
+#[derive(Debug, Default)]
+pub struct WatchedKeys {
+    /// Whether one of them has changed.
+    pub watch: Arc<Watch>,
+    /// Each once.
+    pub keys: Vec<WatchedKey>,
+}
+
+impl WatchedKey {
+    /// The key as accesses to the keyspace take it.
+    pub fn as_key(&self) -> Key<'_> {
+        Key { bytes: &self.bytes, hash: self.hash, database: self.database }
+    }
+}

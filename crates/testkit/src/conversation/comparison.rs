@@ -1,0 +1,332 @@
+//! Leads the same conversation with two servers and compares what every connection hears.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::order::in_one_order;
+use crate::conversation::{Conversation, SPEAKERS, Step};
+use crate::differential::{Extent, Finding, Pair, Report, beginning, class, has_command};
+use crate::generator::{Family, Generator};
+use crate::normalise;
+use crate::reply::frame_length;
+use crate::request::Request;
+use crate::shrink::shrink;
+use crate::state::State;
+
+/// Steps between two comparisons of everything; each conversation starts with empty databases and new connections.
+const STEPS: usize = 80;
+
+/// A run ends when it has found so many different differences.
+const FINDINGS_MAX: usize = 12;
+
+/// Making a conversation shorter ends after this time, with the shortest found by then.
+const SHORTEN_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// What a conversation is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    /// The commands that belong to it. A word `;` divides requests that are sent together.
+    pub family: Family,
+    /// Further families whose commands are said meanwhile.
+    pub others: &'static [&'static Family],
+    /// How many of a hundred requests come from the other families.
+    pub percent_of_others: usize,
+}
+
+enum Outcome {
+    Same,
+    /// From here on the servers differ, in a known way.
+    Diverged,
+    Different {
+        position: usize,
+        kind: String,
+        answers: String,
+    },
+}
+
+/// Generates the steps of conversations about one topic.
+struct Steps {
+    own: Generator,
+    others: Vec<Generator>,
+    percent_of_others: usize,
+}
+
+impl Steps {
+    fn next(&mut self) -> Step {
+        let speaker = self.own.number(0..SPEAKERS);
+        let of_others = !self.others.is_empty() && self.own.number(0..100) < self.percent_of_others;
+        let request = if of_others {
+            let chosen = self.own.number(0..self.others.len());
+            self.others[chosen].request()
+        } else {
+            self.own.request()
+        };
+        let requests = request.0.split(|word| word == b";").map(Request::new).collect();
+        Step { speaker, requests }
+    }
+
+    /// A conversation, in which about half of the connections speak RESP3.
+    fn conversation(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for speaker in 0..SPEAKERS {
+            if self.own.number(0..2) == 1 {
+                steps.push(Step { speaker, requests: vec![Request::from_line("HELLO 3")] });
+            }
+        }
+        steps.extend((0..STEPS).map(|_| self.next()));
+        steps
+    }
+}
+
+/// Which replies in `ours` and `theirs` differ otherwise than they may.
+enum Verdict {
+    Agree,
+    Diverge,
+    Differ,
+}
+
+impl Pair<'_> {
+    /// Compares the servers over conversations about a topic, of the commands that both have.
+    pub fn converse(&self, topic: &Topic, extent: Extent) -> Report {
+        let mut lacking = BTreeSet::new();
+        let mut generator = |family: &Family, seed: u64| {
+            Generator::new(family, seed, |name| {
+                let without = [self.candidate, self.reference]
+                    .into_iter()
+                    .find(|server| !has_command(&mut server.connect(), name));
+                lacking.extend(without.map(|server| format!("{name} ({} lacks it)", server.name())));
+                without.is_none()
+            })
+        };
+        let mut steps = Steps {
+            own: generator(&topic.family, extent.seed),
+            others: topic.others.iter().map(|family| generator(family, extent.seed)).collect(),
+            percent_of_others: topic.percent_of_others,
+        };
+        let mut report = Report {
+            heading: format!(
+                "{} against {}, {} commands of the topic \"{}\", NUTHATCH_SEED={}, without {:?}",
+                self.candidate.name(),
+                self.reference.name(),
+                extent.commands,
+                topic.family.name,
+                extent.seed,
+                lacking
+            ),
+            findings: Vec::new(),
+        };
+        let mut said = 0;
+        while said < extent.commands && report.findings.len() < FINDINGS_MAX {
+            let conversation = steps.conversation();
+            said += conversation.len();
+            if let Outcome::Different { position, kind, answers } = self.lead(&conversation)
+                && report.findings.iter().all(|finding| finding.kind != kind)
+            {
+                let end = (position + 1).min(conversation.len());
+                report.findings.push(self.shorten_conversation(&conversation[..end], kind, answers));
+            }
+        }
+        report
+    }
+
+    /// Leaves out of the conversation what the difference does not need.
+    fn shorten_conversation(&self, steps: &[Step], kind: String, answers: String) -> Finding {
+        let mut answers = answers;
+        let began = Instant::now();
+        let mut fails = |steps: &[Step]| match self.lead(steps) {
+            Outcome::Different { kind: other, answers: shorter, .. } if other == kind => {
+                answers = shorter;
+                true
+            }
+            _ => false,
+        };
+        let shortest = if fails(steps) {
+            shrink(steps, |steps| began.elapsed() < SHORTEN_TIME_MAX && fails(steps))
+        } else {
+            answers.push_str("\n(not seen again when the same was said again)");
+            steps.to_vec()
+        };
+        let line = |step: &Step| {
+            let mut words = vec![format!("{}:", step.speaker).into_bytes()];
+            for request in &step.requests {
+                words.extend(request.0.iter().cloned());
+                words.push(b";".to_vec());
+            }
+            words.pop();
+            Request(words)
+        };
+        Finding { kind, history: shortest.iter().map(line).collect(), answers }
+    }
+
+    fn lead(&self, steps: &[Step]) -> Outcome {
+        self.try_lead(steps).unwrap_or_else(|error| Outcome::Different {
+            position: steps.len(),
+            kind: format!("connection: {}", error.kind()),
+            answers: format!("a connection failed: {error}"),
+        })
+    }
+
+    fn try_lead(&self, steps: &[Step]) -> io::Result<Outcome> {
+        let mut candidate = Conversation::open(self.candidate)?;
+        let mut reference = Conversation::open(self.reference)?;
+        for (position, step) in steps.iter().enumerate() {
+            if !reference.can_say(step) || !candidate.can_say(step) {
+                continue;
+            }
+            let queued = reference.queued(step.speaker).map(<[Request]>::to_vec);
+            let context = |server: &str, error: io::Error| {
+                let said = step.requests.first().map(Request::to_string).unwrap_or_default();
+                io::Error::new(error.kind(), format!("{server}, after {said}: {error}"))
+            };
+            let ours = candidate.say(step).map_err(|error| context(self.candidate.name(), error))?;
+            let theirs = reference.say(step).map_err(|error| context(self.reference.name(), error))?;
+            for listener in 0..SPEAKERS {
+                let queued = queued.as_deref().filter(|_| listener == step.speaker);
+                let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
+                if asks_for_connections(step, queued) {
+                    ours.iter_mut().for_each(|frame| name_connections(frame, &candidate));
+                    theirs.iter_mut().for_each(|frame| name_connections(frame, &reference));
+                }
+                match self.judge(step, queued, &ours, &theirs) {
+                    Verdict::Agree => {}
+                    Verdict::Diverge => return Ok(Outcome::Diverged),
+                    Verdict::Differ => return Ok(difference(position, step, listener, &ours, &theirs)),
+                }
+            }
+        }
+        drop((candidate, reference));
+        let ours = State::read(&mut self.candidate.try_connect()?)?;
+        let theirs = State::read(&mut self.reference.try_connect()?)?;
+        Ok(match ours.first_difference(&theirs, &self.known) {
+            None => Outcome::Same,
+            Some(answers) => {
+                Outcome::Different { position: steps.len(), kind: "the data afterwards".into(), answers }
+            }
+        })
+    }
+
+    /// Judges what one connection has heard.
+    fn judge(
+        &self,
+        step: &Step,
+        queued: Option<&[Request]>,
+        ours: &[Vec<u8>],
+        theirs: &[Vec<u8>],
+    ) -> Verdict {
+        let Some(request) = step.requests.last() else { return Verdict::Agree };
+        if ours == theirs || in_one_order(&flattened(ours)) == in_one_order(&flattened(theirs)) {
+            return Verdict::Agree;
+        }
+        let mut verdict = Verdict::Agree;
+        let mut judge = |request: &Request, ours: &[u8], theirs: &[u8]| {
+            let known = || self.known.find(request, ours, theirs);
+            match normalise::agree(request, ours, theirs).then_some(false).or_else(known) {
+                Some(false) => true,
+                Some(true) => {
+                    verdict = Verdict::Diverge;
+                    true
+                }
+                None => false,
+            }
+        };
+        let all_agree = ours.len() == theirs.len()
+            && ours.iter().zip(theirs).all(|(ours, theirs)| match queued {
+                _ if ours == theirs => true,
+                Some(queued) if request.upper(0) == "EXEC" => {
+                    let (ours, theirs) = (elements(ours), elements(theirs));
+                    ours.len() == queued.len()
+                        && theirs.len() == queued.len()
+                        && queued
+                            .iter()
+                            .zip(ours.iter().zip(&theirs))
+                            .all(|(request, (ours, theirs))| judge(request, ours, theirs))
+                }
+                _ => judge(request, ours, theirs),
+            });
+        // What is known of several replies is known of them together.
+        if all_agree || judge(request, &ours.concat(), &theirs.concat()) { verdict } else { Verdict::Differ }
+    }
+}
+
+fn difference(
+    position: usize,
+    step: &Step,
+    listener: usize,
+    ours: &[Vec<u8>],
+    theirs: &[Vec<u8>],
+) -> Outcome {
+    let request = step.requests.first().map(|request| request.upper(0)).unwrap_or_default();
+    let whose = if listener == step.speaker { "" } else { ", heard by another" };
+    let other = (0..ours.len().max(theirs.len())).find(|index| ours.get(*index) != theirs.get(*index));
+    let class_of = |heard: &[Vec<u8>]| {
+        other.and_then(|index| heard.get(index)).map_or_else(|| "nothing".into(), |frame| class(frame))
+    };
+    let mut answers = format!("connection {listener}");
+    for (name, heard) in [("candidate", ours), ("reference", theirs)] {
+        let frames: Vec<String> = heard.iter().map(|frame| beginning(frame)).collect();
+        let _ = write!(answers, "\n{name}: {}", frames.join("\n           "));
+    }
+    Outcome::Different {
+        position,
+        kind: format!("{request}{whose}: {} instead of {}", class_of(ours), class_of(theirs)),
+        answers,
+    }
+}
+
+/// The replies with those that EXEC puts in an array one by one: in RESP2 a subscription that was queued is confirmed
+/// by several replies, so that an array holds fewer than belong to it.
+fn flattened(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    frames
+        .iter()
+        .flat_map(|frame| match elements(frame) {
+            elements if frame.starts_with(b"*") && elements.iter().any(|element| is_array(element)) => {
+                elements.into_iter().map(<[u8]>::to_vec).collect()
+            }
+            _ => vec![frame.clone()],
+        })
+        .collect()
+}
+
+fn is_array(frame: &[u8]) -> bool {
+    frame.starts_with(b"*") || frame.starts_with(b">")
+}
+
+/// The replies in an array, as they are.
+fn elements(frame: &[u8]) -> Vec<&[u8]> {
+    let mut elements = Vec::new();
+    let header = frame.windows(2).position(|pair| pair == b"\r\n").map_or(frame.len(), |end| end + 2);
+    let mut rest = &frame[header..];
+    while let Ok(Some(length)) = frame_length(rest)
+        && !rest.is_empty()
+    {
+        elements.push(&rest[..length]);
+        rest = &rest[length..];
+    }
+    elements
+}
+
+/// Whether replies name connections by the numbers that each server gives them.
+fn asks_for_connections(step: &Step, queued: Option<&[Request]>) -> bool {
+    let mut all = step.requests.iter().chain(queued.unwrap_or_default());
+    all.any(|request| {
+        request.upper(0) == "CLIENT"
+            && matches!(request.upper(1).as_str(), "ID" | "GETREDIR" | "TRACKINGINFO")
+    })
+}
+
+fn name_connections(frame: &mut Vec<u8>, conversation: &Conversation<'_>) {
+    let text = String::from_utf8_lossy(frame);
+    let named: Vec<String> = text
+        .split("\r\n")
+        .map(|line| {
+            let id = line.strip_prefix(':').and_then(|digits| digits.parse().ok());
+            match id.and_then(|id| conversation.speaker_of(id)) {
+                Some(number) => format!(":@{number}"),
+                None => line.to_owned(),
+            }
+        })
+        .collect();
+    *frame = named.join("\r\n").into_bytes();
+}

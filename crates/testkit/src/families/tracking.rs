@@ -1,0 +1,50 @@
+//! Clients that keep values and are told when these are out of date.
+
+use crate::generator::Family;
+
+/// Which clients keep what, and short commands that read and write it; other families add more.
+pub const TRACKING: Family = Family {
+    name: "tracking",
+    value_bytes_max: 64,
+    rows: &[
+        (12, "=CLIENT TRACKING ON"),
+        (8, "=CLIENT TRACKING ON [NOLOOP] [REDIRECT connection]"),
+        (6, "=CLIENT TRACKING ON BCAST"),
+        (8, "=CLIENT TRACKING ON BCAST (PREFIX prefix)... [NOLOOP]"),
+        (4, "=CLIENT TRACKING ON BCAST (PREFIX prefix)... REDIRECT connection"),
+        (5, "=CLIENT TRACKING ON OPTIN [NOLOOP]"),
+        (5, "=CLIENT TRACKING ON OPTOUT [NOLOOP]"),
+        (
+            4,
+            "=CLIENT TRACKING (ON|OFF) [BCAST] [OPTIN] [OPTOUT] [NOLOOP] [REDIRECT connection] [PREFIX prefix]",
+        ),
+        (4, "=CLIENT TRACKING OFF"),
+        (10, "CLIENT CACHING (YES|NO)"),
+        (5, "CLIENT TRACKINGINFO"),
+        (3, "CLIENT GETREDIR"),
+        (5, "=HELLO 3"),
+        (2, "=HELLO 2"),
+        (4, "!=RESET"),
+        (1, "!=QUIT"),
+        (6, "=SUBSCRIBE invalidations"),
+        (2, "=UNSUBSCRIBE"),
+        (3, "=SELECT database"),
+        (30, "GET key"),
+        (12, "MGET key..."),
+        (20, "SET key value"),
+        (4, "DEL key..."),
+        (3, "INCR key"),
+        (5, "MSET (key value)..."),
+        (4, "PEXPIREAT key unix-milliseconds"),
+        (2, "RENAME key key"),
+        (1, "FLUSHALL"),
+        (1, "FLUSHDB"),
+        (1, "SWAPDB 0 1"),
+        (6, "MULTI"),
+        (6, "EXEC"),
+        (2, "DISCARD"),
+        (3, "LPUSH key value"),
+        (2, "LRANGE key 0 -1"),
+        (2, "BLPOP key 0"),
+    ],
+};
