@@ -104,9 +104,13 @@ struct Options {
 }
 
 impl Options {
-    fn parse(call: &Call<'_>, may_make_stream: bool) -> Result<Self, CommandError> {
+    /// Reads the options of a request that has at most so many arguments.
+    fn parse(call: &Call<'_>, may_make_stream: bool, arguments_max: usize) -> Result<Self, CommandError> {
         const NEGATIVE: CommandError =
             CommandError::fixed("ERR value for ENTRIESREAD must be positive or -1");
+        if call.arguments.len() > arguments_max {
+            return Err(unknown_form("XGROUP", call.arguments.at(1)));
+        }
         let mut options = Self::default();
         let mut rest = call.arguments.from(5);
         while let Some(word) = rest.next() {
@@ -127,7 +131,7 @@ impl Options {
 
 fn create(call: &mut Call<'_>) -> Outcome {
     const EXISTS: CommandError = CommandError::fixed("BUSYGROUP Consumer Group name already exists");
-    let Options { makes_stream, entries_read } = Options::parse(call, true)?;
+    let Options { makes_stream, entries_read } = Options::parse(call, true, 8)?;
     let key = call.key(2);
     let (name, id) = (call.arguments.at(3), call.arguments.at(4));
     let group_at = |last_id: StreamId| -> Result<_, CommandError> {
@@ -156,7 +160,7 @@ fn create(call: &mut Call<'_>) -> Outcome {
 }
 
 fn set_id(call: &mut Call<'_>) -> Outcome {
-    let Options { entries_read, .. } = Options::parse(call, false)?;
+    let Options { entries_read, .. } = Options::parse(call, false, 7)?;
     let key = call.key(2);
     let (name, id) = (call.arguments.at(3), call.arguments.at(4));
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;

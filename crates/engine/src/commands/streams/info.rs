@@ -59,20 +59,19 @@ fn help(call: &mut Call<'_>) -> Outcome {
 
 fn stream(call: &mut Call<'_>) -> Outcome {
     const COUNT_DEFAULT: usize = 10;
-    let unknown = || unknown_form("XINFO", call.arguments.at(1));
-    let full = match (call.arguments.get(3), call.arguments.get(4), call.arguments.get(5)) {
+    let (key, arguments) = (call.key(2), call.arguments);
+    let stream = call.keys.read_stream(&key)?.ok_or(CommandError::NO_SUCH_KEY)?;
+    let unknown = || unknown_form("XINFO", arguments.at(1));
+    let full = match (arguments.get(3), arguments.get(4), arguments.get(5)) {
         (None, ..) => None,
         (Some(full), None, _) if is_word(full, "FULL") => Some(COUNT_DEFAULT),
         (Some(full), Some(word), Some(count))
-            if is_word(full, "FULL") && is_word(word, "COUNT") && call.arguments.len() == 6 =>
+            if is_word(full, "FULL") && is_word(word, "COUNT") && arguments.len() == 6 =>
         {
-            let count = parse_integer(count)?;
-            Some(usize::try_from(count).unwrap_or(COUNT_DEFAULT))
+            Some(usize::try_from(parse_integer(count)?).unwrap_or(COUNT_DEFAULT))
         }
         _ => return Err(unknown()),
     };
-    let key = call.key(2);
-    let stream = call.keys.read_stream(&key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     let reply = &mut *call.reply;
     reply.map(if full.is_some() { 9 } else { 10 });
     describe(stream, reply);

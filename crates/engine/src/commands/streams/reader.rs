@@ -127,8 +127,8 @@ impl Reader {
         let Some(group) = stream.groups.get_mut(&member.group).filter(|_| is_any) else { return Ok(false) };
         (group.last_id, group.entries_read) = (last_id, entries_read);
         let Some(consumer) = consumer else { return Ok(false) };
-        group.consumer_mut(consumer).active_ms = Some(now_ms);
         if !member.acknowledges {
+            group.consumer_mut(consumer).active_ms = Some(now_ms);
             for id in &ids {
                 group.deliver(*id, Pending { consumer, delivered_ms: now_ms, count: 1 });
             }
