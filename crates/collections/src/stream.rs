@@ -165,7 +165,8 @@ impl Stream {
                 }
                 if tail.len() == 0 {
                     self.block_bytes -= tail.allocated_bytes();
-                    self.tail = None;
+                    // The block before takes further entries if it is not full.
+                    self.tail = self.full.pop_last().map(|(_, block)| *block);
                 }
             }
             _ => {

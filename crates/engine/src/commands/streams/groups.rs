@@ -4,7 +4,7 @@ use nuthatch_collections::Stream;
 use nuthatch_collections::stream::{Group as ConsumerGroup, StreamId};
 
 use super::{bound_id, entry_id, no_such_group, parse_integer, unknown_form};
-use crate::arguments::is_word;
+use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeyFlags, KeySpec};
 use crate::commands::container::{Explained, reply_help, subcommand_required};
@@ -104,13 +104,9 @@ struct Options {
 }
 
 impl Options {
-    /// Reads the options of a request that has at most so many arguments.
-    fn parse(call: &Call<'_>, may_make_stream: bool, arguments_max: usize) -> Result<Self, CommandError> {
+    fn parse(call: &Call<'_>, may_make_stream: bool) -> Result<Self, CommandError> {
         const NEGATIVE: CommandError =
             CommandError::fixed("ERR value for ENTRIESREAD must be positive or -1");
-        if call.arguments.len() > arguments_max {
-            return Err(unknown_form("XGROUP", call.arguments.at(1)));
-        }
         let mut options = Self::default();
         let mut rest = call.arguments.from(5);
         while let Some(word) = rest.next() {
@@ -129,12 +125,19 @@ impl Options {
     }
 }
 
+/// Options that are repeated are refused only when the key was looked at.
+fn check_length(arguments: &Arguments<'_>, most: usize) -> Result<(), CommandError> {
+    if arguments.len() > most { Err(unknown_form("XGROUP", arguments.at(1))) } else { Ok(()) }
+}
+
 fn create(call: &mut Call<'_>) -> Outcome {
     const EXISTS: CommandError = CommandError::fixed("BUSYGROUP Consumer Group name already exists");
-    let Options { makes_stream, entries_read } = Options::parse(call, true, 8)?;
+    let Options { makes_stream, entries_read } = Options::parse(call, true)?;
     let key = call.key(2);
     let (name, id) = (call.arguments.at(3), call.arguments.at(4));
+    let arguments = call.arguments;
     let group_at = |last_id: StreamId| -> Result<_, CommandError> {
+        check_length(&arguments, 8)?;
         let id = if id == b"$" { last_id } else { entry_id(id)? };
         Ok(ConsumerGroup::new(id, entries_read.flatten()))
     };
@@ -160,12 +163,13 @@ fn create(call: &mut Call<'_>) -> Outcome {
 }
 
 fn set_id(call: &mut Call<'_>) -> Outcome {
-    let Options { entries_read, .. } = Options::parse(call, false, 7)?;
+    let Options { entries_read, .. } = Options::parse(call, false)?;
     let key = call.key(2);
     let (name, id) = (call.arguments.at(3), call.arguments.at(4));
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;
     let last_id = stream.last_id;
     let group = stream.groups.get_mut(name).ok_or_else(|| no_such_group(key.bytes, name))?;
+    check_length(&call.arguments, 7)?;
     group.last_id = if id == b"$" { last_id } else { bound_id(id, 0)? };
     group.entries_read = entries_read.flatten();
     // As with the stock servers, those who wait go on only when something is added.

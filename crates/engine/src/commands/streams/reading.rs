@@ -3,7 +3,7 @@
 use nuthatch_collections::stream::StreamId;
 
 use super::reader::{From, Member, Reader, no_group_to_read};
-use super::{INVALID_ID, entry_id, parse_integer};
+use super::{entry_id, parse_integer};
 use crate::arguments::is_word;
 use crate::blocking::Take;
 use crate::call::Call;
@@ -196,6 +196,10 @@ fn from_in_group(call: &Call<'_>, key: &Key<'_>, group: &[u8], id: &[u8]) -> Res
             ]
             .concat(),
         )),
-        id => entry_id(id).map(From::History).map_err(|_| INVALID_ID),
+        id => match entry_id(id)? {
+            // The stock servers write > as this id.
+            StreamId::MAX => Ok(From::New),
+            id => Ok(From::History(id)),
+        },
     }
 }
