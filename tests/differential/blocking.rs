@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use nuthatch_testkit::client::Client;
 use nuthatch_testkit::differential::{Extent, Finding, Pair, Report};
-use nuthatch_testkit::families::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS};
+use nuthatch_testkit::families::{BLOCKING, BLOCKING_ON_SEVERAL_KEYS, BLOCKING_STREAMS};
 use nuthatch_testkit::generator::{Family, Generator};
 use nuthatch_testkit::request::Request;
 use nuthatch_testkit::server::{Server, wait_until};
@@ -125,4 +125,9 @@ fn blocked_clients_are_served_as_by_the_stock_servers() {
 #[test]
 fn clients_blocked_on_several_keys_are_served_as_by_recent_stock_servers() {
     compare(&BLOCKING_ON_SEVERAL_KEYS, |name| name != "redis-7.0");
+}
+
+#[test]
+fn readers_of_streams_are_served_as_by_recent_stock_servers() {
+    compare(&BLOCKING_STREAMS, |name| name != "redis-7.0");
 }

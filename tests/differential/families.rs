@@ -137,3 +137,17 @@ fn questions_about_values_are_answered_as_by_the_stock_servers() {
         _ => pair.run(&families::STRUCTURES, extent),
     });
 }
+
+#[test]
+fn streams_answer_as_the_stock_servers() {
+    compare(&families::STREAMS, 1);
+}
+
+#[test]
+fn details_of_streams_are_told_as_by_recent_stock_servers() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-7.0" => Report { heading: "redis-7.0 tells less of consumers".into(), findings: Vec::new() },
+        _ => pair.run(&families::STREAM_DETAILS, extent),
+    });
+}

@@ -4,6 +4,7 @@ use crate::chunked::ChunkedList;
 use crate::field_map::FieldMap;
 use crate::paged::PagedTable;
 use crate::sorted_set::SortedSet;
+use crate::stream::Stream;
 
 /// A value of many elements.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub enum Collection {
     Set(PagedTable),
     /// Members with scores.
     SortedSet(SortedSet),
+    /// Entries in order.
+    Stream(Stream),
 }
 
 impl Collection {
@@ -24,7 +27,7 @@ impl Collection {
     pub fn table(&self) -> Option<&PagedTable> {
         match self {
             Self::Hash(map) => Some(map.table()),
-            Self::List(_) => None,
+            Self::List(_) | Self::Stream(_) => None,
             Self::SortedSet(set) => Some(set.table()),
             Self::Set(table) => Some(table),
         }
@@ -37,6 +40,7 @@ impl Collection {
             Self::List(list) => list.dismantle(pause),
             Self::SortedSet(set) => set.dismantle(pause),
             Self::Set(table) => table.dismantle(pause),
+            Self::Stream(stream) => stream.dismantle(pause),
         }
     }
 
@@ -47,6 +51,7 @@ impl Collection {
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
             Self::Set(table) => table.memory_bytes(),
+            Self::Stream(stream) => stream.memory_bytes(),
         }
     }
 }
@@ -57,6 +62,7 @@ mod tests {
     use crate::chunked::{End, NodeLimit};
     use crate::hash::ElementHasher;
     use crate::packed::Element;
+    use crate::stream::{BlockLimits, StreamId};
 
     #[test]
     fn big_collections_are_dismantled_in_many_steps_and_empty_afterwards() {
@@ -64,18 +70,21 @@ mod tests {
         let texts: Vec<String> = (0..ELEMENTS).map(|number| format!("element:{number}")).collect();
         let (mut map, mut set, mut sorted) = (FieldMap::default(), PagedTable::new(1), SortedSet::new());
         let mut list = ChunkedList::new(NodeLimit::from_setting(-2));
+        let (mut stream, limits) = (Stream::new(), BlockLimits { entries_max: 100, bytes_max: 4096 });
         for (number, text) in texts.iter().enumerate() {
             let (hash, text) = (ElementHasher::get().hash(text.as_bytes()), text.as_bytes());
             map.set(text, Element::Bytes(text), Some(number as u64));
             set.insert_or_replace(hash, text, None, None);
             sorted.change(text, |_| Some(number as f64));
             list.push(End::Back, Element::of(text));
+            stream.append(StreamId::new(1, number as u64), [text, text].into_iter(), limits);
         }
         for mut collection in [
             Collection::Hash(map),
             Collection::Set(set),
             Collection::SortedSet(sorted),
             Collection::List(list),
+            Collection::Stream(stream),
         ] {
             let mut pauses = 0;
             collection.dismantle(&mut || pauses += 1);

@@ -13,6 +13,7 @@
 //! * [`hash`]: the hash of elements.
 //! * [`ranked`]: scores and members in order, with ranks.
 //! * [`sorted_set`]: a table and an order of the same members.
+//! * [`stream`]: entries in the order of their ids, and those who read them.
 //!
 //! Nothing here knows commands, clocks or the protocol.
 
@@ -29,6 +30,7 @@ pub mod paged;
 mod prefetch;
 pub mod ranked;
 pub mod sorted_set;
+pub mod stream;
 pub mod table;
 
 pub use collection::Collection;
@@ -39,4 +41,5 @@ pub use packed::Element;
 pub use paged::PagedTable;
 pub use ranked::RankedTree;
 pub use sorted_set::SortedSet;
+pub use stream::Stream;
 pub use table::{KeyHasher, Occupied, Pin, Prefetcher, Table, pin};

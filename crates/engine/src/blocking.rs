@@ -24,11 +24,18 @@ pub trait Take: Send + Sync + Debug {
     /// Whether the key has what is wanted.
     fn can_take(&self, keys: &Keys<'_>, key: &Key<'_>) -> bool;
 
-    /// Takes it and writes the reply. Says whether the key had it.
+    /// Takes what is wanted from the keys, or from the first that has it, and writes the reply. Says whether any had it;
+    /// if not, nothing is written.
     ///
     /// # Errors
-    /// The key, or the destination, holds a value of another type.
-    fn take(&self, keys: &mut Keys<'_>, key: &Key<'_>, reply: &mut Reply) -> Result<bool, CommandError>;
+    /// A key, or the destination, holds a value of another type.
+    fn take(&self, keys: &mut Keys<'_>, wanted: &[Key<'_>], reply: &mut Reply) -> Result<bool, CommandError>;
+
+    /// Whether the wait also ends when a key is gone: then the key counts as one that has what is wanted, and the command
+    /// answers with an error.
+    fn minds_absence(&self) -> bool {
+        false
+    }
 
     /// The key that gets what is taken.
     fn destination(&self) -> Option<&[u8]> {
@@ -44,6 +51,22 @@ pub trait Take: Send + Sync + Debug {
     fn nothing(&self, reply: &mut Reply) {
         reply.null_array();
     }
+}
+
+/// Takes from the first of the keys that has what is wanted. Says whether any had it.
+///
+/// # Errors
+/// Those of `take`.
+pub fn take_from_first(
+    wanted: &[Key<'_>],
+    mut take: impl FnMut(&Key<'_>) -> Result<bool, CommandError>,
+) -> Result<bool, CommandError> {
+    for key in wanted {
+        if take(key)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A client that waits.
@@ -163,6 +186,10 @@ impl Waiter for BlockedClient {
         &self.reaches
     }
 
+    fn minds_absence(&self) -> bool {
+        self.take.minds_absence()
+    }
+
     fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool {
         if self.ending.is_claimed() {
             return true;
@@ -178,15 +205,10 @@ impl Waiter for BlockedClient {
         let writer = std::mem::replace(&mut keys.client, self.client);
         self.answer(|reply| {
             let start = reply.mark();
-            for key in self.keys(keys.keyspace()) {
-                match self.take.take(keys, &key, reply) {
-                    Ok(false) => {}
-                    Ok(true) => return,
-                    Err(error) => {
-                        reply.truncate(start);
-                        return reply.error(error.text());
-                    }
-                }
+            let wanted: Vec<Key<'_>> = self.keys(keys.keyspace()).collect();
+            if let Err(error) = self.take.take(keys, &wanted, reply) {
+                reply.truncate(start);
+                reply.error(error.text());
             }
         });
         keys.finish_served(self.database);

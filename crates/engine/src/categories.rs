@@ -31,22 +31,24 @@ bitflags! {
         const HYPERLOGLOG = 1 << 9;
         /// About places on the earth.
         const GEO = 1 << 10;
+        /// About streams.
+        const STREAM = 1 << 11;
         /// About messages.
-        const PUBSUB = 1 << 11;
+        const PUBSUB = 1 << 12;
         /// For operators.
-        const ADMIN = 1 << 12;
+        const ADMIN = 1 << 13;
         /// Takes constant or logarithmic time.
-        const FAST = 1 << 13;
+        const FAST = 1 << 14;
         /// Not [`Categories::FAST`].
-        const SLOW = 1 << 14;
+        const SLOW = 1 << 15;
         /// May wait.
-        const BLOCKING = 1 << 15;
+        const BLOCKING = 1 << 16;
         /// Should not be in everybody's hands.
-        const DANGEROUS = 1 << 16;
+        const DANGEROUS = 1 << 17;
         /// About connections.
-        const CONNECTION = 1 << 17;
+        const CONNECTION = 1 << 18;
         /// About commands that run together.
-        const TRANSACTION = 1 << 18;
+        const TRANSACTION = 1 << 19;
     }
 }
 
@@ -82,6 +84,7 @@ impl Categories {
             Group::SortedSet => Self::SORTEDSET,
             Group::Geo => Self::GEO,
             Group::HyperLogLog => Self::HYPERLOGLOG,
+            Group::Stream => Self::STREAM,
             Group::Generic => Self::KEYSPACE,
             Group::Connection => Self::CONNECTION,
             Group::Transactions => Self::TRANSACTION,

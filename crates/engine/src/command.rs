@@ -87,6 +87,8 @@ pub enum Group {
     Geo,
     /// Estimates of cardinality, in strings.
     HyperLogLog,
+    /// Streams.
+    Stream,
     /// Keys of any type.
     Generic,
     /// Commands that run together.
@@ -111,6 +113,7 @@ impl Group {
             Self::SortedSet => "sorted-set",
             Self::Geo => "geo",
             Self::HyperLogLog => "hyperloglog",
+            Self::Stream => "stream",
             Self::Generic => "generic",
             Self::Transactions => "transactions",
             Self::PubSub => "pubsub",
@@ -167,6 +170,11 @@ pub enum FindKeys {
         /// In upper case.
         keyword: &'static str,
     },
+    /// The first half of what is behind this word, which is sought from the specification's index on.
+    FirstHalfBehind {
+        /// In upper case.
+        keyword: &'static str,
+    },
     /// The argument at the place that this tells, for keys that only the command's grammar shows: COMMAND INFO calls
     /// them unknown.
     Sought(fn(&Arguments<'_>) -> Option<usize>),
@@ -210,6 +218,11 @@ impl KeySpec {
         Self { index, find: FindKeys::Behind { keyword }, flags }
     }
 
+    /// The first half of the arguments behind the first `keyword` from `index` on.
+    pub const fn first_half_behind(keyword: &'static str, index: u16, flags: KeyFlags) -> Self {
+        Self { index, find: FindKeys::FirstHalfBehind { keyword }, flags }
+    }
+
     /// The key at the place that `seek` tells.
     pub const fn sought(seek: fn(&Arguments<'_>) -> Option<usize>, flags: KeyFlags) -> Self {
         Self { index: 0, find: FindKeys::Sought(seek), flags }
@@ -237,6 +250,12 @@ impl KeySpec {
                 (first + 1, first + 1 + keys * step, step, None)
             }
             FindKeys::Behind { keyword } => (first + 1, count, 1, Some(keyword)),
+            FindKeys::FirstHalfBehind { keyword } => {
+                let place =
+                    (first..count).find(|place| is_word(arguments.at(*place), keyword)).unwrap_or(count);
+                let behind = count.saturating_sub(place + 1);
+                (place + 1, place + 1 + behind / 2, 1, None)
+            }
             FindKeys::Sought(seek) => {
                 let place = seek(arguments).unwrap_or(count);
                 (place, place + 1, 1, None)

@@ -5,6 +5,7 @@
 //! them, and the thread writes it to their connections. A message that was left before a request arrived is written
 //! before the request is run, and what a command itself gives rise to is written right behind its reply.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -83,8 +84,8 @@ impl Inbox {
 #[derive(Debug)]
 pub struct Members {
     mailbox: Arc<dyn Mailbox>,
-    /// Changed and visited by the thread that serves them only.
-    recipients: Mutex<Vec<Recipient>>,
+    /// The numbers of their connections by their own. Changed and visited by the thread that serves them only.
+    connections: Mutex<BTreeMap<u64, usize>>,
     /// How many they are, for those who send.
     count: AtomicUsize,
 }
@@ -92,7 +93,8 @@ pub struct Members {
 impl Members {
     /// Visits all of them. Nobody joins or leaves meanwhile.
     pub fn for_each(&self, visit: impl FnMut(Recipient)) {
-        self.recipients.lock().iter().copied().for_each(visit);
+        let recipient = |(&client, &connection)| Recipient { client, connection };
+        self.connections.lock().iter().map(recipient).for_each(visit);
     }
 }
 
@@ -123,9 +125,10 @@ impl Audience {
         }
         let members = self.threads[thread].get_or_insert_with(|| {
             let mailbox = inbox.mailbox.clone();
-            Arc::new(Members { mailbox, recipients: Mutex::default(), count: AtomicUsize::new(0) })
+            Arc::new(Members { mailbox, connections: Mutex::default(), count: AtomicUsize::new(0) })
         });
-        members.recipients.lock().push(inbox.recipient);
+        let Recipient { client, connection } = inbox.recipient;
+        members.connections.lock().insert(client, connection);
         members.count.fetch_add(1, Ordering::Relaxed);
         self.len += 1;
     }
@@ -133,9 +136,7 @@ impl Audience {
     /// Takes a client out.
     pub fn remove(&mut self, inbox: &Inbox) {
         let Some(Some(members)) = self.threads.get(inbox.thread as usize) else { return };
-        let mut recipients = members.recipients.lock();
-        if let Some(place) = recipients.iter().position(|recipient| *recipient == inbox.recipient) {
-            recipients.swap_remove(place);
+        if members.connections.lock().remove(&inbox.recipient.client).is_some() {
             members.count.fetch_sub(1, Ordering::Relaxed);
             self.len -= 1;
         }
@@ -177,12 +178,12 @@ impl Message {
         let mut text = Reply::new();
         text.array(parts.len());
         parts.iter().for_each(|part| text.bulk(part));
-        Self::encoded(&text)
+        Self::encoded(text)
     }
 
     /// A message that was encoded as a reply.
-    pub fn encoded(reply: &Reply) -> Arc<Self> {
-        let mut text = bytes(reply);
+    pub fn encoded(reply: Reply) -> Arc<Self> {
+        let mut text = reply.into_bytes();
         text.drain(..1);
         Arc::new(Self::Published(Arc::new(text)))
     }
@@ -192,7 +193,7 @@ impl Message {
         let mut text = Reply::new();
         text.array(keys.len());
         keys.iter().for_each(|key| text.bulk(key));
-        Arc::new(bytes(&text))
+        Arc::new(text.into_bytes())
     }
 
     /// Writes it for one recipient, who has subscribed to messages or not.
@@ -229,10 +230,6 @@ impl Message {
             Self::Monitored(line) => reply.raw_shared(line),
         }
     }
-}
-
-fn bytes(reply: &Reply) -> Vec<u8> {
-    reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
 /// Where clients without RESP3 listen for invalidations.

@@ -217,6 +217,8 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     encodings.sorted_set_entries_max.store(settings.zset_max_listpack_entries, Ordering::Relaxed);
     encodings.sorted_set_value_bytes_max.store(settings.zset_max_listpack_value, Ordering::Relaxed);
     encodings.hyperloglog_sparse_bytes_max.store(settings.hll_sparse_max_bytes, Ordering::Relaxed);
+    encodings.stream_block_bytes_max.store(settings.stream_node_max_bytes, Ordering::Relaxed);
+    encodings.stream_block_entries_max.store(settings.stream_node_max_entries, Ordering::Relaxed);
     let messages = &shared.engine.keyspace.messages;
     messages.set_notifications(Classes::of_letters(&settings.notify_keyspace_events));
     let tracked_keys_max = settings.tracking_table_max_keys;

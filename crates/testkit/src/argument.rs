@@ -13,7 +13,7 @@ use crate::samples::{
     HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES, SCORES,
     SORT_PATTERNS, TYPES, WORDS,
 };
-use crate::{geo, hyperloglog};
+use crate::{geo, hyperloglog, streams};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct World {
     /// When the run began: absolute deadlines are relative to it.
     began: i64,
     deadlines: i64,
+    /// How many ids of streams' entries were made up.
+    entries: u64,
 }
 
 impl World {
@@ -36,6 +38,7 @@ impl World {
             value_bytes_max: 300,
             began: i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX),
             deadlines: 0,
+            entries: 0,
         }
     }
 
@@ -112,6 +115,11 @@ kinds! {
     Element "element" "One of a few strings, or one that has not been used before.",
     SortPattern "sort-pattern" "Keys, or fields of hashes, in whose names a star stands for an element.",
     HyperLogLog "hyperloglog" "The string that a HyperLogLog is kept in.",
+    NewId "new-id" "The id of an entry that is added to a stream, mostly greater than all before.",
+    Id "id" "The id of an entry of a stream, mostly one that was given lately.",
+    IdBound "id-bound" "The bound of a range of ids.",
+    Group "group" "The name of a group of consumers, one of a few.",
+    Consumer "consumer" "The name of a consumer, one of a few.",
     Channel "channel" "The name of a channel, one of a few.",
     ChannelPattern "channel-pattern" "A glob pattern for names of channels.",
     EventChannel "event-channel" "A glob pattern for the channels of notifications.",
@@ -196,6 +204,11 @@ impl Kind {
             }
             Self::SortPattern => world.pick(SORT_PATTERNS).into(),
             Self::HyperLogLog => hyperloglog::value(&mut world.random),
+            Self::NewId => streams::new_id(&mut world.random, &mut world.entries),
+            Self::Id => streams::id(&mut world.random, world.entries),
+            Self::IdBound => streams::bound(&mut world.random, world.entries),
+            Self::Group => world.pick(&["g", "g", "h"]).into(),
+            Self::Consumer => world.pick(&["one", "two", "three"]).into(),
             Self::Channel => world.pick(CHANNELS).into(),
             Self::ChannelPattern => world.pick(CHANNEL_PATTERNS).into(),
             Self::EventChannel => world.pick(EVENT_CHANNELS).into(),
@@ -262,6 +275,7 @@ impl Kind {
                 geo::hostile(&mut world.random)
             }
             Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
+            Self::NewId | Self::Id | Self::IdBound => streams::hostile(&mut world.random),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
@@ -279,7 +293,9 @@ impl Kind {
             | Self::EventChannel
             | Self::EventClasses
             | Self::Prefix
-            | Self::Element => world
+            | Self::Element
+            | Self::Group
+            | Self::Consumer => world
                 .pick(&[
                     &b""[..],
                     b"\0",

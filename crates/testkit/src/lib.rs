@@ -18,4 +18,5 @@ mod samples;
 pub mod server;
 pub mod shrink;
 pub mod state;
+mod streams;
 mod syntax;

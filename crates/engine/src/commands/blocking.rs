@@ -2,13 +2,16 @@
 
 use std::ops::Range;
 
-use nuthatch_protocol::number::parse_f64;
+use nuthatch_protocol::number::{parse_f64, parse_i64};
 
 use crate::blocking::{BlockedClient, Take, Wait};
 use crate::call::Call;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::session::ReplyMode;
+
+const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
+const TOO_FAR: CommandError = CommandError::fixed("ERR timeout is out of range");
 
 /// Reads a timeout in seconds, with a fraction. Returns when it is over, in milliseconds since 1970, or nothing for a
 /// wait without end.
@@ -17,8 +20,6 @@ use crate::session::ReplyMode;
 /// It is no number, negative, or too far away for 64 bits.
 pub(super) fn deadline_of(timeout: &[u8], now_ms: u64) -> Result<Option<u64>, CommandError> {
     const NO_NUMBER: CommandError = CommandError::fixed("ERR timeout is not a float or out of range");
-    const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
-    const TOO_FAR: CommandError = CommandError::fixed("ERR timeout is out of range");
     let seconds = parse_f64(timeout).ok_or(NO_NUMBER)?;
     if seconds < 0.0 {
         return Err(NEGATIVE);
@@ -31,7 +32,24 @@ pub(super) fn deadline_of(timeout: &[u8], now_ms: u64) -> Result<Option<u64>, Co
     if milliseconds >= 9_223_372_036_854_775_808.0 {
         return Err(TOO_FAR);
     }
-    let deadline = now_ms.saturating_add(milliseconds as u64);
+    deadline_in(milliseconds as u64, now_ms)
+}
+
+/// As [`deadline_of`], for a timeout in whole milliseconds.
+///
+/// # Errors
+/// It is no number, negative, or too far away for 64 bits.
+pub(super) fn deadline_of_milliseconds(timeout: &[u8], now_ms: u64) -> Result<Option<u64>, CommandError> {
+    const NO_NUMBER: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
+    let milliseconds = parse_i64(timeout).ok_or(NO_NUMBER)?;
+    match u64::try_from(milliseconds).map_err(|_| NEGATIVE)? {
+        0 => Ok(None),
+        milliseconds => deadline_in(milliseconds, now_ms),
+    }
+}
+
+fn deadline_in(milliseconds: u64, now_ms: u64) -> Result<Option<u64>, CommandError> {
+    let deadline = now_ms.saturating_add(milliseconds);
     i64::try_from(deadline).map_err(|_| TOO_FAR)?;
     Ok(Some(deadline))
 }
@@ -47,14 +65,10 @@ pub(super) fn take_or_wait(
     deadline_ms: Option<u64>,
     take: impl Take + 'static,
 ) -> Outcome {
-    for index in keys.clone() {
-        let key = call.key(index);
-        if take.take(&mut call.keys, &key, call.reply)? {
-            return Ok(());
-        }
-    }
     let keys: Vec<Key<'_>> = keys.map(|index| call.key(index)).collect();
-    wait(call, &keys, deadline_ms, take);
+    if !take.take(&mut call.keys, &keys, call.reply)? {
+        wait(call, &keys, deadline_ms, take);
+    }
     Ok(())
 }
 

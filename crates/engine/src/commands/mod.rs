@@ -39,6 +39,7 @@ mod set;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod transactions;
 
@@ -108,6 +109,16 @@ pub const FAMILIES: &[&[Command]] = &[
     sorted_sets::scanning::COMMANDS,
     sorted_sets::scores::COMMANDS,
     sorted_sets::storing::COMMANDS,
+    streams::acknowledging::COMMANDS,
+    streams::adding::COMMANDS,
+    streams::claiming::COMMANDS,
+    streams::deleting::COMMANDS,
+    streams::groups::COMMANDS,
+    streams::info::COMMANDS,
+    streams::pending::COMMANDS,
+    streams::ranges::COMMANDS,
+    streams::reading::COMMANDS,
+    streams::setting::COMMANDS,
     strings::COMMANDS,
     transactions::COMMANDS,
 ];

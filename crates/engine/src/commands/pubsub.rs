@@ -217,7 +217,7 @@ fn confirm(call: &mut Call<'_>, what: &[u8], name: Option<&[u8]>, namespace: Nam
     let mut text = Reply::new();
     text.set_resp3(call.reply.resp3());
     write(&mut text);
-    call.session.record.inbox.send(Message::encoded(&text));
+    call.session.record.inbox.send(Message::encoded(text));
 }
 
 fn publish(call: &mut Call<'_>) -> Outcome {

@@ -51,7 +51,7 @@ impl Take for InVain {
         false
     }
 
-    fn take(&self, _: &mut Keys<'_>, _: &Key<'_>, _: &mut Reply) -> Result<bool, CommandError> {
+    fn take(&self, _: &mut Keys<'_>, _: &[Key<'_>], _: &mut Reply) -> Result<bool, CommandError> {
         Ok(false)
     }
 

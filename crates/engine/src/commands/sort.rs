@@ -132,6 +132,6 @@ fn elements_of(record: RecordRef<'_>) -> Result<Vec<Element<'_>>, CommandError> 
             Ok(set.into_iter().flat_map(|set| set.iter_all().map(|(member, _)| member)).collect())
         }
         Type::Set => Ok(SetRef::of(record).members().collect()),
-        Type::String | Type::Hash => Err(CommandError::WRONG_TYPE),
+        Type::String | Type::Hash | Type::Stream => Err(CommandError::WRONG_TYPE),
     }
 }

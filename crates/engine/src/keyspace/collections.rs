@@ -217,10 +217,15 @@ impl<'k> Keys<'k> {
         self.append_effect(key, event, Change::Part);
     }
 
+    /// As [`Self::note`], for a change that lets nobody go on who waits for the key.
+    pub fn note_unawaited(&mut self, key: &Key<'_>, event: &'static str) {
+        self.changed_parts = true;
+        self.append_effect(key, event, Change::Part);
+    }
+
     /// Notes that a key has got the value that it now holds, under the event's name in keyspace notifications. The log is
     /// told of the value itself.
     pub fn note_whole(&mut self, key: &Key<'_>, event: &'static str) {
-        self.mark_ready(key);
         self.append_put(key, event);
     }
 

@@ -235,6 +235,9 @@ impl Keyspace {
             state.changes += done.expired - progress.expired + done.expired_fields - progress.expired_fields;
             progress = done;
         }
+        let minded = if progress.expired > 0 { state.keys_minded() } else { Vec::new() };
+        drop(state);
+        self.end_waits(minded, now_ms);
         progress
     }
 }

@@ -300,6 +300,7 @@ impl<'k> Keys<'k> {
     /// As [`Self::append_effect`] for a change that is the record as it now stands.
     #[inline]
     pub(super) fn append_put(&mut self, key: &Key<'_>, event: &'static str) {
+        self.mark_ready(key);
         let (keyspace, origin) = (self.keyspace, self.client);
         let place = keyspace.place(key.database);
         let state = self.shard(key.hash);
@@ -363,6 +364,7 @@ impl<'k> Keys<'k> {
                 let live = is_live(entry.as_ref(), now_ms);
                 let event = if live { event } else { "expired" };
                 self.counters.expired += u64::from(!live);
+                self.mark_ready(key);
                 self.append_effect(key, event, Change::Remove);
                 self.discard(entry);
                 live

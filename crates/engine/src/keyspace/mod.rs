@@ -14,6 +14,7 @@ mod moves;
 pub mod observers;
 pub mod sets;
 pub mod sorted_sets;
+pub mod streams;
 pub mod strings;
 pub mod sweep;
 pub mod waiting;

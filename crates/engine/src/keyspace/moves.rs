@@ -19,6 +19,7 @@ impl Keys<'_> {
         let Some(entry) = self.extract(from) else { return false };
         self.notify(to, "new");
         let change = Change::Rename { database: to.database, key: to.bytes };
+        self.mark_ready(from);
         self.append_effect(from, events[0], change);
         let replaced = self.place_entry(to, entry.with_key(to.bytes));
         self.append_event(to, events[1]);
@@ -89,6 +90,7 @@ impl Keys<'_> {
                 (keyspace.reclaim)(Garbage::Content(Box::new((content, deadlines))));
             }
         }
+        self.mark_database_ready(database);
         self.append_database_effect(database, Change::Flush);
         keys
     }

@@ -12,12 +12,17 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use super::locked::{Guards, Keys};
+use super::observers::NOBODY;
 use super::{Key, Keyspace, ShardState};
+use crate::access::AccessPolicy;
 
 /// One that waits for any of some keys.
 pub trait Waiter: Send + Sync + Debug {
     /// The hashes of all keys that serving it reaches; none if that is only the key that it waits for.
     fn reaches(&self) -> &[u64];
+
+    /// Whether it is also to be served when the key is gone.
+    fn minds_absence(&self) -> bool;
 
     /// Takes what it waits for, if the key has it. Says whether it is done: it was served, or does not wait any more.
     fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool;
@@ -31,11 +36,14 @@ pub(super) struct Queues {
     by_key: HashMap<(u32, Box<[u8]>), Queue>,
     /// How many in the queues reach for other keys.
     reaching: usize,
+    /// How many in the queues are also served when their key is gone.
+    minding: usize,
 }
 
 impl Queues {
     fn add(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
         self.reaching += usize::from(!waiter.reaches().is_empty());
+        self.minding += usize::from(waiter.minds_absence());
         self.by_key.entry((key.database, key.bytes.into())).or_default().push_back(waiter);
     }
 
@@ -51,6 +59,9 @@ impl Queues {
         queue.retain(|other| !Arc::ptr_eq(other, waiter));
         if !waiter.reaches().is_empty() {
             self.reaching -= before - queue.len();
+        }
+        if waiter.minds_absence() {
+            self.minding -= before - queue.len();
         }
         if queue.is_empty() {
             self.by_key.remove(&place);
@@ -68,6 +79,12 @@ impl ShardState {
         self.waiting.get_or_insert_default()
     }
 
+    /// The keys that somebody waits for who is also served when they are gone.
+    pub(super) fn keys_minded(&self) -> Vec<(u32, Box<[u8]>)> {
+        let queues = self.waiting.iter().filter(|queues| queues.minding > 0);
+        queues.flat_map(|queues| queues.by_key.keys().cloned()).collect()
+    }
+
     fn forget_waiter(&mut self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
         if let Some(queues) = &mut self.waiting {
             queues.remove(key, waiter);
@@ -82,6 +99,20 @@ impl Keyspace {
     /// Takes one out of a key's queue that was served by another key, or gave up.
     pub fn forget_waiter(&self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
         self.lock(self.shard_of(key.hash)).forget_waiter(key, waiter);
+    }
+
+    /// Has those looked after who wait for these keys, some of which may have expired.
+    pub(super) fn end_waits(&self, keys: Vec<(u32, Box<[u8]>)>, now_ms: u64) {
+        let access = AccessPolicy { frequency: false, log_factor: 0, decay_minutes: 0, now_ms, silent: true };
+        for (database, bytes) in keys {
+            let key = Key { bytes: &bytes, hash: self.hash(&bytes), database };
+            let guards = self.widen(self.lock_one(key.hash));
+            let mut keys = Keys::new(self, guards, now_ms, access, NOBODY);
+            if !keys.contains(&key) {
+                keys.mark_ready(&key);
+            }
+            keys.end();
+        }
     }
 
     /// Locks the shards, too, that serving those who wait in the locked shards may need. Locks are given back and
@@ -196,8 +227,10 @@ impl Keys<'_> {
     #[cold]
     fn serve_queue(&mut self, key: &Key<'_>) {
         let mut place = 0;
-        while self.contains(key) {
+        loop {
+            let is_there = self.contains(key);
             let queues = self.shard(key.hash).waiting.as_ref();
+            let queues = queues.filter(|queues| is_there || queues.minding > 0);
             let Some(waiter) = queues.and_then(|queues| queues.get(key, place)) else { return };
             if waiter.serve(self, key) {
                 self.shard(key.hash).forget_waiter(key, &waiter);

@@ -1,5 +1,6 @@
 //! How values that were read are kept.
 
+use nuthatch_collections::Stream;
 use nuthatch_collections::chunked::{ChunkedList, End, Strip, strip};
 use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::NewPayload;
@@ -29,6 +30,10 @@ pub fn build<R>(
         Value::List(nodes) => store_list(nodes, limits, store),
         Value::SortedSet(members) => store_sorted_set(members, limits, store),
         Value::Set(members) => new_set(members, SetLimits::now(limits)).give(store),
+        Value::Stream(stream) => {
+            let stream = Collection::Stream(Stream::clone(stream));
+            store(Kind::Stream, NewPayload::Collection(Box::new(stream)))
+        }
         Value::Hash(fields) => store_hash(fields, HashLimits::of(limits), store),
     }
 }

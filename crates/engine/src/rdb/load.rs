@@ -6,7 +6,9 @@ use nuthatch_protocol::number::parse_f64;
 
 use super::reader::Reader;
 use super::value::check_distinct;
-use super::{HashFields, ListNode, Malformed, Members, SortedMembers, Value, encoding, ziplist, zipmap};
+use super::{
+    HashFields, ListNode, Malformed, Members, SortedMembers, Value, encoding, stream, ziplist, zipmap,
+};
 
 /// Deadlines of fields are not beyond this, in milliseconds since 1970, as in the stock servers.
 const FIELD_DEADLINE_MAX: u64 = (1 << 48) - 2;
@@ -42,6 +44,9 @@ pub fn load(bytes: &[u8], string_bytes_max: usize) -> Result<Value<'_>, Malforme
         encoding::HASH_LISTPACK => hash(from_listpack(reader)?),
         encoding::HASH_EXPIRATIONS => hash_with_expirations(reader),
         encoding::HASH_DEADLINES => hash_with_deadlines(reader),
+        version @ (encoding::STREAM | encoding::STREAM_PAST | encoding::STREAM_ACTIVE_TIMES) => {
+            stream::load(reader, version).map(|stream| Value::Stream(Box::new(stream)))
+        }
         encoding::HASH_LISTPACK_DEADLINES => {
             reader.milliseconds()?;
             hash_of_triples(&from_listpack(reader)?)

@@ -1,8 +1,8 @@
 //! Values as bytes, in the encodings of the public RDB format: what DUMP answers and RESTORE takes.
 //!
 //! A serialized value is a byte that names its encoding, and what the encoding says. [`load`] reads every encoding
-//! that Redis up to 8.0 and Valkey up to 9.1 write for strings, lists, sets, sorted sets and hashes, and checks all
-//! of it: what is no such value is [`Malformed`], and no length is believed before the bytes are there. [`save`]
+//! that Redis up to 8.0 and Valkey up to 9.1 write for strings, lists, sets, sorted sets, hashes and streams, and checks
+//! all of it: what is no such value is [`Malformed`], and no length is believed before the bytes are there. [`save`]
 //! writes the encodings of Redis 8.0.
 
 mod build;
@@ -11,6 +11,7 @@ mod lzf;
 pub mod payload;
 mod reader;
 mod save;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -51,11 +52,17 @@ mod encoding {
     pub(super) const HASH_ZIPLIST: u8 = 13;
     /// A list of ziplists.
     pub(super) const LIST_ZIPLISTS: u8 = 14;
+    /// A stream.
+    pub(super) const STREAM: u8 = 15;
     pub(super) const HASH_LISTPACK: u8 = 16;
     pub(super) const SORTED_SET_LISTPACK: u8 = 17;
     /// A list of nodes, each a listpack or a single big element.
     pub(super) const LIST_NODES: u8 = 18;
+    /// A stream that knows what was added and deleted.
+    pub(super) const STREAM_PAST: u8 = 19;
     pub(super) const SET_LISTPACK: u8 = 20;
+    /// As that, with the times at which consumers last got something.
+    pub(super) const STREAM_ACTIVE_TIMES: u8 = 21;
     /// Valkey's hash of fields with deadlines.
     pub(super) const HASH_EXPIRATIONS: u8 = 22;
     /// Redis's hash of fields with deadlines.

@@ -5,8 +5,9 @@ use nuthatch_collections::entry::RecordRef;
 use nuthatch_collections::packed::{Element, encode};
 use nuthatch_protocol::number::format_f64;
 
-use super::encoding;
 use super::writer::Writer;
+use super::{encoding, stream};
+use crate::keyspace::streams::stream_of;
 use crate::value::hash::{self, Field, HashRef};
 use crate::value::list::ListRef;
 use crate::value::set::SetRef;
@@ -24,6 +25,7 @@ pub fn save(record: RecordRef<'_>, now_ms: u64) -> Option<Vec<u8>> {
         Type::Set => save_set(SetRef::of(record), &mut writer),
         Type::Hash if HashRef::of(record).live_len(now_ms) == 0 => return None,
         Type::Hash => save_hash(HashRef::of(record), now_ms, &mut writer),
+        Type::Stream => stream_of(record).into_iter().for_each(|held| stream::save(held, &mut writer)),
     }
     Some(writer.finish())
 }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use foldhash::quality::RandomState;
+use nuthatch_collections::Stream;
 use nuthatch_collections::chunked::strip;
 use nuthatch_collections::packed::{self, Element};
 
@@ -23,6 +24,8 @@ pub enum Value<'a> {
     SortedSet(SortedMembers),
     /// A hash.
     Hash(HashFields),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Value<'_> {

@@ -101,6 +101,11 @@ impl Writer {
         self.text(&listpack::of_strip(elements, count));
     }
 
+    /// Bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     pub(super) fn score(&mut self, score: f64) {
         self.out.extend(score.to_le_bytes());
     }

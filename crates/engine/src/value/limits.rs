@@ -23,6 +23,10 @@ pub struct EncodingLimits {
     pub sorted_set_value_bytes_max: AtomicU64,
     /// `hll-sparse-max-bytes`.
     pub hyperloglog_sparse_bytes_max: AtomicU64,
+    /// `stream-node-max-bytes`; 0 is no limit.
+    pub stream_block_bytes_max: AtomicU64,
+    /// `stream-node-max-entries`; 0 is no limit.
+    pub stream_block_entries_max: AtomicU64,
 }
 
 impl Default for EncodingLimits {
@@ -37,6 +41,8 @@ impl Default for EncodingLimits {
             sorted_set_entries_max: AtomicU64::new(128),
             sorted_set_value_bytes_max: AtomicU64::new(64),
             hyperloglog_sparse_bytes_max: AtomicU64::new(3000),
+            stream_block_bytes_max: AtomicU64::new(4096),
+            stream_block_entries_max: AtomicU64::new(100),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod limits;
 pub mod list;
 pub mod set;
 pub mod sorted_set;
+pub mod stream;
 pub mod string;
 
 /// A type of values, as clients see it.
@@ -22,6 +23,8 @@ pub enum Type {
     SortedSet,
     /// A hash.
     Hash,
+    /// A stream.
+    Stream,
 }
 
 impl Type {
@@ -33,6 +36,7 @@ impl Type {
             Self::Set => "set",
             Self::SortedSet => "zset",
             Self::Hash => "hash",
+            Self::Stream => "stream",
         }
     }
 }
@@ -69,11 +73,13 @@ pub enum Kind {
     HashPackedDeadlines = 11,
     /// Any other hash.
     HashTable = 12,
+    /// A stream.
+    Stream = 13,
 }
 
 impl Kind {
     /// Every kind, at its number.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::StringInteger,
         Self::StringEmbedded,
         Self::StringRaw,
@@ -87,6 +93,7 @@ impl Kind {
         Self::HashPacked,
         Self::HashPackedDeadlines,
         Self::HashTable,
+        Self::Stream,
     ];
 
     /// The kind that a record's header gives. Records are made only from kinds, so others do not occur.
@@ -104,6 +111,7 @@ impl Kind {
             Self::SetIntegers | Self::SetPacked | Self::SetTable => Type::Set,
             Self::SortedSetPacked | Self::SortedSetTree => Type::SortedSet,
             Self::HashPacked | Self::HashPackedDeadlines | Self::HashTable => Type::Hash,
+            Self::Stream => Type::Stream,
         }
     }
 
@@ -117,6 +125,7 @@ impl Kind {
             Self::SetIntegers => "intset",
             Self::SortedSetTree => "skiplist",
             Self::HashPackedDeadlines => "listpackex",
+            Self::Stream => "stream",
             Self::SetTable | Self::HashTable => "hashtable",
             Self::ListPacked | Self::SetPacked | Self::SortedSetPacked | Self::HashPacked => "listpack",
         }

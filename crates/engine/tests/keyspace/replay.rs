@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::{NewPayload, Payload, RecordRef};
+use nuthatch_collections::stream::StreamId;
 use nuthatch_engine::access::AccessPolicy;
 use nuthatch_engine::effect::{Change, Effect, EffectLog};
 use nuthatch_engine::keyspace::Key;
@@ -172,6 +173,7 @@ fn server(log: Option<Box<dyn EffectLog>>) -> Server {
         [&limits.hash_value_bytes_max, &limits.set_value_bytes_max, &limits.sorted_set_value_bytes_max];
     sizes.into_iter().for_each(|limit| limit.store(20, Ordering::Relaxed));
     limits.list_size_max.store(3, Ordering::Relaxed);
+    limits.stream_block_entries_max.store(2, Ordering::Relaxed);
     server
 }
 
@@ -232,4 +234,45 @@ proptest! {
             before = after;
         }
     }
+}
+
+#[test]
+fn deliveries_are_replayed_with_their_times() {
+    let recorder = Recorder::default();
+    let mut server = server(Some(Box::new(recorder.clone())));
+    let mut follower = self::server(None);
+    follower.set_clock(server.now_ms() + 60_000);
+    let steps: &[&str] = &[
+        "XADD s 1-0 a b",
+        "XADD s 2-0 a b",
+        "XADD s 3-0 a b",
+        "XGROUP CREATE s g 0",
+        "XREADGROUP GROUP g one COUNT 2 STREAMS s >",
+        "XREADGROUP GROUP g two STREAMS s >",
+        "XREADGROUP GROUP g one STREAMS s 1",
+        "XCLAIM s g two 0 1-0 IDLE 500",
+        "XAUTOCLAIM s g one 0 3-0 JUSTID",
+    ];
+    let pending = |server: &Server| {
+        let key = Key { bytes: b"s", hash: server.engine.keyspace.hash(b"s"), database: 0 };
+        let access = server.engine.settings.access_policy(0);
+        let keys = Keys::new(&server.engine.keyspace, server.engine.keyspace.lock_all(), 0, access, 0);
+        let stream = keys.peek_stream(&key).expect("a stream").expect("the key");
+        stream
+            .groups
+            .get(&b"g"[..])
+            .into_iter()
+            .flat_map(|group| group.pending(StreamId::MIN))
+            .collect::<Vec<_>>()
+    };
+    for step in steps {
+        let words: Vec<&[u8]> = step.split(' ').map(str::as_bytes).collect();
+        server.call(&words);
+        server.set_clock(server.now_ms() + 10);
+        recorder.take().iter().for_each(|effect| replay(&mut follower, effect));
+        assert_eq!(pending(&server), pending(&follower), "{step}");
+    }
+    let delivered: Vec<u64> = pending(&server).iter().map(|(_, pending)| pending.delivered_ms).collect();
+    assert_eq!(delivered.len(), 3);
+    assert!(delivered.iter().all(|time| *time < server.now_ms()), "{delivered:?}");
 }

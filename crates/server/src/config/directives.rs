@@ -312,8 +312,8 @@ const VALUES: &[Directive] = &[
         .effective(),
     row("zset-max-listpack-value", Size(0, SIGNED_MAX), "64").alias("zset-max-ziplist-value").effective(),
     row("hll-sparse-max-bytes", Size(0, SIGNED_MAX), "3000").effective(),
-    row("stream-node-max-bytes", Size(0, SIGNED_MAX), "4096"),
-    row("stream-node-max-entries", Integer(0, i64::MAX), "100"),
+    row("stream-node-max-bytes", Size(0, SIGNED_MAX), "4096").effective(),
+    row("stream-node-max-entries", Integer(0, i64::MAX), "100").effective(),
 ];
 
 const PERSISTENCE: &[Directive] = &[

@@ -117,6 +117,10 @@ pub(crate) struct Settings {
     pub(crate) zset_max_listpack_value: u64,
     /// Up to how many bytes a HyperLogLog is kept sparse.
     pub(crate) hll_sparse_max_bytes: u64,
+    /// Up to how many bytes a block of a stream takes further entries; 0 is no limit.
+    pub(crate) stream_node_max_bytes: u64,
+    /// Up to how many entries a block of a stream takes further ones; 0 is no limit.
+    pub(crate) stream_node_max_entries: u64,
     /// Keep the distribution of each command's latency.
     pub(crate) latency_tracking: bool,
     /// The percentiles of it that `INFO` shows.
@@ -190,6 +194,8 @@ impl Settings {
             zset_max_listpack_entries: values.number("zset-max-listpack-entries"),
             zset_max_listpack_value: values.size("zset-max-listpack-value"),
             hll_sparse_max_bytes: values.size("hll-sparse-max-bytes"),
+            stream_node_max_bytes: values.size("stream-node-max-bytes"),
+            stream_node_max_entries: values.number("stream-node-max-entries"),
             latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),

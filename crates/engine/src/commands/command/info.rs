@@ -120,7 +120,7 @@ fn describe_keys(reply: &mut Reply, spec: &KeySpec) {
     reply.bulk(b"type");
     if let FindKeys::Sought(_) = spec.find {
         describe_unknown(reply);
-    } else if let FindKeys::Behind { keyword } = spec.find {
+    } else if let FindKeys::Behind { keyword } | FindKeys::FirstHalfBehind { keyword } = spec.find {
         reply.bulk(b"keyword");
         reply.bulk(b"spec");
         reply.map(2);
@@ -147,6 +147,11 @@ fn describe_keys(reply: &mut Reply, spec: &KeySpec) {
             reply.bulk(b"range");
             reply.bulk(b"spec");
             reply_numbers(reply, &[("lastkey", 0), ("keystep", 1), ("limit", 0)]);
+        }
+        FindKeys::FirstHalfBehind { .. } => {
+            reply.bulk(b"range");
+            reply.bulk(b"spec");
+            reply_numbers(reply, &[("lastkey", -1), ("keystep", 1), ("limit", 2)]);
         }
         FindKeys::Sought(_) => describe_unknown(reply),
         FindKeys::Counted { step } => {

@@ -73,6 +73,7 @@ fn find_keys<'a>(call: &Call<'a>) -> Result<Vec<(&'a [u8], KeyFlags)>, CommandEr
 fn counts_are_right(command: &Registered, request: &Arguments<'_>) -> bool {
     command.row.keys.iter().all(|spec| match spec.find {
         FindKeys::Range { .. } | FindKeys::Behind { .. } | FindKeys::Sought(_) => true,
+        FindKeys::FirstHalfBehind { .. } => spec.positions(request, |_| None).next().is_some(),
         FindKeys::Counted { step } => {
             let index = usize::from(spec.index);
             let room = request.len().saturating_sub(index + 1) / usize::from(step).max(1);

@@ -306,7 +306,7 @@ fn is_key_place(spec: &KeySpec, place: usize, token: Option<&str>) -> bool {
             (first..=last).step_by(usize::from(step).max(1)).any(|key| key == place)
         }
         FindKeys::Counted { .. } => place == first + 1,
-        FindKeys::Behind { keyword } => token == Some(keyword),
+        FindKeys::Behind { keyword } | FindKeys::FirstHalfBehind { keyword } => token == Some(keyword),
         FindKeys::Sought(_) => false,
     }
 }

@@ -6,7 +6,7 @@ use nuthatch_protocol::Reply;
 use super::moves::{SOURCE_AND_DESTINATION, move_element};
 use super::pops::{MultiplePop, SHRUNK, pop_named, pop_one};
 use super::{end_name, node_limit, parse_end};
-use crate::blocking::Take;
+use crate::blocking::{Take, take_from_first};
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeySpec};
 use crate::commands::blocking::{deadline_of, take_or_wait};
@@ -116,17 +116,19 @@ impl Take for Pop {
         is_list(keys, key)
     }
 
-    fn take(&self, keys: &mut Keys<'_>, key: &Key<'_>, reply: &mut Reply) -> Result<bool, CommandError> {
-        let mark = reply.mark();
-        reply.array(2);
-        reply.bulk(key.bytes);
-        let taken = pop_one(keys, reply, key, self.end, self.limit)?;
-        if taken {
-            keys.replay_as(|| vec![pop_name(self.end), key.bytes.to_vec()]);
-        } else {
-            reply.truncate(mark);
-        }
-        Ok(taken)
+    fn take(&self, keys: &mut Keys<'_>, wanted: &[Key<'_>], reply: &mut Reply) -> Result<bool, CommandError> {
+        take_from_first(wanted, |key| {
+            let mark = reply.mark();
+            reply.array(2);
+            reply.bulk(key.bytes);
+            let taken = pop_one(keys, reply, key, self.end, self.limit)?;
+            if taken {
+                keys.replay_as(|| vec![pop_name(self.end), key.bytes.to_vec()]);
+            } else {
+                reply.truncate(mark);
+            }
+            Ok(taken)
+        })
     }
 }
 
@@ -142,13 +144,15 @@ impl Take for PopSeveral {
         is_list(keys, key)
     }
 
-    fn take(&self, keys: &mut Keys<'_>, key: &Key<'_>, reply: &mut Reply) -> Result<bool, CommandError> {
-        let taken = pop_named(keys, reply, key, self.end, self.count, self.limit)?;
-        if taken {
-            let count = self.count.to_string().into_bytes();
-            keys.replay_as(|| vec![pop_name(self.end), key.bytes.to_vec(), count]);
-        }
-        Ok(taken)
+    fn take(&self, keys: &mut Keys<'_>, wanted: &[Key<'_>], reply: &mut Reply) -> Result<bool, CommandError> {
+        take_from_first(wanted, |key| {
+            let taken = pop_named(keys, reply, key, self.end, self.count, self.limit)?;
+            if taken {
+                let count = self.count.to_string().into_bytes();
+                keys.replay_as(|| vec![pop_name(self.end), key.bytes.to_vec(), count]);
+            }
+            Ok(taken)
+        })
     }
 }
 
@@ -165,19 +169,21 @@ impl Take for Move {
         is_list(keys, key)
     }
 
-    fn take(&self, keys: &mut Keys<'_>, key: &Key<'_>, reply: &mut Reply) -> Result<bool, CommandError> {
-        let destination = Key {
-            bytes: &self.destination,
-            hash: keys.keyspace().hash(&self.destination),
-            database: key.database,
-        };
-        let taken = move_element(keys, reply, (key, self.from), (&destination, self.to), self.limit)?;
-        if taken {
-            let ends = [self.from, self.to].map(|end| end_name(end).as_bytes().to_vec());
-            let keys_moved = [key.bytes, &self.destination].map(<[u8]>::to_vec);
-            keys.replay_as(|| [b"LMOVE".to_vec()].into_iter().chain(keys_moved).chain(ends).collect());
-        }
-        Ok(taken)
+    fn take(&self, keys: &mut Keys<'_>, wanted: &[Key<'_>], reply: &mut Reply) -> Result<bool, CommandError> {
+        take_from_first(wanted, |key| {
+            let destination = Key {
+                bytes: &self.destination,
+                hash: keys.keyspace().hash(&self.destination),
+                database: key.database,
+            };
+            let taken = move_element(keys, reply, (key, self.from), (&destination, self.to), self.limit)?;
+            if taken {
+                let ends = [self.from, self.to].map(|end| end_name(end).as_bytes().to_vec());
+                let keys_moved = [key.bytes, &self.destination].map(<[u8]>::to_vec);
+                keys.replay_as(|| [b"LMOVE".to_vec()].into_iter().chain(keys_moved).chain(ends).collect());
+            }
+            Ok(taken)
+        })
     }
 
     fn destination(&self) -> Option<&[u8]> {

@@ -3,7 +3,7 @@
 use nuthatch_protocol::Reply;
 
 use super::pops::{End, MultiplePop, POP_FLAGS, PopReply, pop};
-use crate::blocking::Take;
+use crate::blocking::{Take, take_from_first};
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeySpec};
 use crate::commands::blocking::{deadline_of, take_or_wait};
@@ -74,12 +74,14 @@ impl Take for Pop {
         matches!(keys.peek_as(key, Type::SortedSet), Ok(Some(_)))
     }
 
-    fn take(&self, keys: &mut Keys<'_>, key: &Key<'_>, reply: &mut Reply) -> Result<bool, CommandError> {
-        let taken = pop(keys, key, self.end, self.count, self.form, reply)?;
-        if taken {
-            let name = if self.end == End::Lowest { "ZPOPMIN" } else { "ZPOPMAX" };
-            keys.replay_as(|| vec![name.into(), key.bytes.to_vec(), self.count.to_string().into()]);
-        }
-        Ok(taken)
+    fn take(&self, keys: &mut Keys<'_>, wanted: &[Key<'_>], reply: &mut Reply) -> Result<bool, CommandError> {
+        take_from_first(wanted, |key| {
+            let taken = pop(keys, key, self.end, self.count, self.form, reply)?;
+            if taken {
+                let name = if self.end == End::Lowest { "ZPOPMIN" } else { "ZPOPMAX" };
+                keys.replay_as(|| vec![name.into(), key.bytes.to_vec(), self.count.to_string().into()]);
+            }
+            Ok(taken)
+        })
     }
 }

@@ -7,10 +7,11 @@ use fastrand::Rng;
 use crate::support::{DATABASES, colliding_keys};
 
 /// Commands with words to be filled in, by what they are about. A letter is a key that mostly holds that type: `<x>` a
-/// string, `<p>` a HyperLogLog, `<h>` a hash, `<l>` a list, `<s>` a set, `<z>` a sorted set, `<g>` places, and `<key>` any.
+/// string, `<p>` a HyperLogLog, `<h>` a hash, `<l>` a list, `<s>` a set, `<z>` a sorted set, `<g>` places, `<t>` a stream,
+/// and `<key>` any.
 /// A command behind `&` is one of a client of its own, which may wait for its keys.
 pub(crate) const TEMPLATES: &[&[&str]] =
-    &[STRINGS, HYPERLOGLOGS, KEYS, HASHES, LISTS, SETS, SORTED_SETS, PLACES, ORDERS];
+    &[STRINGS, HYPERLOGLOGS, KEYS, HASHES, LISTS, SETS, SORTED_SETS, PLACES, ORDERS, STREAMS];
 
 const STRINGS: &[&str] = &[
     "SET <x> text",
@@ -207,6 +208,52 @@ const ORDERS: &[&str] = &[
     "PEXPIRE fields-<few> <ms>",
 ];
 
+const STREAMS: &[&str] = &[
+    "XADD <t> * a <value>",
+    "XADD <t> * a <value> b <value>",
+    "XADD <t> * a <value>",
+    "XADD <t> <count>-* a <value>",
+    "XADD <t> <id> c <value>",
+    "XADD <t> NOMKSTREAM MAXLEN ~ <count> * a <value>",
+    "XADD <t> MAXLEN <count> * a <value>",
+    "XADD <t> MINID <id> * a <value>",
+    "XADD <t> DELREF MAXLEN 3 * a <value>",
+    "XADD <t> ACKED MAXLEN 2 * a <value>",
+    "XTRIM <t> MAXLEN <count>",
+    "XTRIM <t> MAXLEN ~ <count> LIMIT 3",
+    "XTRIM <t> MINID ~ <id> DELREF",
+    "XTRIM <t> MAXLEN 1 ACKED",
+    "XDEL <t> <id> <id>",
+    "XDELEX <t> ACKED IDS 2 <id> <id>",
+    "XDELEX <t> DELREF IDS 1 <id>",
+    "XSETID <t> 99999999999999-0",
+    "XSETID <t> <id> ENTRIESADDED 20 MAXDELETEDID <id>",
+    "XGROUP CREATE <t> <group> 0 MKSTREAM",
+    "XGROUP CREATE <t> <group> $",
+    "XGROUP CREATE <t> <group> <id> ENTRIESREAD 2",
+    "XGROUP SETID <t> <group> <id>",
+    "XGROUP SETID <t> <group> 0 ENTRIESREAD 0",
+    "XGROUP CREATECONSUMER <t> <group> <few>",
+    "XGROUP DELCONSUMER <t> <group> <few>",
+    "XGROUP DESTROY <t> <group>",
+    "XREADGROUP GROUP <group> <few> STREAMS <t> >",
+    "XREADGROUP GROUP <group> <few> COUNT 2 STREAMS <t> >",
+    "XREADGROUP GROUP <group> <few> NOACK STREAMS <t> >",
+    "XREADGROUP GROUP <group> <few> STREAMS <t> <t> > 0",
+    "XREADGROUP GROUP <group> <few> STREAMS <t> 0",
+    "XACK <t> <group> <id> <id>",
+    "XACKDEL <t> <group> DELREF IDS 2 <id> <id>",
+    "XCLAIM <t> <group> <few> 0 <id> <id> FORCE",
+    "XCLAIM <t> <group> <few> 100 <id> IDLE 50 LASTID <id>",
+    "XCLAIM <t> <group> <few> 0 <id> JUSTID RETRYCOUNT 5",
+    "XAUTOCLAIM <t> <group> <few> 0 0 COUNT 2",
+    "XAUTOCLAIM <t> <group> <few> 100 - JUSTID",
+    "& XREAD BLOCK 0 STREAMS <t> <t> $ $",
+    "& XREADGROUP GROUP <group> <few> BLOCK 0 STREAMS <t> >",
+    "& XREADGROUP GROUP <group> <few> COUNT 1 BLOCK 0 STREAMS <t> >",
+    "PEXPIRE <t> <ms>",
+];
+
 /// What the words are filled with besides keys.
 pub(crate) struct Context<'a> {
     /// The time in milliseconds since 1970.
@@ -243,7 +290,7 @@ pub(crate) fn fill(template: &str, seed: u64, context: &Context<'_>) -> Sent {
 fn filled(name: &str, random: &mut Rng, context: &Context<'_>) -> Vec<u8> {
     const VALUES: [&str; 9] =
         ["a", "b", "c", "1", "2", "3", "-70000", "x2.5", "a-text-that-is-too-long-for-packed"];
-    const TYPES: [&str; 7] = ["x", "p", "h", "l", "s", "z", "g"];
+    const TYPES: [&str; 8] = ["x", "p", "h", "l", "s", "z", "g", "t"];
     let text = match name {
         "db" => random.u32(..DATABASES).to_string(),
         "ms" => random.u64(context.lifetimes_ms.clone()).to_string(),
@@ -253,6 +300,10 @@ fn filled(name: &str, random: &mut Rng, context: &Context<'_>) -> Vec<u8> {
         "score" => random.choice(["0", "-0", "1", "2.5", "-3", "1e300"]).unwrap_or_default().to_owned(),
         "name" => random.choice(["a", "b", "c", "d", "e"]).unwrap_or_default().to_owned(),
         "value" => random.choice(VALUES).unwrap_or_default().to_owned(),
+        // About the present, in which ids are given, or one of the few that clients choose.
+        "id" if random.bool() => format!("{}-{}", context.now_ms - random.u64(..500), random.u8(..3)),
+        "id" => format!("{}-{}", random.u8(1..12), random.u8(..3)),
+        "group" => random.choice(["g", "g", "h"]).unwrap_or_default().to_owned(),
         "few" => random.choice(["a", "b", "1"]).unwrap_or_default().to_owned(),
         "dump" => return random.choice(context.dumps).cloned().unwrap_or_default(),
         "key" => return filled(random.choice(TYPES).unwrap_or_default(), random, context),

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use nuthatch_collections::chunked::End;
 use nuthatch_collections::entry::RecordRef;
 use nuthatch_collections::packed::Element;
+use nuthatch_collections::stream::{self, StreamId};
+use nuthatch_engine::keyspace::streams::stream_of;
 use nuthatch_engine::value::hash::HashRef;
 use nuthatch_engine::value::list::ListRef;
 use nuthatch_engine::value::set::SetRef;
@@ -23,6 +25,18 @@ pub(crate) enum Value {
     SortedSet(Vec<(u64, Vec<u8>)>),
     /// The fields with their values and deadlines.
     Hash(BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>),
+    /// Entries, what is known of the past, and groups.
+    Stream(Vec<(StreamId, Vec<Vec<u8>>)>, (StreamId, StreamId, u64), BTreeMap<Vec<u8>, Group>),
+}
+
+/// A group of consumers. When entries were delivered depends on the clock, which does not run here.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Group {
+    last_id: StreamId,
+    entries_read: Option<u64>,
+    consumers: BTreeSet<Vec<u8>>,
+    /// The consumer, and how often it was delivered.
+    pending: BTreeMap<StreamId, (Vec<u8>, u64)>,
 }
 
 /// Values and deadlines by database and key.
@@ -53,5 +67,23 @@ fn value_of(record: RecordRef<'_>) -> Value {
             let fields = HashRef::of(record).fields(0);
             Value::Hash(fields.map(|field| (text(field.name), (text(field.value), field.deadline))).collect())
         }
+        Type::Stream => {
+            let stream = stream_of(record).expect("a record of this type");
+            let entries = stream.range(StreamId::MIN, StreamId::MAX);
+            let entries = entries.map(|entry| (entry.id, entry.elements().map(text).collect())).collect();
+            let groups = stream.groups.iter().map(|(name, group)| (name.to_vec(), group_of(group))).collect();
+            Value::Stream(entries, (stream.last_id, stream.max_deleted_id, stream.entries_added), groups)
+        }
+    }
+}
+
+fn group_of(group: &stream::Group) -> Group {
+    let name = |id| group.consumer(id).name.to_vec();
+    let pending = group.pending(StreamId::MIN);
+    Group {
+        last_id: group.last_id,
+        entries_read: group.entries_read,
+        consumers: group.consumers().map(|(_, consumer)| consumer.name.to_vec()).collect(),
+        pending: pending.map(|(id, pending)| (id, (name(pending.consumer), pending.count))).collect(),
     }
 }

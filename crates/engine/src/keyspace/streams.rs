@@ -1,0 +1,59 @@
+//! Streams of keys.
+
+use nuthatch_collections::Stream;
+use nuthatch_collections::collection::Collection;
+use nuthatch_collections::entry::{NewPayload, Payload, RecordRef};
+
+use super::Key;
+use super::locked::Keys;
+use super::strings::NewDeadline;
+use crate::error::CommandError;
+use crate::value::{Kind, Type};
+
+/// The stream in a record, if it holds one.
+#[inline]
+pub fn stream_of(record: RecordRef<'_>) -> Option<&Stream> {
+    match record.payload() {
+        Payload::Collection(Collection::Stream(stream)) => Some(stream),
+        _ => None,
+    }
+}
+
+impl Keys<'_> {
+    /// Looks a stream up for a command that reads it.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn read_stream(&mut self, key: &Key<'_>) -> Result<Option<&Stream>, CommandError> {
+        Ok(self.read_as(key, Type::Stream)?.and_then(stream_of))
+    }
+
+    /// Looks a stream up without a trace.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn peek_stream(&self, key: &Key<'_>) -> Result<Option<&Stream>, CommandError> {
+        Ok(self.peek_as(key, Type::Stream)?.and_then(stream_of))
+    }
+
+    /// Looks a stream up for a command that changes it.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    #[inline]
+    pub fn change_stream(&mut self, key: &Key<'_>) -> Result<Option<&mut Stream>, CommandError> {
+        let slot = self.change_as(key, Type::Stream)?;
+        Ok(slot.and_then(|slot| match slot.into_collection_mut() {
+            Some(Collection::Stream(stream)) => Some(stream),
+            _ => None,
+        }))
+    }
+
+    /// Makes a key a stream, whatever it held before. Nobody is told: see [`Self::note`].
+    pub fn put_stream(&mut self, key: &Key<'_>, stream: Stream) {
+        let payload = NewPayload::Collection(Box::new(Collection::Stream(stream)));
+        self.put(key, Kind::Stream, payload, NewDeadline::Clear);
+    }
+}
