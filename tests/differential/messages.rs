@@ -3,16 +3,26 @@
 use nuthatch_testkit::conversation::Topic;
 use nuthatch_testkit::differential::Extent;
 use nuthatch_testkit::families::{
-    BLOCKING_ON_SEVERAL_KEYS, CONCURRENT_TRANSACTIONS, HASHES, KEYS, LISTS, MONITOR, NOTIFICATIONS,
-    PUBLICATIONS, SETS, SORTED_SETS, STRINGS, TRACKING,
+    BLOCKING_ON_SEVERAL_KEYS, BLOCKING_STREAMS, CONCURRENT_TRANSACTIONS, HASHES, KEYS, LISTS, MONITOR,
+    NOTIFICATIONS, PUBLICATIONS, SETS, SORTED_SETS, STREAMS, STRINGS, TRACKING,
 };
 use nuthatch_testkit::generator::Family;
 
-/// Commands on values of all types, and waits for several keys.
-const OTHERS: &[&Family] =
-    &[&STRINGS, &KEYS, &HASHES, &LISTS, &SETS, &SORTED_SETS, &BLOCKING_ON_SEVERAL_KEYS];
+/// Commands on values of all types, and waits for several keys and for streams.
+const OTHERS: &[&Family] = &[
+    &STRINGS,
+    &KEYS,
+    &HASHES,
+    &LISTS,
+    &SETS,
+    &SORTED_SETS,
+    &STREAMS,
+    &BLOCKING_ON_SEVERAL_KEYS,
+    &BLOCKING_STREAMS,
+];
 
-/// Those that Redis 7.0 executes alike: it lacks an option for ranks, and serves who waits for several keys otherwise.
+/// Those that Redis 7.0 executes alike: it lacks an option for ranks and serves who
+/// waits for several keys otherwise, and its streams differ.
 const OTHERS_OF_REDIS_7: &[&Family] = &[&STRINGS, &KEYS, &HASHES, &LISTS, &SETS];
 
 /// Compares over conversations of a family, in which so many of a hundred commands belong to other families.

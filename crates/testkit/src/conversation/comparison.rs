@@ -176,6 +176,7 @@ impl Pair<'_> {
                 continue;
             }
             let queued = reference.queued(step.speaker).map(<[Request]>::to_vec);
+            let waited: Vec<bool> = (0..SPEAKERS).map(|listener| reference.waits(listener)).collect();
             let context = |server: &str, error: io::Error| {
                 let said = step.requests.first().map(Request::to_string).unwrap_or_default();
                 io::Error::new(error.kind(), format!("{server}, after {said}: {error}"))
@@ -196,8 +197,10 @@ impl Pair<'_> {
                     ours = executed(&ours);
                     theirs = executed(&theirs);
                 }
-                // Until Redis 7.2 what a command tells the client that sent it comes before its reply.
-                if self.reference.name() == "redis-7.0" && listener == step.speaker {
+                // Until Redis 7.2 what a command tells the client that sent it comes before its reply. And what tells a
+                // client that waits of the write that serves it may come before or behind what it waits for.
+                let before = self.reference.name() == "redis-7.0" && listener == step.speaker;
+                if before || waited[listener] {
                     ours.sort_by_key(|frame| is_message(frame));
                     theirs.sort_by_key(|frame| is_message(frame));
                 }
