@@ -113,7 +113,8 @@ impl<'a> Conversation<'a> {
         let name = request.upper(0);
         let at_once = AT_ONCE.contains(&name.as_str())
             || AT_ONCE.contains(&format!("{name} {}", request.upper(1)).as_str());
-        !speaker.waiting && !(speaker.queued.is_some() && at_once) && !(speaker.monitoring && name == "MULTI")
+        let forbidden = speaker.queued.is_some() && at_once || speaker.monitoring && name == "MULTI";
+        !speaker.waiting && !forbidden
     }
 
     /// Whether the connection waits for a reply.
