@@ -57,7 +57,7 @@ impl Block {
     pub(super) fn push<'e>(
         &mut self,
         id: StreamId,
-        fields: impl Iterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
+        fields: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
     ) {
         let out = &mut self.bytes;
         let at = out.len();
