@@ -17,8 +17,8 @@ pub enum Collection {
     Set(PagedTable),
     /// Members with scores.
     SortedSet(SortedSet),
-    /// Entries in order.
-    Stream(Stream),
+    /// Entries in order. Boxed, so that the others are not larger than they need to be.
+    Stream(Box<Stream>),
 }
 
 impl Collection {
@@ -84,7 +84,7 @@ mod tests {
             Collection::Set(set),
             Collection::SortedSet(sorted),
             Collection::List(list),
-            Collection::Stream(stream),
+            Collection::Stream(Box::new(stream)),
         ] {
             let mut pauses = 0;
             collection.dismantle(&mut || pauses += 1);

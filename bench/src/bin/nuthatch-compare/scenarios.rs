@@ -36,6 +36,9 @@ const SETS_OF_50: &str = "SADD tags:__key__ red green blue cyan magenta yellow b
                           beige ivory azure lavender crimson tomato sienna tan wheat linen mint jade ruby amber onyx pearl \
                           rose sand sky moss rust";
 
+/// Entries of a stream in the order of their ids, which take eight digits.
+const ENTRY: &str = "XADD events 1__key__-1 sensor __key__ temperature 21.5 state ok";
+
 const MILLION_SCORES: &[(&str, u64)] = &[("ZADD board __scrambled__ user:__key__", 1_000_000)];
 const THOUSAND_SCORES: &[(&str, u64)] = &[("ZADD board __scrambled__ user:__key__", 1_000)];
 
@@ -164,6 +167,51 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         keys: 1_000,
         requests: 500_000,
     },
+    Operation {
+        name: "XADD",
+        content: &[],
+        refill: &[("DEL events", 1)],
+        request: "XADD events * sensor __key__ temperature 21.5 state ok",
+        keys: 1_000_000,
+        requests: 1_000_000,
+    },
+    Operation {
+        name: "XADD MAXLEN ~ 10000",
+        content: &[],
+        refill: &[("DEL events", 1)],
+        request: "XADD events MAXLEN ~ 10000 * sensor __key__ temperature 21.5 state ok",
+        keys: 1_000_000,
+        requests: 1_000_000,
+    },
+    Operation {
+        name: "XRANGE of 100",
+        content: &[(ENTRY, 100_000)],
+        refill: &[],
+        request: "XRANGE events 10050000 + COUNT 100",
+        keys: 1,
+        requests: 50_000,
+    },
+    Operation {
+        name: "XREADGROUP COUNT 1",
+        content: &[],
+        refill: &[("DEL events", 1), ("XGROUP CREATE events group 0 MKSTREAM", 1), (ENTRY, 600_000)],
+        request: "XREADGROUP GROUP group consumer COUNT 1 STREAMS events >",
+        keys: 1,
+        requests: 500_000,
+    },
+    Operation {
+        name: "XACK",
+        content: &[],
+        refill: &[
+            ("DEL events", 1),
+            ("XGROUP CREATE events group 0 MKSTREAM", 1),
+            (ENTRY, 600_000),
+            ("XREADGROUP GROUP group consumer COUNT 1000 STREAMS events >", 600),
+        ],
+        request: "XACK events group 1__key__-1",
+        keys: 600_000,
+        requests: 500_000,
+    },
 ];
 
 pub(crate) const CONTENTS: &[Content] = &[
@@ -177,6 +225,12 @@ pub(crate) const CONTENTS: &[Content] = &[
     Content {
         name: "a list of a million",
         fill: &[("RPUSH queue message:__key__", 1_000_000)],
+        elements: 1_000_000,
+    },
+    Content { name: "a million stream entries", fill: &[(ENTRY, 1_000_000)], elements: 1_000_000 },
+    Content {
+        name: "100,000 streams of 10 entries",
+        fill: &[("XADD events:__key__ * sensor 17 temperature 21.5 state ok", 100_000); 10],
         elements: 1_000_000,
     },
     Content {

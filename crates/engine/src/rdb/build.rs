@@ -31,7 +31,7 @@ pub fn build<R>(
         Value::SortedSet(members) => store_sorted_set(members, limits, store),
         Value::Set(members) => new_set(members, SetLimits::now(limits)).give(store),
         Value::Stream(stream) => {
-            let stream = Collection::Stream(Stream::clone(stream));
+            let stream = Collection::Stream(Box::new(Stream::clone(stream)));
             store(Kind::Stream, NewPayload::Collection(Box::new(stream)))
         }
         Value::Hash(fields) => store_hash(fields, HashLimits::of(limits), store),

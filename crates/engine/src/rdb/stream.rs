@@ -203,7 +203,11 @@ fn load_node(
         let len = if shares_names { names_len } else { node.count()? };
         let mut fields: Vec<Cow<'_, [u8]>> = Vec::new();
         for place in 0..len {
-            fields.push(if shares_names { names[place].clone() } else { node.element()?.to_cow() });
+            let shared = names.get(place).filter(|_| shares_names);
+            fields.push(match shared {
+                Some(name) => name.clone(),
+                None => node.element()?.to_cow(),
+            });
             fields.push(node.element()?.to_cow());
         }
         let elements = HEAD_ELEMENTS + if shares_names { len as i64 } else { 1 + 2 * len as i64 };

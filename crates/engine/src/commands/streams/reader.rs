@@ -16,6 +16,8 @@ use crate::value::{Kind, Type};
 pub(super) enum From {
     /// The entries behind this id.
     Behind(StreamId),
+    /// The last entry.
+    Last,
     /// Those that were delivered to no consumer of the group.
     New,
     /// Those behind this id that were delivered to the consumer before.
@@ -81,6 +83,10 @@ impl Reader {
         reply.bulk(key.bytes);
         let found = match (from, &self.member) {
             (From::Behind(id), _) => self.read_behind(keys, key, id, reply)?,
+            (From::Last, _) => match keys.read_stream(key)?.and_then(|stream| stream.last()) {
+                Some(last) => reply_entries(reply, [last].into_iter()) > 0,
+                None => false,
+            },
             (From::New, Some(member)) => self.read_new(keys, key, member, reply)?,
             (From::History(id), Some(member)) => self.read_history(keys, key, member, id, reply)?,
             (From::New | From::History(_), None) => false,
@@ -256,9 +262,12 @@ impl Take for Reader {
         };
         match &self.member {
             Some(member) => stream.groups.get(&member.group).is_none_or(|group| has_behind(group.last_id)),
-            None => self.streams.iter().any(
-                |(name, from)| matches!(from, From::Behind(id) if **name == *key.bytes && has_behind(*id)),
-            ),
+            None => {
+                self.streams.iter().filter(|(name, _)| **name == *key.bytes).any(|(_, from)| match from {
+                    From::Behind(id) => has_behind(*id),
+                    _ => !stream.is_empty(),
+                })
+            }
         }
     }
 

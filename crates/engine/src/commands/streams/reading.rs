@@ -164,14 +164,10 @@ fn from_id(call: &Call<'_>, key: &Key<'_>, id: &[u8]) -> Result<From, CommandErr
     const ONLY_IN_GROUP: CommandError = CommandError::fixed(
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
     );
-    let stream = call.keys.peek_stream(key)?;
-    let last_id = stream.map_or(StreamId::MIN, |stream| stream.last_id);
+    let last_id = call.keys.peek_stream(key)?.map_or(StreamId::MIN, |stream| stream.last_id);
     Ok(From::Behind(match id {
         b"$" => last_id,
-        // The last entry itself, if there is one.
-        b"+" => stream
-            .and_then(|stream| stream.last())
-            .map_or(last_id, |last| last.id.previous().unwrap_or(last_id)),
+        b"+" => return Ok(From::Last),
         b">" => return Err(ONLY_IN_GROUP),
         id => entry_id(id)?,
     }))
