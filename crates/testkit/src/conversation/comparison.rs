@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{io, iter};
 
 use super::order::in_one_order;
-use crate::conversation::{Conversation, SPEAKERS, Step};
+use crate::conversation::{CLOSED, Conversation, SPEAKERS, Step};
 use crate::differential::{Extent, Finding, Pair, Report, beginning, class, has_command};
 use crate::generator::{Family, Generator};
 use crate::normalise;
@@ -188,6 +188,11 @@ impl Pair<'_> {
             for listener in iter::once(step.speaker).chain(others) {
                 let queued = queued.as_deref().filter(|_| listener == step.speaker);
                 let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
+                // What still reaches a client that another one ends is not promised.
+                for heard in [&mut ours, &mut theirs].into_iter().filter(|_| listener != step.speaker) {
+                    let end = heard.iter().position(|frame| frame == CLOSED);
+                    heard.drain(..end.unwrap_or_default());
+                }
                 let asked = asks_for_connections(step, queued);
                 for (heard, conversation) in [(&mut ours, &candidate), (&mut theirs, &reference)] {
                     let naming = |frame: &&mut Vec<u8>| asked || tells_of_connection(frame);
