@@ -44,9 +44,10 @@ const BLOCKING: &[&str] =
     &["BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP"];
 
 /// Commands that are not queued in conversations. What a transaction tells its own client is written behind EXEC's
-/// reply, in the protocol that the client then speaks, where stock servers have written it before it changed. And a
-/// client that a transaction ends is still counted until the transaction is over.
-const AT_ONCE: &[&str] = &["HELLO", "CLIENT KILL"];
+/// reply, in the protocol that the client then speaks, where stock servers have written it before it changed. A client
+/// that a transaction ends is still counted until the transaction is over. And channels come in any order, which is
+/// forgiven where it is known that they were asked for.
+const AT_ONCE: &[&str] = &["HELLO", "CLIENT KILL", "PUBSUB CHANNELS", "PUBSUB SHARDCHANNELS"];
 
 /// What is said at once, by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,15 +106,20 @@ impl<'a> Conversation<'a> {
     }
 
     /// Whether the connection can say this now. One that waits says nothing. One that queues does not switch off its
-    /// replies, nor say what [`AT_ONCE`] lists. One that monitors queues nothing, because stock servers write what it
-    /// would see of its own transaction in between the replies of EXEC.
+    /// replies, nor say what [`AT_ONCE`] lists. One that monitors does neither queue nor switch off its replies, because
+    /// it then sees its own requests between replies or not at all. And nobody is ended while somebody waits: when the
+    /// number of those who wait falls is not promised.
     pub fn can_say(&self, step: &Step) -> bool {
         let speaker = &self.speakers[step.speaker];
-        let [request] = step.requests.as_slice() else { return !speaker.waiting && speaker.queued.is_none() };
+        let [request] = step.requests.as_slice() else {
+            return !speaker.waiting && !speaker.monitoring && speaker.queued.is_none();
+        };
         let name = request.upper(0);
-        let at_once = AT_ONCE.contains(&name.as_str())
-            || AT_ONCE.contains(&format!("{name} {}", request.upper(1)).as_str());
-        let forbidden = speaker.queued.is_some() && at_once || speaker.monitoring && name == "MULTI";
+        let with_subcommand = format!("{name} {}", request.upper(1));
+        let at_once = AT_ONCE.contains(&name.as_str()) || AT_ONCE.contains(&with_subcommand.as_str());
+        let forbidden = speaker.queued.is_some() && at_once
+            || speaker.monitoring && name == "MULTI"
+            || with_subcommand == "CLIENT KILL" && self.speakers.iter().any(|speaker| speaker.waiting);
         !speaker.waiting && !forbidden
     }
 

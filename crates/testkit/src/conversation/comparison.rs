@@ -33,6 +33,8 @@ pub struct Topic {
     pub others: &'static [&'static Family],
     /// How many of a hundred requests come from the other families.
     pub percent_of_others: usize,
+    /// Which requests are left out.
+    pub leaves_out: fn(&Request) -> bool,
 }
 
 enum Outcome {
@@ -51,10 +53,20 @@ struct Steps {
     own: Generator,
     others: Vec<Generator>,
     percent_of_others: usize,
+    leaves_out: fn(&Request) -> bool,
 }
 
 impl Steps {
     fn next(&mut self) -> Step {
+        loop {
+            let step = self.any();
+            if !step.requests.iter().any(self.leaves_out) {
+                return step;
+            }
+        }
+    }
+
+    fn any(&mut self) -> Step {
         let speaker = self.own.number(0..SPEAKERS);
         let of_others = !self.others.is_empty() && self.own.number(0..100) < self.percent_of_others;
         let request = if of_others {
@@ -104,6 +116,7 @@ impl Pair<'_> {
             own: generator(&topic.family, extent.seed),
             others: topic.others.iter().map(|family| generator(family, extent.seed)).collect(),
             percent_of_others: topic.percent_of_others,
+            leaves_out: topic.leaves_out,
         };
         let mut report = Report {
             heading: format!(
