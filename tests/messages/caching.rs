@@ -51,7 +51,9 @@ fn write(client: &mut Client, random: &mut Pcg64) -> io::Result<()> {
     match random.random_range(0..400) {
         0 => drop(client.try_call(["FLUSHALL"])?),
         1 => drop(client.try_call(["FLUSHDB", "ASYNC"])?),
-        2..80 => {
+        // Stock servers do not tell of it.
+        2 => drop(client.try_call(["SWAPDB", "0", "1"])?),
+        3..80 => {
             client.try_call(["MULTI"])?;
             for _ in 0..random.random_range(1..4) {
                 client.try_call(change(random))?;

@@ -43,6 +43,12 @@ pub const CLOSED: &[u8] = b"(closed)\r\n";
 const BLOCKING: &[&str] =
     &["BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP"];
 
+/// Commands that are not queued in conversations. What a transaction tells its own client is written behind EXEC's
+/// reply, in the protocol that the client then speaks, where stock servers have written it before it changed. A client
+/// that a transaction ends is still counted until the transaction is over. And channels come in any order, which is
+/// forgiven where it is known that they were asked for.
+const AT_ONCE: &[&str] = &["HELLO", "CLIENT KILL", "PUBSUB CHANNELS", "PUBSUB SHARDCHANNELS"];
+
 /// What is said at once, by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -99,15 +105,27 @@ impl<'a> Conversation<'a> {
         Ok(Self { server, control, speakers })
     }
 
-    /// Whether the connection can say this now: one that waits says nothing, one that queues must not switch off its
-    /// replies, and one that monitors queues nothing, because stock servers write what it would see of its own
-    /// transaction in between the replies of EXEC.
+    /// Whether the connection can say this now. One that waits says nothing. One that queues does not switch off its
+    /// replies, nor say what [`AT_ONCE`] lists. One that monitors does neither queue nor switch off its replies, because
+    /// it then sees its own requests between replies or not at all. And nobody is ended while somebody waits: when the
+    /// number of those who wait falls is not promised.
     pub fn can_say(&self, step: &Step) -> bool {
         let speaker = &self.speakers[step.speaker];
-        let queues = || step.requests.iter().any(|request| request.upper(0) == "MULTI");
-        !speaker.waiting
-            && (speaker.queued.is_none() || step.requests.len() == 1)
-            && !(speaker.monitoring && queues())
+        let [request] = step.requests.as_slice() else {
+            return !speaker.waiting && !speaker.monitoring && speaker.queued.is_none();
+        };
+        let name = request.upper(0);
+        let with_subcommand = format!("{name} {}", request.upper(1));
+        let at_once = AT_ONCE.contains(&name.as_str()) || AT_ONCE.contains(&with_subcommand.as_str());
+        let forbidden = speaker.queued.is_some() && at_once
+            || speaker.monitoring && name == "MULTI"
+            || with_subcommand == "CLIENT KILL" && self.speakers.iter().any(|speaker| speaker.waiting);
+        !speaker.waiting && !forbidden
+    }
+
+    /// Whether the connection waits for a reply.
+    pub fn waits(&self, speaker: usize) -> bool {
+        self.speakers[speaker].waiting
     }
 
     /// What the connection has queued since MULTI.
@@ -182,7 +200,9 @@ impl<'a> Conversation<'a> {
                 speaker.queued = status.starts_with(b"+").then(Vec::new);
             }
             None if name == "QUIT" => speaker.hear_the_end(self.server, heard)?,
-            None => speaker.waiting = BLOCKING.contains(&name.as_str()),
+            None => {
+                speaker.waiting = BLOCKING.contains(&name.as_str()) || waits_for_entries(request);
+            }
         }
         Ok(())
     }
@@ -235,7 +255,15 @@ impl<'a> Conversation<'a> {
         let address = line.split([' ', ']']).nth(1)?;
         let port = address.strip_prefix(&format!("{}:", Ipv4Addr::LOCALHOST))?.parse().ok()?;
         let speaker = speaker_at(port)?;
-        Some(format!("+(time) {}", line.replacen(address, &format!("@{speaker}"), 1)).into_bytes())
+        let mut line = line.replacen(address, &format!("@{speaker}"), 1);
+        if line.to_uppercase().contains(" \"CLIENT\" ") {
+            for (number, speaker) in self.speakers.iter().enumerate() {
+                for id in &speaker.ids {
+                    line = line.replace(&format!(" \"{id}\""), &format!(" \"@{number}\""));
+                }
+            }
+        }
+        Some(format!("+(time) {line}").into_bytes())
     }
 
     /// The connection that the server knows by this number, or has known.
@@ -329,6 +357,12 @@ impl Speaker {
             _ => Err(error),
         }
     }
+}
+
+/// Whether the request reads streams and may wait for as long as it takes.
+fn waits_for_entries(request: &Request) -> bool {
+    let words: Vec<String> = (0..request.0.len()).map(|index| request.upper(index)).collect();
+    words[0].starts_with("XREAD") && words.windows(2).any(|pair| pair == ["BLOCK", "0"])
 }
 
 /// Whether the reply was not asked for.

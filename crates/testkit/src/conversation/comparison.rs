@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{io, iter};
 
 use super::order::in_one_order;
-use crate::conversation::{Conversation, SPEAKERS, Step};
+use crate::conversation::{CLOSED, Conversation, SPEAKERS, Step};
 use crate::differential::{Extent, Finding, Pair, Report, beginning, class, has_command};
 use crate::generator::{Family, Generator};
 use crate::normalise;
@@ -33,6 +33,8 @@ pub struct Topic {
     pub others: &'static [&'static Family],
     /// How many of a hundred requests come from the other families.
     pub percent_of_others: usize,
+    /// Which requests are left out.
+    pub leaves_out: fn(&Request) -> bool,
 }
 
 enum Outcome {
@@ -51,10 +53,20 @@ struct Steps {
     own: Generator,
     others: Vec<Generator>,
     percent_of_others: usize,
+    leaves_out: fn(&Request) -> bool,
 }
 
 impl Steps {
     fn next(&mut self) -> Step {
+        loop {
+            let step = self.any();
+            if !step.requests.iter().any(self.leaves_out) {
+                return step;
+            }
+        }
+    }
+
+    fn any(&mut self) -> Step {
         let speaker = self.own.number(0..SPEAKERS);
         let of_others = !self.others.is_empty() && self.own.number(0..100) < self.percent_of_others;
         let request = if of_others {
@@ -104,6 +116,7 @@ impl Pair<'_> {
             own: generator(&topic.family, extent.seed),
             others: topic.others.iter().map(|family| generator(family, extent.seed)).collect(),
             percent_of_others: topic.percent_of_others,
+            leaves_out: topic.leaves_out,
         };
         let mut report = Report {
             heading: format!(
@@ -176,6 +189,7 @@ impl Pair<'_> {
                 continue;
             }
             let queued = reference.queued(step.speaker).map(<[Request]>::to_vec);
+            let waited: Vec<bool> = (0..SPEAKERS).map(|listener| reference.waits(listener)).collect();
             let context = |server: &str, error: io::Error| {
                 let said = step.requests.first().map(Request::to_string).unwrap_or_default();
                 io::Error::new(error.kind(), format!("{server}, after {said}: {error}"))
@@ -187,6 +201,11 @@ impl Pair<'_> {
             for listener in iter::once(step.speaker).chain(others) {
                 let queued = queued.as_deref().filter(|_| listener == step.speaker);
                 let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
+                // What still reaches a client that another one ends is not promised.
+                for heard in [&mut ours, &mut theirs].into_iter().filter(|_| listener != step.speaker) {
+                    let end = heard.iter().position(|frame| frame == CLOSED);
+                    heard.drain(..end.unwrap_or_default());
+                }
                 let asked = asks_for_connections(step, queued);
                 for (heard, conversation) in [(&mut ours, &candidate), (&mut theirs, &reference)] {
                     let naming = |frame: &&mut Vec<u8>| asked || tells_of_connection(frame);
@@ -196,8 +215,10 @@ impl Pair<'_> {
                     ours = executed(&ours);
                     theirs = executed(&theirs);
                 }
-                // Until Redis 7.2 what a command tells the client that sent it comes before its reply.
-                if self.reference.name() == "redis-7.0" && listener == step.speaker {
+                // Until Redis 7.2 what a command tells the client that sent it comes before its reply. And what tells a
+                // client that waits of the write that serves it may come before or behind what it waits for.
+                let before = self.reference.name() == "redis-7.0" && listener == step.speaker;
+                if before || waited[listener] {
                     ours.sort_by_key(|frame| is_message(frame));
                     theirs.sort_by_key(|frame| is_message(frame));
                 }

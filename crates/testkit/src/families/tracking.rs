@@ -27,6 +27,7 @@ pub const TRACKING: Family = Family {
         (2, "=HELLO 2"),
         (4, "!=RESET"),
         (1, "!=QUIT"),
+        (1, "=CLIENT KILL ID connection"),
         (6, "=SUBSCRIBE invalidations"),
         (2, "=UNSUBSCRIBE"),
         (3, "=SELECT database"),

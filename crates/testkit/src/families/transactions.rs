@@ -28,6 +28,7 @@ pub const TRANSACTIONS: Family = Family {
         (3, "DBSIZE"),
         (1, "!NOSUCHCOMMAND word"),
         (2, "OBJECT ENCODING key"),
+        (1, "=HELLO (2|3)"),
     ],
 };
 
