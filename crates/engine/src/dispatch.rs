@@ -1,6 +1,7 @@
 //! From a parsed request to its reply: lookup, checks, locks, run.
 
 mod admission;
+mod leaving;
 mod monitor;
 mod transaction;
 

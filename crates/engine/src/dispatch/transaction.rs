@@ -14,57 +14,9 @@ use crate::call::Call;
 use crate::command::InTransaction;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
-use crate::pubsub::Namespace;
 use crate::session::Session;
 use crate::table::{Locks, Registered};
 use crate::transaction::Transaction;
-
-impl Engine {
-    /// Ends all that makes others tell a client something, and its transaction. Takes locks.
-    pub fn end_attention(&self, session: &mut Session) {
-        self.end_transaction(session);
-        let messages = &self.keyspace.messages;
-        let record = session.record.clone();
-        if let Some(subscriptions) = session.subscriptions.take() {
-            for namespace in [Namespace::Channels, Namespace::Patterns, Namespace::ShardChannels] {
-                for name in subscriptions.of(namespace) {
-                    messages.channels.unsubscribe(namespace, name, &record.inbox);
-                }
-            }
-            session.publish_subscriptions();
-        }
-        self.end_tracking(session);
-        if std::mem::take(&mut session.is_monitor) {
-            messages.monitors.remove(&record.inbox);
-            record.monitors.store(false, Ordering::Relaxed);
-        }
-    }
-
-    /// No longer tells a client of keys that change.
-    pub(crate) fn end_tracking(&self, session: &mut Session) {
-        if session.tracking.take().is_some() {
-            self.keyspace.messages.followers.remove(session.record.id);
-            session.record.redirection.store(-1, Ordering::Relaxed);
-            session.record.broadcasts.store(false, Ordering::Relaxed);
-        }
-    }
-
-    /// Forgets what a client has queued and ends its watches. Takes locks.
-    pub(crate) fn end_transaction(&self, session: &mut Session) {
-        session.transaction = None;
-        session.record.queued.store(-1, Ordering::Relaxed);
-        self.unwatch(session);
-    }
-
-    /// Ends a client's watches. Takes locks.
-    pub(crate) fn unwatch(&self, session: &mut Session) {
-        let Some(watched) = session.watched.take() else { return };
-        session.record.watched.store(0, Ordering::Relaxed);
-        for key in watched.keys() {
-            self.keyspace.unwatch(&key, &watched.watch);
-        }
-    }
-}
 
 impl Batch<'_> {
     /// Runs a command that may run now, or queues it.
@@ -107,6 +59,7 @@ impl Batch<'_> {
                     Ok(())
                 };
                 session.record.queued.store(-1, Ordering::Relaxed);
+                session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
                 monitor::show(engine, session, command, &arguments);
                 self.count(session, command, &outcome);
                 self.finish_runs();
@@ -148,7 +101,6 @@ impl Batch<'_> {
         }
         call.keys.end_unit();
         call.session.is_executing = false;
-        call.session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
         call.keys.end();
         self.worker.runs.keys.add(call.keys.counters);
     }
