@@ -82,7 +82,7 @@ impl Stream {
     pub fn append<'e>(
         &mut self,
         id: StreamId,
-        fields: impl Iterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
+        fields: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
         limits: BlockLimits,
     ) {
         debug_assert!(self.is_empty() || id > self.last_id, "ids ascend");
@@ -95,7 +95,7 @@ impl Stream {
     pub fn restore<'e>(
         &mut self,
         id: StreamId,
-        fields: impl Iterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
+        fields: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
         limits: BlockLimits,
     ) {
         if self.tail.as_ref().is_some_and(|tail| tail.is_full(limits.entries_max, limits.bytes_max)) {

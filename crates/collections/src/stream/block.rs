@@ -54,11 +54,7 @@ impl Block {
 
     /// Adds an entry behind all others.
     #[inline]
-    pub(super) fn push<'e>(
-        &mut self,
-        id: StreamId,
-        fields: impl Iterator<Item = &'e [u8]> + ExactSizeIterator + Clone,
-    ) {
+    pub(super) fn push<'e>(&mut self, id: StreamId, fields: impl ExactSizeIterator<Item = &'e [u8]> + Clone) {
         let out = &mut self.bytes;
         let at = out.len();
         out.push(0);
