@@ -18,7 +18,7 @@ pub enum Collection {
     /// Members with scores.
     SortedSet(SortedSet),
     /// Entries in order.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 impl Collection {
@@ -51,7 +51,7 @@ impl Collection {
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
             Self::Set(table) => table.memory_bytes(),
-            Self::Stream(stream) => stream.memory_bytes(),
+            Self::Stream(stream) => size_of::<Stream>() + stream.memory_bytes(),
         }
     }
 }
@@ -84,7 +84,7 @@ mod tests {
             Collection::Set(set),
             Collection::SortedSet(sorted),
             Collection::List(list),
-            Collection::Stream(stream),
+            Collection::Stream(Box::new(stream)),
         ] {
             let mut pauses = 0;
             collection.dismantle(&mut || pauses += 1);

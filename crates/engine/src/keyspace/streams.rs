@@ -46,14 +46,14 @@ impl Keys<'_> {
     pub fn change_stream(&mut self, key: &Key<'_>) -> Result<Option<&mut Stream>, CommandError> {
         let slot = self.change_as(key, Type::Stream)?;
         Ok(slot.and_then(|slot| match slot.into_collection_mut() {
-            Some(Collection::Stream(stream)) => Some(stream),
+            Some(Collection::Stream(stream)) => Some(&mut **stream),
             _ => None,
         }))
     }
 
     /// Makes a key a stream, whatever it held before. Nobody is told: see [`Self::note`].
     pub fn put_stream(&mut self, key: &Key<'_>, stream: Stream) {
-        let payload = NewPayload::Collection(Box::new(Collection::Stream(stream)));
+        let payload = NewPayload::Collection(Box::new(Collection::Stream(Box::new(stream))));
         self.put(key, Kind::Stream, payload, NewDeadline::Clear);
     }
 }
