@@ -24,6 +24,10 @@ fn check_compatibility(shell: &Shell) -> Result<()> {
     compatibility::run(shell, compatibility::Action::Check)
 }
 
+fn run_clients(shell: &Shell) -> Result<()> {
+    clients::run(shell, clients::JOBS)
+}
+
 fn smoke_fuzz(shell: &Shell) -> Result<()> {
     if fuzz::is_installed(shell) {
         return fuzz::run(shell, FUZZ_SECONDS);
@@ -43,7 +47,7 @@ const STEPS: &[Step] = &[
     ("test", suites::test),
     ("document", document),
     ("compatibility table", check_compatibility),
-    ("client libraries", clients::run),
+    ("client libraries", run_clients),
     ("fuzz", smoke_fuzz),
 ];
 

@@ -1,4 +1,4 @@
-//! Client libraries of other languages against the server.
+//! Client libraries of other languages, and programs that use them, against the server.
 //!
 //! They come from their registries, in the versions that the lists beside the scripts name. Where a
 //! registry or a language is out of reach, its clients are skipped, which the output says.
@@ -9,12 +9,15 @@ use xshell::{Shell, cmd};
 
 use crate::suites;
 
-/// Runs the scripts of `tests/clients`.
-pub(crate) fn run(shell: &Shell) -> Result<()> {
+/// Jobs that each worker finishes, unless told otherwise: few, because most of the time is the worker's own.
+pub(crate) const JOBS: u64 = 200;
+
+/// Runs the scripts of `tests/clients`; those of workers with so many jobs.
+pub(crate) fn run(shell: &Shell, jobs: u64) -> Result<()> {
     let program = suites::build_checked(shell)?;
     let server = Server::start(&program, &[]);
     let port = server.port().to_string();
-    python(shell, &port)?;
+    python(shell, &port, jobs)?;
     node(shell, &port)
 }
 
@@ -22,7 +25,7 @@ fn skipped(what: &str, error: &xshell::Error) {
     println!("skipped: {what}: {error}");
 }
 
-fn python(shell: &Shell, port: &str) -> Result<()> {
+fn python(shell: &Shell, port: &str, jobs: u64) -> Result<()> {
     let environment = "target/clients/python";
     let prepared = cmd!(shell, "python3 -m venv {environment}").run().and_then(|()| {
         cmd!(
@@ -35,13 +38,27 @@ fn python(shell: &Shell, port: &str) -> Result<()> {
         skipped("the Python clients cannot be installed", &error);
         return Ok(());
     }
-    Ok(cmd!(shell, "{environment}/bin/python -W ignore tests/clients/python/smoke.py {port}").run()?)
+    let jobs = jobs.to_string();
+    for (script, arguments) in [
+        ("smoke.py", &[][..]),
+        ("caching.py", &[]),
+        ("rq_worker.py", std::slice::from_ref(&jobs)),
+        ("celery_worker.py", std::slice::from_ref(&jobs)),
+    ] {
+        // Without what Python compiles, which would lie beside the sources.
+        cmd!(
+            shell,
+            "{environment}/bin/python -B -W ignore tests/clients/python/{script} {port} {arguments...}"
+        )
+        .run()?;
+    }
+    Ok(())
 }
 
 fn node(shell: &Shell, port: &str) -> Result<()> {
     let folder = "target/clients/node";
     shell.create_dir(folder)?;
-    for file in ["package.json", "package-lock.json", "smoke.mjs"] {
+    for file in ["package.json", "package-lock.json", "smoke.mjs", "socketio.mjs"] {
         shell.copy_file(format!("tests/clients/node/{file}"), folder)?;
     }
     let prepared = cmd!(shell, "npm ci --prefix {folder} --no-audit --no-fund --loglevel error").run();
@@ -49,5 +66,8 @@ fn node(shell: &Shell, port: &str) -> Result<()> {
         skipped("the Node.js clients cannot be installed", &error);
         return Ok(());
     }
-    Ok(cmd!(shell, "node {folder}/smoke.mjs {port}").run()?)
+    for script in ["smoke.mjs", "socketio.mjs"] {
+        cmd!(shell, "node {folder}/{script} {port}").run()?;
+    }
+    Ok(())
 }

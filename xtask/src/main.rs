@@ -21,7 +21,8 @@ Usage: cargo xtask <task>
   differential [--commands N] [--seed S]  compare with stock servers, N commands per suite (default
                                           1,000,000) from the seed S (default: a new one each time);
                                           PEER_REDIS8 and PEER_VALKEY9 may name further servers
-  clients                                 client libraries against the server
+  clients [--jobs N]                      client libraries, and workers that finish N jobs (default 200),
+                                          against the server
   compat [--check]                        write docs/compatibility.md, or check that it is up to date
   compat --stock                          write the lists of stock commands that it compares with
   fuzz [--seconds N]                      fuzz every target (default 60 seconds each)
@@ -31,7 +32,7 @@ enum Task {
     Ci,
     Test,
     Differential { commands: u64, seed: Option<u64> },
-    Clients,
+    Clients { jobs: u64 },
     Compatibility(compatibility::Action),
     Fuzz { seconds: u64 },
     Help,
@@ -43,7 +44,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Task> {
         "ci" => Task::Ci,
         "test" => Task::Test,
         "differential" => Task::Differential { commands: 1_000_000, seed: None },
-        "clients" => Task::Clients,
+        "clients" => Task::Clients { jobs: clients::JOBS },
         "compat" => Task::Compatibility(compatibility::Action::Write),
         "fuzz" => Task::Fuzz { seconds: 60 },
         "help" => Task::Help,
@@ -55,6 +56,7 @@ fn parse(mut arguments: lexopt::Parser) -> Result<Task> {
                 *commands = arguments.value()?.parse()?
             }
             (Task::Differential { seed, .. }, Long("seed")) => *seed = Some(arguments.value()?.parse()?),
+            (Task::Clients { jobs }, Long("jobs")) => *jobs = arguments.value()?.parse()?,
             (Task::Compatibility(action), Long("check")) => *action = compatibility::Action::Check,
             (Task::Compatibility(action), Long("stock")) => *action = compatibility::Action::WriteStock,
             (Task::Fuzz { seconds }, Long("seconds")) => *seconds = arguments.value()?.parse()?,
@@ -72,7 +74,7 @@ fn run() -> Result<()> {
         Task::Ci => ci::run(&shell),
         Task::Test => suites::test(&shell),
         Task::Differential { commands, seed } => suites::differential(&shell, commands, seed),
-        Task::Clients => clients::run(&shell),
+        Task::Clients { jobs } => clients::run(&shell, jobs),
         Task::Compatibility(action) => compatibility::run(&shell, action),
         Task::Fuzz { seconds } => fuzz::run(&shell, seconds),
         Task::Help => {

@@ -3,13 +3,15 @@
 //! A wait ends once, by whoever is first: a write that serves it, its timeout, CLIENT UNBLOCK, or the end of the
 //! connection. The reply is left in the [`BlockedClient`], and the thread that serves the client is told.
 
+mod ending;
+mod synchronization;
+
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nuthatch_protocol::Reply;
-use parking_lot::Mutex;
 
+use self::ending::Ending;
 use crate::clients::{Unblock, WaitCounters};
 use crate::delivery::{Mailbox, Signal};
 use crate::error::CommandError;
@@ -38,6 +40,11 @@ pub trait Take: Send + Sync + Debug {
     /// The key that gets what is taken.
     fn destination(&self) -> Option<&[u8]> {
         None
+    }
+
+    /// Writes the reply in a transaction, which does not wait for anything.
+    fn not_yet(&self, reply: &mut Reply) {
+        self.nothing(reply);
     }
 
     /// Writes the reply to a wait that ended without anything.
@@ -76,9 +83,7 @@ pub struct BlockedClient {
     reaches: Box<[u64]>,
     deadline_ms: Option<u64>,
     counters: Arc<WaitCounters>,
-    /// Whether somebody has ended the wait, or is about to.
-    ended: AtomicBool,
-    reply: Mutex<Option<Reply>>,
+    ending: Ending<Reply>,
 }
 
 /// What a wait is made from.
@@ -119,8 +124,7 @@ impl BlockedClient {
             take: wait.take,
             deadline_ms: wait.deadline_ms,
             counters: wait.counters,
-            ended: AtomicBool::new(false),
-            reply: Mutex::new(None),
+            ending: Ending::new(),
         });
         for key in wait.keys {
             keys.wait_for(key, blocked.clone());
@@ -135,7 +139,7 @@ impl BlockedClient {
 
     /// The reply, when the wait has ended with one.
     pub fn take_reply(&self) -> Option<Reply> {
-        self.reply.lock().take()
+        self.ending.take()
     }
 
     /// Ends the wait at its deadline. The reply is there afterwards, unless somebody is just writing another one.
@@ -158,7 +162,7 @@ impl BlockedClient {
 
     /// Whether the caller is the one who ends the wait.
     fn claim(&self) -> bool {
-        let is_first = !self.ended.swap(true, Ordering::AcqRel);
+        let is_first = self.ending.claim();
         if is_first {
             self.counters.end(self.deadline_ms.is_some());
         }
@@ -173,7 +177,7 @@ impl BlockedClient {
         if self.silent {
             reply.truncate(start);
         }
-        *self.reply.lock() = Some(reply);
+        self.ending.give(reply);
     }
 }
 
@@ -187,7 +191,7 @@ impl Waiter for BlockedClient {
     }
 
     fn serve(&self, keys: &mut Keys<'_>, key: &Key<'_>) -> bool {
-        if self.ended.load(Ordering::Acquire) {
+        if self.ending.is_claimed() {
             return true;
         }
         if !self.take.can_take(keys, key) {

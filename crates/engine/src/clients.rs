@@ -83,6 +83,8 @@ pub struct ClientRecord {
     pub broadcasts: AtomicBool,
     /// Whether it sees all commands: MONITOR.
     pub monitors: AtomicBool,
+    /// Whether it is to run no further command: CLIENT KILL.
+    pub is_killed: AtomicBool,
 }
 
 /// Where a client comes from.
@@ -131,6 +133,7 @@ impl ClientRecord {
             redirection: AtomicI64::new(-1),
             broadcasts: AtomicBool::new(false),
             monitors: AtomicBool::new(false),
+            is_killed: AtomicBool::new(false),
         }
     }
 }
@@ -236,6 +239,7 @@ impl Clients {
     /// Asks a client's thread to close it. From here on the client is not to be seen any more.
     pub fn close(&self, record: &ClientRecord) {
         self.remove(record.id);
+        record.is_killed.store(true, Ordering::Release);
         record.inbox.mailbox.post(record.id, Signal::Close);
     }
 

@@ -5,6 +5,7 @@
 //! them, and the thread writes it to their connections. A message that was left before a request arrived is written
 //! before the request is run, and what a command itself gives rise to is written right behind its reply.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -74,9 +75,8 @@ pub struct Inbox {
 
 impl Inbox {
     /// Sends a message to the client.
-    pub fn send(&self, message: &Arc<Message>) {
-        let to = Recipients::One(self.recipient);
-        self.mailbox.deliver(Delivery { to, message: message.clone() });
+    pub fn send(&self, message: Arc<Message>) {
+        self.mailbox.deliver(Delivery { to: Recipients::One(self.recipient), message });
     }
 }
 
@@ -84,8 +84,8 @@ impl Inbox {
 #[derive(Debug)]
 pub struct Members {
     mailbox: Arc<dyn Mailbox>,
-    /// Changed and visited by the thread that serves them only.
-    recipients: Mutex<Vec<Recipient>>,
+    /// The numbers of their connections by their own. Changed and visited by the thread that serves them only.
+    connections: Mutex<BTreeMap<u64, usize>>,
     /// How many they are, for those who send.
     count: AtomicUsize,
 }
@@ -93,7 +93,8 @@ pub struct Members {
 impl Members {
     /// Visits all of them. Nobody joins or leaves meanwhile.
     pub fn for_each(&self, visit: impl FnMut(Recipient)) {
-        self.recipients.lock().iter().copied().for_each(visit);
+        let recipient = |(&client, &connection)| Recipient { client, connection };
+        self.connections.lock().iter().map(recipient).for_each(visit);
     }
 }
 
@@ -124,9 +125,10 @@ impl Audience {
         }
         let members = self.threads[thread].get_or_insert_with(|| {
             let mailbox = inbox.mailbox.clone();
-            Arc::new(Members { mailbox, recipients: Mutex::default(), count: AtomicUsize::new(0) })
+            Arc::new(Members { mailbox, connections: Mutex::default(), count: AtomicUsize::new(0) })
         });
-        members.recipients.lock().push(inbox.recipient);
+        let Recipient { client, connection } = inbox.recipient;
+        members.connections.lock().insert(client, connection);
         members.count.fetch_add(1, Ordering::Relaxed);
         self.len += 1;
     }
@@ -134,9 +136,7 @@ impl Audience {
     /// Takes a client out.
     pub fn remove(&mut self, inbox: &Inbox) {
         let Some(Some(members)) = self.threads.get(inbox.thread as usize) else { return };
-        let mut recipients = members.recipients.lock();
-        if let Some(place) = recipients.iter().position(|recipient| *recipient == inbox.recipient) {
-            recipients.swap_remove(place);
+        if members.connections.lock().remove(&inbox.recipient.client).is_some() {
             members.count.fetch_sub(1, Ordering::Relaxed);
             self.len -= 1;
         }
@@ -159,8 +159,13 @@ impl Audience {
 pub enum Message {
     /// An array, or a push in RESP3: all but the sign that tells which.
     Published(Arc<Vec<u8>>),
-    /// Keys that may have changed: an encoded array of them, or nothing if it may be any key.
-    Invalidated(Option<Vec<u8>>),
+    /// Keys that may have changed.
+    Invalidated {
+        /// An encoded array of them, or nothing if it may be any key.
+        keys: Option<Arc<Vec<u8>>>,
+        /// Whether the recipient gets it in place of another client.
+        is_redirected: bool,
+    },
     /// The client that invalidations were to go to is gone; its number.
     RedirectionBroken(u64),
     /// A line about a command that a client has run.
@@ -173,22 +178,22 @@ impl Message {
         let mut text = Reply::new();
         text.array(parts.len());
         parts.iter().for_each(|part| text.bulk(part));
-        Self::encoded(&text)
+        Self::encoded(text)
     }
 
     /// A message that was encoded as a reply.
-    pub fn encoded(reply: &Reply) -> Arc<Self> {
-        let mut text = bytes(reply);
+    pub fn encoded(reply: Reply) -> Arc<Self> {
+        let mut text = reply.into_bytes();
         text.drain(..1);
         Arc::new(Self::Published(Arc::new(text)))
     }
 
-    /// Tells of keys that have changed.
-    pub fn invalidated(keys: &[&[u8]]) -> Arc<Self> {
+    /// An array of keys that have changed, for [`Self::Invalidated`].
+    pub fn encoded_keys(keys: &[&[u8]]) -> Arc<Vec<u8>> {
         let mut text = Reply::new();
         text.array(keys.len());
         keys.iter().for_each(|key| text.bulk(key));
-        Arc::new(Self::Invalidated(Some(bytes(&text))))
+        Arc::new(text.into_bytes())
     }
 
     /// Writes it for one recipient, who has subscribed to messages or not.
@@ -198,20 +203,20 @@ impl Message {
                 reply.raw(if reply.resp3() { b">" } else { b"*" });
                 reply.raw_shared(text);
             }
-            Self::Invalidated(keys) => {
+            Self::Invalidated { keys, is_redirected } => {
                 if reply.resp3() {
                     reply.push(2);
                     reply.bulk(b"invalidate");
-                } else if is_subscriber {
+                } else if is_subscriber && *is_redirected {
                     reply.array(3);
                     reply.bulk(b"message");
                     reply.bulk(INVALIDATION_CHANNEL);
                 } else {
-                    // Without RESP3 only subscribers expect messages.
+                    // Without RESP3 only subscribers expect messages, and those of others.
                     return;
                 }
                 match keys {
-                    Some(keys) => reply.raw(keys),
+                    Some(keys) => reply.raw_shared(keys),
                     None => reply.null(),
                 }
             }
@@ -225,10 +230,6 @@ impl Message {
             Self::Monitored(line) => reply.raw_shared(line),
         }
     }
-}
-
-fn bytes(reply: &Reply) -> Vec<u8> {
-    reply.slices().iter().flat_map(|slice| slice.iter().copied()).collect()
 }
 
 /// Where clients without RESP3 listen for invalidations.

@@ -178,7 +178,7 @@ impl Batch<'_> {
                 }
                 Err(error) => {
                     self.count_rejected(command, &error);
-                    Err(refuse(engine, session, command, error))
+                    Err(refuse(engine, session, &arguments, command, error))
                 }
             },
         };

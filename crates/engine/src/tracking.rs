@@ -4,7 +4,7 @@
 //! change is told of, under the same lock: no change can come between a read and its being noted. Clients that want to
 //! be told of all keys with a prefix are kept here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -33,23 +33,24 @@ impl Follower {
         self.inbox.recipient.client
     }
 
-    /// Sends it a message about keys that were changed by the client `origin`.
-    fn send(&self, message: &Arc<Message>, origin: u64) {
+    /// Tells it of keys (an encoded array of them, or nothing for any) that were changed by the client `origin`.
+    fn tell(&self, keys: Option<&Arc<Vec<u8>>>, origin: u64) {
         if self.no_loop && origin == self.id() {
             return;
         }
+        let message = |is_redirected| Arc::new(Message::Invalidated { keys: keys.cloned(), is_redirected });
         match &self.redirection {
-            None => self.inbox.send(message),
+            None => self.inbox.send(message(false)),
             Some(other) if other.is_closed.load(Ordering::Acquire) => {
                 self.is_broken.store(true, Ordering::Relaxed);
-                self.inbox.send(&Arc::new(Message::RedirectionBroken(other.recipient.client)));
+                self.inbox.send(Arc::new(Message::RedirectionBroken(other.recipient.client)));
             }
-            Some(other) => other.send(message),
+            Some(other) => other.send(message(true)),
         }
     }
 }
 
-type FollowersByPrefix = HashMap<Box<[u8]>, Vec<Arc<Follower>>>;
+type FollowersByPrefix = BTreeMap<Box<[u8]>, Vec<Arc<Follower>>>;
 
 /// All clients that are told of keys that change. Locked behind shards, before mailboxes.
 #[derive(Debug, Default)]
@@ -119,10 +120,10 @@ impl Followers {
     /// Tells those of `clients` that still want to know that a key was changed by the client `origin`.
     pub fn tell_readers(&self, clients: impl Iterator<Item = u64>, key: &[u8], origin: u64) {
         let by_client = self.by_client.read();
-        let mut message = None;
+        let mut keys = None;
         for follower in clients.filter_map(|client| by_client.get(&client)) {
             if follower.prefixes.is_empty() {
-                follower.send(message.get_or_insert_with(|| Message::invalidated(&[key])), origin);
+                follower.tell(Some(keys.get_or_insert_with(|| Message::encoded_keys(&[key]))), origin);
             }
         }
     }
@@ -132,17 +133,16 @@ impl Followers {
         for (prefix, followers) in self.by_prefix.read().iter() {
             let keys: Vec<&[u8]> = keys.iter().map(K::as_ref).filter(|key| key.starts_with(prefix)).collect();
             if !keys.is_empty() {
-                let message = Message::invalidated(&keys);
-                followers.iter().for_each(|follower| follower.send(&message, origin));
+                let keys = Message::encoded_keys(&keys);
+                followers.iter().for_each(|follower| follower.tell(Some(&keys), origin));
             }
         }
     }
 
     /// Tells everybody that any key may have changed.
     pub fn tell_all(&self) {
-        let message = Arc::new(Message::Invalidated(None));
         /// The number of no client: whoever has flushed is told, too.
         const NOBODY: u64 = 0;
-        self.by_client.read().values().for_each(|follower| follower.send(&message, NOBODY));
+        self.by_client.read().values().for_each(|follower| follower.tell(None, NOBODY));
     }
 }

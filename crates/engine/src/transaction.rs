@@ -1,5 +1,6 @@
 //! A client's transaction: what it has queued, and which keys it watches.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use nuthatch_protocol::Span;
@@ -79,29 +80,33 @@ impl Transaction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// A key that a client watches.
-#[derive(Debug)]
-pub struct WatchedKey {
-    /// The database's number.
-    pub database: u32,
-    /// The key's hash.
-    pub hash: u64,
-    /// The key.
-    pub bytes: Box<[u8]>,
-}
-
 /// The keys that a client watches.
 #[derive(Debug, Default)]
 pub struct WatchedKeys {
     /// Whether one of them has changed.
     pub watch: Arc<Watch>,
-    /// Each once.
-    pub keys: Vec<WatchedKey>,
+    /// Their hashes, by database and key.
+    hashes: HashMap<(u32, Box<[u8]>), u64>,
 }
 
-impl WatchedKey {
-    /// The key as accesses to the keyspace take it.
-    pub fn as_key(&self) -> Key<'_> {
-        Key { bytes: &self.bytes, hash: self.hash, database: self.database }
+impl WatchedKeys {
+    /// Adds a key. Says whether it was not there.
+    pub fn add(&mut self, key: &Key<'_>) -> bool {
+        self.hashes.insert((key.database, key.bytes.into()), key.hash).is_none()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// All of them.
+    pub fn keys(&self) -> impl Iterator<Item = Key<'_>> {
+        self.hashes.iter().map(|((database, bytes), hash)| Key { bytes, hash: *hash, database: *database })
     }
 }

@@ -201,6 +201,17 @@ impl Reply {
         }
     }
 
+    /// All bytes, values by reference included.
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len());
+        while !self.is_empty() {
+            let start = bytes.len();
+            self.slices().iter().for_each(|slice| bytes.extend_from_slice(slice));
+            self.advance(bytes.len() - start);
+        }
+        bytes
+    }
+
     /// Leaves room for the header of an array whose length is not known yet.
     pub fn array_later(&mut self) -> Later {
         self.output.later()

@@ -10,8 +10,8 @@ use rand_pcg::Pcg64;
 use crate::conversation::SPEAKERS;
 use crate::samples::{
     CHANNEL_PATTERNS, CHANNELS, COMMANDS, EVENT_CHANNELS, EVENT_CLASSES, FLOATS, HOSTILE_FLOATS,
-    HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, PATTERNS, PREFIXES, SCORES, SORT_PATTERNS, TYPES,
-    WORDS,
+    HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES, SCORES,
+    SORT_PATTERNS, TYPES, WORDS,
 };
 use crate::{geo, hyperloglog, streams};
 
@@ -126,6 +126,7 @@ kinds! {
     EventClasses "event-classes" "Letters of notify-keyspace-events.",
     Invalidations "invalidations" "The channel on which RESP2 clients hear of what is out of date.",
     Prefix "prefix" "What names of keys begin with.",
+    OtherPrefix "other-prefix" "As a prefix, and no part of one.",
     Connection "connection" "The number of one of the connections of a conversation.",
 }
 
@@ -214,6 +215,7 @@ impl Kind {
             Self::EventClasses => world.pick(EVENT_CLASSES).into(),
             Self::Invalidations => b"__redis__:invalidate".to_vec(),
             Self::Prefix => world.pick(PREFIXES).into(),
+            Self::OtherPrefix => world.pick(OTHER_PREFIXES).into(),
             Self::Connection => format!("@{}", world.random.random_range(0..SPEAKERS)).into_bytes(),
         }
     }

@@ -24,11 +24,17 @@ pub const SPEAKERS: usize = 5;
 /// What ends a step; no generated request contains it.
 const BARRIER: &str = "barrier";
 
+/// What ends a step of a connection that queues. Not the same, because EXEC returns it later, and where confirmations
+/// of subscriptions have filled its array, outside.
+const QUEUED_BARRIER: &str = "queued";
+
 /// How a connection that has not subscribed, or speaks RESP3, answers the barrier.
 const ANSWER: &[u8] = b"$7\r\nbarrier\r\n";
 
 /// How a connection that has subscribed and speaks RESP2 answers it.
 const ANSWER_OF_SUBSCRIBER: &[u8] = b"*2\r\n$4\r\npong\r\n$7\r\nbarrier\r\n";
+
+const QUEUED: &[u8] = b"+QUEUED\r\n";
 
 /// What a connection hears last when the server closes it.
 pub const CLOSED: &[u8] = b"(closed)\r\n";
@@ -56,14 +62,18 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 /// A connection that takes part.
 struct Speaker {
     client: Client,
-    /// The ports that it speaks from and has spoken from, by which MONITOR names it.
+    /// The ports that it speaks from, first, and has spoken from, by which MONITOR names it.
     ports: Vec<u16>,
-    /// The number by which the server knows it.
-    id: i64,
+    /// The number by which the server knows it, first, and those by which it has known it.
+    ids: Vec<i64>,
     /// What was queued since MULTI.
     queued: Option<Vec<Request>>,
     /// Whether its last request waits.
     waiting: bool,
+    /// What it has heard while it waited: when that arrives is open, because there is no barrier for it then.
+    unnoticed: Vec<Vec<u8>>,
+    /// Whether it has sent MONITOR, and not RESET since.
+    monitoring: bool,
 }
 
 /// The connections to one server.
@@ -83,15 +93,21 @@ impl<'a> Conversation<'a> {
         }
         control.try_call(["FLUSHALL"])?;
         control.try_call(["CONFIG", "SET", "notify-keyspace-events", ""])?;
+        // A key is removed when somebody looks at it, and not at a moment of the server's choice.
+        control.try_call(["DEBUG", "SET-ACTIVE-EXPIRE", "0"])?;
         let speakers = (0..SPEAKERS).map(|_| Speaker::new(server)).collect::<io::Result<_>>()?;
         Ok(Self { server, control, speakers })
     }
 
-    /// Whether the connection can say this now: one that waits says nothing, and one that queues must not switch off
-    /// its replies, which would not be answered any more.
+    /// Whether the connection can say this now: one that waits says nothing, one that queues must not switch off its
+    /// replies, and one that monitors queues nothing, because stock servers write what it would see of its own
+    /// transaction in between the replies of EXEC.
     pub fn can_say(&self, step: &Step) -> bool {
         let speaker = &self.speakers[step.speaker];
-        !speaker.waiting && (speaker.queued.is_none() || step.requests.len() == 1)
+        let queues = || step.requests.iter().any(|request| request.upper(0) == "MULTI");
+        !speaker.waiting
+            && (speaker.queued.is_none() || step.requests.len() == 1)
+            && !(speaker.monitoring && queues())
     }
 
     /// What the connection has queued since MULTI.
@@ -104,16 +120,17 @@ impl<'a> Conversation<'a> {
         let mut heard = vec![Vec::new(); SPEAKERS];
         let requests: Vec<Request> = step.requests.iter().map(|request| self.with_ids(request)).collect();
         self.speak(step.speaker, &requests, &mut heard[step.speaker])?;
-        // First the one that has spoken: when its request has run, all that comes of it is on its way to the others,
-        // which other threads may serve. Some of it stock servers send only before they wait for the next request.
+        // What was said must have been executed before anybody is asked what that has led to.
         if !self.speakers[step.speaker].waiting {
             self.speakers[step.speaker].pass_barrier(self.server, &mut heard[step.speaker])?;
         }
         self.settle(&mut heard)?;
-        for (number, heard) in heard.iter_mut().enumerate() {
-            if !self.speakers[number].waiting {
-                self.speakers[number].pass_barrier(self.server, heard)?;
-            }
+        // Also who spoke: some messages are sent when the event loop has run all requests that it has read, among which
+        // the first barrier may have been.
+        for (speaker, heard) in
+            self.speakers.iter_mut().zip(&mut heard).filter(|(speaker, _)| !speaker.waiting)
+        {
+            speaker.pass_barrier(self.server, heard)?;
         }
         let named =
             |heard: Vec<Vec<u8>>| heard.into_iter().filter_map(|frame| self.with_names(frame)).collect();
@@ -125,7 +142,8 @@ impl<'a> Conversation<'a> {
             [b'@', digit @ b'0'..=b'9'] => self
                 .speakers
                 .get(usize::from(digit - b'0'))
-                .map_or_else(|| word.clone(), |speaker| speaker.id.to_string().into_bytes()),
+                .and_then(|speaker| speaker.ids.first())
+                .map_or_else(|| word.clone(), |id| id.to_string().into_bytes()),
             _ => word.clone(),
         };
         Request(request.0.iter().map(word).collect())
@@ -139,15 +157,24 @@ impl<'a> Conversation<'a> {
         let [request] = requests else { return Ok(()) };
         let name = request.upper(0);
         let alone = request.0.len() == 1;
-        match &mut speaker.queued {
-            Some(queued) => {
+        if alone && matches!(name.as_str(), "MONITOR" | "RESET") {
+            speaker.monitoring = name == "MONITOR";
+        }
+        match speaker.queued {
+            Some(_) => {
                 if alone && matches!(name.as_str(), "EXEC" | "DISCARD" | "RESET") {
                     speaker.queued = None;
                 } else if name == "QUIT" {
                     speaker.hear_the_end(self.server, heard)?;
                 } else {
-                    queued.push(request.clone());
-                    speaker.hear_status(self.server, heard)?;
+                    let mut queued = speaker.queued.take();
+                    let status = speaker.hear_status(self.server, heard)?;
+                    if status == QUEUED {
+                        queued.get_or_insert_default().push(request.clone());
+                    }
+                    if status != CLOSED {
+                        speaker.queued = queued;
+                    }
                 }
             }
             None if alone && name == "MULTI" => {
@@ -184,7 +211,10 @@ impl<'a> Conversation<'a> {
                     Ok(None) => break,
                     Ok(Some(frame)) => {
                         speaker.waiting = is_push(&frame);
-                        heard.push(frame);
+                        speaker.unnoticed.push(frame);
+                        if !speaker.waiting {
+                            heard.append(&mut speaker.unnoticed);
+                        }
                     }
                     Err(error) => speaker.reconnect_after(error, self.server, heard)?,
                 }
@@ -208,9 +238,9 @@ impl<'a> Conversation<'a> {
         Some(format!("+(time) {}", line.replacen(address, &format!("@{speaker}"), 1)).into_bytes())
     }
 
-    /// The connection that the server knows by this number.
+    /// The connection that the server knows by this number, or has known.
     pub fn speaker_of(&self, id: i64) -> Option<usize> {
-        self.speakers.iter().position(|speaker| speaker.id == id)
+        self.speakers.iter().position(|speaker| speaker.ids.contains(&id))
     }
 }
 
@@ -218,21 +248,30 @@ impl Speaker {
     fn new(server: &Server) -> io::Result<Self> {
         let mut client = server.try_connect()?;
         client.set_timeout(TIME_MAX)?;
-        let id = client.try_call(["CLIENT", "ID"])?.integer().unwrap_or_default();
+        let ids = client.try_call(["CLIENT", "ID"])?.integer().into_iter().collect();
         let ports = vec![client.local_port()?];
-        Ok(Self { client, ports, id, queued: None, waiting: false })
+        Ok(Self {
+            client,
+            ports,
+            ids,
+            queued: None,
+            waiting: false,
+            unnoticed: Vec::new(),
+            monitoring: false,
+        })
     }
 
     /// Hears everything up to the answer to a barrier.
     fn pass_barrier(&mut self, server: &Server, heard: &mut Vec<Vec<u8>>) -> io::Result<()> {
-        let barrier = Request::new(["PING", BARRIER]);
+        let word = if self.queued.is_some() { QUEUED_BARRIER } else { BARRIER };
+        let barrier = Request::new(["PING", word]);
         // A connection that the server has closed is heard to be.
         let _ = self.client.send(&Request::encode_all(std::slice::from_ref(&barrier)));
         if let Some(queued) = &mut self.queued {
             // Changes both servers' transactions alike.
             queued.push(barrier);
             self.hear_status(server, heard)?;
-            heard.pop_if(|frame| frame == b"+QUEUED\r\n");
+            heard.pop_if(|frame| frame == QUEUED);
             return Ok(());
         }
         loop {
@@ -281,9 +320,10 @@ impl Speaker {
         match error.kind() {
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
                 heard.push(CLOSED.to_vec());
-                let mut ports = std::mem::take(&mut self.ports);
+                let (ids, ports) = (std::mem::take(&mut self.ids), std::mem::take(&mut self.ports));
                 *self = Self::new(server)?;
-                self.ports.append(&mut ports);
+                self.ids.extend(ids);
+                self.ports.extend(ports);
                 Ok(())
             }
             _ => Err(error),

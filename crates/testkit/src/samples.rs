@@ -293,8 +293,9 @@ pub(crate) const EVENT_CLASSES: &[&str] = &[
     "",
     "KEe",
     "KEg$lshzxetd",
-    "q",
-    "KEA?",
 ];
 
-pub(crate) const PREFIXES: &[&str] = &["a", "b", "key:", "key:1", "user:", "nosuch", "", "k"];
+pub(crate) const PREFIXES: &[&str] = &["a", "b", "key:", "key:1", "user:", "nosuch"];
+
+/// None of which begins like one of [`PREFIXES`].
+pub(crate) const OTHER_PREFIXES: &[&str] = &["c", "d", "Key:"];

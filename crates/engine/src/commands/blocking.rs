@@ -80,7 +80,7 @@ pub(super) fn wait(
     take: impl Take + 'static,
 ) {
     if call.session.is_executing {
-        return take.nothing(call.reply);
+        return take.not_yet(call.reply);
     }
     let record = &call.session.record;
     let wait = Wait {

@@ -5,7 +5,7 @@ use nuthatch_protocol::Reply;
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, Handler, KeyFlags, KeySpec};
 use crate::delivery::Message;
-use crate::error::Outcome;
+use crate::error::{CommandError, Outcome};
 use crate::pubsub::Namespace;
 use crate::session::ReplyMode;
 
@@ -159,6 +159,11 @@ const SHARD_CHANNELS: Kind =
     Kind { namespace: Namespace::ShardChannels, subscribed: b"ssubscribe", unsubscribed: b"sunsubscribe" };
 
 fn subscribe(call: &mut Call<'_>, kind: &Kind) -> Outcome {
+    const DENIED: CommandError =
+        CommandError::fixed("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+    if call.session.is_executing && kind.namespace == Namespace::ShardChannels {
+        return Err(DENIED);
+    }
     let channels = &call.engine.keyspace.messages.channels;
     for name in call.arguments.from(1) {
         let subscriptions = call.session.subscriptions.get_or_insert_default();
@@ -212,7 +217,7 @@ fn confirm(call: &mut Call<'_>, what: &[u8], name: Option<&[u8]>, namespace: Nam
     let mut text = Reply::new();
     text.set_resp3(call.reply.resp3());
     write(&mut text);
-    call.session.record.inbox.send(&Message::encoded(&text));
+    call.session.record.inbox.send(Message::encoded(text));
 }
 
 fn publish(call: &mut Call<'_>) -> Outcome {

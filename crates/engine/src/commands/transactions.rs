@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, Handler, InTransaction, KeyFlags, KeySpec};
 use crate::error::{CommandError, Outcome};
-use crate::transaction::WatchedKey;
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
@@ -87,13 +86,11 @@ fn watch(call: &mut Call<'_>) -> Outcome {
     for index in 1..call.arguments.len() {
         let key = call.key(index);
         // Once broken is enough, whatever else is watched.
-        let is_watched = |other: &WatchedKey| other.database == key.database && *other.bytes == *key.bytes;
-        if !watched.watch.is_broken() && !watched.keys.iter().any(is_watched) {
+        if !watched.watch.is_broken() && watched.add(&key) {
             call.keys.watch(&key, &watched.watch);
-            watched.keys.push(WatchedKey { database: key.database, hash: key.hash, bytes: key.bytes.into() });
         }
     }
-    let count = u32::try_from(watched.keys.len()).unwrap_or(u32::MAX);
+    let count = u32::try_from(watched.len()).unwrap_or(u32::MAX);
     call.session.record.watched.store(count, Ordering::Relaxed);
     call.session.watched = Some(watched);
     call.reply.ok();

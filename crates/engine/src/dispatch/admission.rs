@@ -1,5 +1,6 @@
 //! Whether a request may run: is it known, complete and allowed?
 
+use super::monitor;
 use crate::Engine;
 use crate::arguments::{Arguments, is_word};
 use crate::command::{Flags, InTransaction};
@@ -55,13 +56,16 @@ const KEY_COMMANDS: Flags = Flags::WRITE.union(Flags::READONLY).union(Flags::MAY
 pub(super) fn refuse(
     engine: &Engine,
     session: &mut Session,
+    arguments: &Arguments<'_>,
     command: Option<&'static Registered>,
     error: CommandError,
 ) -> CommandError {
-    if command.is_none_or(|command| command.row.in_transaction != InTransaction::Executes) {
+    let Some(command) = command.filter(|command| command.row.in_transaction == InTransaction::Executes)
+    else {
         session.transaction.iter_mut().for_each(|transaction| transaction.is_aborted = true);
         return error;
-    }
+    };
+    monitor::show(engine, session, command, arguments);
     engine.end_transaction(session);
     let reason = error.text();
     let reason = reason.strip_prefix(b"ERR ").unwrap_or(reason);

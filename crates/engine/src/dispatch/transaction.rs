@@ -60,8 +60,8 @@ impl Engine {
     pub(crate) fn unwatch(&self, session: &mut Session) {
         let Some(watched) = session.watched.take() else { return };
         session.record.watched.store(0, Ordering::Relaxed);
-        for key in &watched.keys {
-            self.keyspace.unwatch(&key.as_key(), &watched.watch);
+        for key in watched.keys() {
+            self.keyspace.unwatch(&key, &watched.watch);
         }
     }
 }
@@ -176,7 +176,7 @@ fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) ->
             }
         }
     }
-    let watched = session.watched.iter().flat_map(|watched| &watched.keys);
+    let watched = session.watched.iter().flat_map(|watched| watched.keys());
     hashes.extend(watched.map(|key| key.hash));
     let guards = keyspace.lock_many(hashes.into_iter());
     if guards.reach_further() { keyspace.widen(guards) } else { guards }
@@ -187,8 +187,8 @@ fn keeps_watches(session: &mut Session, keys: &mut Keys<'_>) -> bool {
     let Some(watched) = session.watched.take() else { return true };
     session.record.watched.store(0, Ordering::Relaxed);
     let mut is_broken = watched.watch.is_broken();
-    for key in &watched.keys {
-        is_broken |= keys.end_watch(&key.as_key(), &watched.watch);
+    for key in watched.keys() {
+        is_broken |= keys.end_watch(&key, &watched.watch);
     }
     !is_broken
 }

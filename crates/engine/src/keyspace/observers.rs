@@ -53,12 +53,18 @@ impl Observers {
         if self.watched.is_empty() {
             return;
         }
-        for watcher in self.watched.get_mut(&(database, key.into())).into_iter().flatten() {
-            if is_removal && watcher.was_expired {
-                watcher.was_expired = false;
-            } else {
+        let place = (database, key.into());
+        let Some(watchers) = self.watched.get_mut(&place) else { return };
+        // Once broken, a watch need not be told of further changes.
+        watchers.retain_mut(|watcher| {
+            let is_no_change = is_removal && std::mem::take(&mut watcher.was_expired);
+            if !is_no_change {
                 watcher.watch.break_off();
             }
+            is_no_change
+        });
+        if watchers.is_empty() {
+            self.watched.remove(&place);
         }
     }
 }

@@ -202,16 +202,13 @@ fn load_node(
         let shares_names = flags & SAME_NAMES != 0;
         let len = if shares_names { names_len } else { node.count()? };
         let mut fields: Vec<Cow<'_, [u8]>> = Vec::new();
-        if shares_names {
-            for name in &names {
-                fields.push(name.clone());
-                fields.push(node.element()?.to_cow());
-            }
-        } else {
-            for _ in 0..len {
-                fields.push(node.element()?.to_cow());
-                fields.push(node.element()?.to_cow());
-            }
+        for place in 0..len {
+            let shared = names.get(place).filter(|_| shares_names);
+            fields.push(match shared {
+                Some(name) => name.clone(),
+                None => node.element()?.to_cow(),
+            });
+            fields.push(node.element()?.to_cow());
         }
         let elements = HEAD_ELEMENTS + if shares_names { len as i64 } else { 1 + 2 * len as i64 };
         let descends = id < base || last_of_all.is_some_and(|last| id <= last);

@@ -183,3 +183,17 @@ fn hundreds_of_long_values_are_sent_in_several_calls() {
     assert!(reply.slices().len() <= 16);
     assert_eq!(written(&reply).len(), 300 * (SHARED_BYTES_MIN + "$16384\r\n\r\n".len()));
 }
+
+#[test]
+fn all_bytes_are_there_however_many_values_are_shared() {
+    let value = Arc::new(vec![b'x'; SHARED_BYTES_MIN]);
+    let mut reply = Reply::new();
+    let mut expected = Vec::new();
+    for _ in 0..100 {
+        reply.bulk_shared(value.clone());
+        expected.extend_from_slice(format!("${SHARED_BYTES_MIN}\r\n").as_bytes());
+        expected.extend_from_slice(&value);
+        expected.extend_from_slice(b"\r\n");
+    }
+    assert!(reply.into_bytes() == expected);
+}

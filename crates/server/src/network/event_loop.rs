@@ -398,7 +398,7 @@ impl EventLoop {
         let connection = &mut self.connections[token];
         let reply = connection.session.blocked.as_ref().and_then(|blocked| blocked.take_reply());
         if let Some(reply) = reply {
-            reply.slices().iter().for_each(|slice| connection.reply.raw(slice));
+            connection.reply.raw(&reply.into_bytes());
             end_wait(&self.shared.engine, connection);
             self.held.hold_until(token, connection, 0);
         }
@@ -406,7 +406,8 @@ impl EventLoop {
 
     fn resume_held(&mut self, now_ms: u64) {
         for token in self.held.take_due(now_ms, &mut self.connections) {
-            let connection = &mut self.connections[token];
+            // What comes of one that goes on may close another.
+            let Some(connection) = self.connections.get_mut(token) else { continue };
             if let Some(blocked) = &connection.session.blocked {
                 blocked.time_out();
                 // Should somebody be serving the client just now, its reply comes with a signal.

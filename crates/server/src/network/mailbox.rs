@@ -2,13 +2,12 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nuthatch_engine::delivery::{Delivery, Mailbox, Signal};
-use parking_lot::Mutex;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::listen::Accepted;
+use super::queue::Queue;
 
 /// What an event loop is told.
 #[derive(Debug)]
@@ -31,9 +30,8 @@ thread_local! {
 pub(crate) struct ThreadMailbox {
     /// The loop's number.
     number: usize,
-    messages: Mutex<Vec<Message>>,
-    deliveries: Mutex<Vec<Delivery>>,
-    has_deliveries: AtomicBool,
+    messages: Queue<Message>,
+    deliveries: Queue<Delivery>,
     wake: OwnedFd,
 }
 
@@ -41,13 +39,7 @@ impl ThreadMailbox {
     /// The empty mailbox of the loop `number`.
     pub(crate) fn new(number: usize) -> std::io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self {
-            number,
-            messages: Mutex::default(),
-            deliveries: Mutex::default(),
-            has_deliveries: AtomicBool::new(false),
-            wake,
-        })
+        Ok(Self { number, messages: Queue::new(), deliveries: Queue::new(), wake })
     }
 
     /// Makes the calling thread the one that empties the mailbox.
@@ -57,8 +49,9 @@ impl ThreadMailbox {
 
     /// Leaves a message and wakes the loop.
     pub(crate) fn leave(&self, message: Message) {
-        self.messages.lock().push(message);
-        self.wake();
+        if self.messages.leave(message) {
+            self.wake();
+        }
     }
 
     fn wake(&self) {
@@ -76,7 +69,7 @@ impl ThreadMailbox {
         let mut count = [0; 8];
         // Not readable when the loop was woken by something else.
         let _ = rustix::io::read(&self.wake, &mut count);
-        std::mem::take(&mut *self.messages.lock())
+        self.messages.take()
     }
 }
 
@@ -84,14 +77,12 @@ impl ThreadMailbox {
     /// Whether there are deliveries.
     #[inline]
     pub(crate) fn has_deliveries(&self) -> bool {
-        self.has_deliveries.load(Ordering::Acquire)
+        self.deliveries.has_items()
     }
 
     /// Takes all deliveries.
     pub(crate) fn take_deliveries(&self) -> Vec<Delivery> {
-        let mut deliveries = self.deliveries.lock();
-        self.has_deliveries.store(false, Ordering::Release);
-        std::mem::take(&mut *deliveries)
+        self.deliveries.take()
     }
 }
 
@@ -107,11 +98,7 @@ impl Mailbox for ThreadMailbox {
     }
 
     fn deliver(&self, delivery: Delivery) {
-        let mut deliveries = self.deliveries.lock();
-        deliveries.push(delivery);
-        let is_first = deliveries.len() == 1;
-        self.has_deliveries.store(true, Ordering::Release);
-        drop(deliveries);
+        let is_first = self.deliveries.leave(delivery);
         // The loop looks for deliveries before it sleeps.
         if is_first && OWN_NUMBER.get() != Some(self.number) {
             self.wake();

@@ -6,7 +6,9 @@ mod held;
 mod limits;
 mod listen;
 mod mailbox;
+mod queue;
 mod stopwatch;
+mod synchronization;
 mod turn;
 
 pub(crate) use event_loop::{EventLoop, Shared};

@@ -180,6 +180,10 @@ impl Turn {
             Err(Errno::AGAIN | Errno::INTR) => (0, false),
             Err(_) => (0, true),
         };
+        if connection.session.record.is_killed.load(Ordering::Acquire) {
+            // The thread has still to be told so, and what the client has sent since must not run.
+            connection.session.closing = true;
+        }
         self.join(token, connection, source, received, ended);
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io;
 use std::time::{Duration, Instant};
+use std::{io, iter};
 
 use super::order::in_one_order;
 use crate::conversation::{Conversation, SPEAKERS, Step};
@@ -182,12 +182,24 @@ impl Pair<'_> {
             };
             let ours = candidate.say(step).map_err(|error| context(self.candidate.name(), error))?;
             let theirs = reference.say(step).map_err(|error| context(self.reference.name(), error))?;
-            for listener in 0..SPEAKERS {
+            // What differs for who spoke may be known, and then explains what others have heard.
+            let others = (0..SPEAKERS).filter(|listener| *listener != step.speaker);
+            for listener in iter::once(step.speaker).chain(others) {
                 let queued = queued.as_deref().filter(|_| listener == step.speaker);
                 let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
-                if asks_for_connections(step, queued) {
-                    ours.iter_mut().for_each(|frame| name_connections(frame, &candidate));
-                    theirs.iter_mut().for_each(|frame| name_connections(frame, &reference));
+                let asked = asks_for_connections(step, queued);
+                for (heard, conversation) in [(&mut ours, &candidate), (&mut theirs, &reference)] {
+                    let naming = |frame: &&mut Vec<u8>| asked || tells_of_connection(frame);
+                    heard.iter_mut().filter(naming).for_each(|frame| name_connections(frame, conversation));
+                }
+                if queued.is_some() && step.requests.iter().any(|request| request.upper(0) == "EXEC") {
+                    ours = executed(&ours);
+                    theirs = executed(&theirs);
+                }
+                // Until Redis 7.2 what a command tells the client that sent it comes before its reply.
+                if self.reference.name() == "redis-7.0" && listener == step.speaker {
+                    ours.sort_by_key(|frame| is_message(frame));
+                    theirs.sort_by_key(|frame| is_message(frame));
                 }
                 match self.judge(step, queued, &ours, &theirs) {
                     Verdict::Agree => {}
@@ -216,7 +228,7 @@ impl Pair<'_> {
         theirs: &[Vec<u8>],
     ) -> Verdict {
         let Some(request) = step.requests.last() else { return Verdict::Agree };
-        if ours == theirs || in_one_order(&flattened(ours)) == in_one_order(&flattened(theirs)) {
+        if ours == theirs || in_one_order(ours) == in_one_order(theirs) {
             return Verdict::Agree;
         }
         let mut verdict = Verdict::Agree;
@@ -231,23 +243,25 @@ impl Pair<'_> {
                 None => false,
             }
         };
+        // What EXEC returns may be forgiven for any request that was queued: a subscription is confirmed by several
+        // replies, so that places in the array do not tell which request a reply belongs to.
+        let may_differ =
+            queued.filter(|_| request.upper(0) == "EXEC").unwrap_or(std::slice::from_ref(request));
         let all_agree = ours.len() == theirs.len()
-            && ours.iter().zip(theirs).all(|(ours, theirs)| match queued {
-                _ if ours == theirs => true,
-                Some(queued) if request.upper(0) == "EXEC" => {
-                    let (ours, theirs) = (elements(ours), elements(theirs));
-                    ours.len() == queued.len()
-                        && theirs.len() == queued.len()
-                        && queued
-                            .iter()
-                            .zip(ours.iter().zip(&theirs))
-                            .all(|(request, (ours, theirs))| judge(request, ours, theirs))
-                }
-                _ => judge(request, ours, theirs),
+            && ours.iter().zip(theirs).all(|(ours, theirs)| {
+                ours == theirs || may_differ.iter().any(|request| judge(request, ours, theirs))
             });
         // What is known of several replies is known of them together.
         if all_agree || judge(request, &ours.concat(), &theirs.concat()) { verdict } else { Verdict::Differ }
     }
+}
+
+/// Whether the frame is a message, and no confirmation of a subscription.
+fn is_message(frame: &[u8]) -> bool {
+    let kind = elements(frame).into_iter().next();
+    let kinds: [&[u8]; 4] =
+        [b"$7\r\nmessage\r\n", b"$8\r\npmessage\r\n", b"$8\r\nsmessage\r\n", b"$10\r\ninvalidate\r\n"];
+    is_array(frame) && kind.is_some_and(|kind| kinds.contains(&kind))
 }
 
 fn difference(
@@ -275,18 +289,14 @@ fn difference(
     }
 }
 
-/// The replies with those that EXEC puts in an array one by one: in RESP2 a subscription that was queued is confirmed
-/// by several replies, so that an array holds fewer than belong to it.
-fn flattened(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    frames
-        .iter()
-        .flat_map(|frame| match elements(frame) {
-            elements if frame.starts_with(b"*") && elements.iter().any(|element| is_array(element)) => {
-                elements.into_iter().map(<[u8]>::to_vec).collect()
-            }
-            _ => vec![frame.clone()],
-        })
-        .collect()
+/// The replies with the elements of the first array, which is that of EXEC, one by one: in RESP2 confirmations of
+/// subscriptions push others out of it.
+fn executed(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let Some(array) = frames.iter().position(|frame| frame.starts_with(b"*")) else { return frames.to_vec() };
+    let (before, rest) = frames.split_at(array);
+    let header = rest[0].split_inclusive(|byte| *byte == b'\n').take(1).map(<[u8]>::to_vec);
+    let elements = elements(&rest[0]).into_iter().map(<[u8]>::to_vec);
+    before.iter().cloned().chain(header).chain(elements).chain(rest[1..].iter().cloned()).collect()
 }
 
 fn is_array(frame: &[u8]) -> bool {
@@ -314,6 +324,11 @@ fn asks_for_connections(step: &Step, queued: Option<&[Request]>) -> bool {
         request.upper(0) == "CLIENT"
             && matches!(request.upper(1).as_str(), "ID" | "GETREDIR" | "TRACKINGINFO")
     })
+}
+
+/// Whether the frame tells that the connection to which messages were redirected is gone.
+fn tells_of_connection(frame: &[u8]) -> bool {
+    elements(frame).first() == Some(&&b"$21\r\ntracking-redir-broken\r\n"[..])
 }
 
 fn name_connections(frame: &mut Vec<u8>, conversation: &Conversation<'_>) {

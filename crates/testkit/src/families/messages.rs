@@ -23,7 +23,6 @@ pub const PUBLICATIONS: Family = Family {
         (2, "PUBSUB NUMPAT"),
         (3, "PUBSUB SHARDCHANNELS [channel-pattern]"),
         (3, "PUBSUB SHARDNUMSUB channel..."),
-        (1, "=PUBSUB HELP"),
         (2, "!PUBSUB WORD channel"),
         (3, "=HELLO (2|3)"),
         (3, "!=RESET"),
@@ -59,7 +58,7 @@ pub const NOTIFICATIONS: Family = Family {
         (2, "FLUSHALL"),
         (2, "SWAPDB database database"),
         (8, "PEXPIREAT key unix-milliseconds"),
-        (3, "BLPOP key... 0"),
+        (3, "BLPOP key 0"),
         (2, "BLMOVE key key LEFT RIGHT 0"),
     ],
 };

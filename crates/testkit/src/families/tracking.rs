@@ -10,8 +10,9 @@ pub const TRACKING: Family = Family {
         (12, "=CLIENT TRACKING ON"),
         (8, "=CLIENT TRACKING ON [NOLOOP] [REDIRECT connection]"),
         (6, "=CLIENT TRACKING ON BCAST"),
-        (8, "=CLIENT TRACKING ON BCAST (PREFIX prefix)... [NOLOOP]"),
-        (4, "=CLIENT TRACKING ON BCAST (PREFIX prefix)... REDIRECT connection"),
+        (8, "=CLIENT TRACKING ON BCAST PREFIX prefix [NOLOOP]"),
+        (4, "=CLIENT TRACKING ON BCAST [PREFIX prefix] PREFIX other-prefix REDIRECT connection"),
+        (4, "=CLIENT TRACKING ON BCAST PREFIX other-prefix PREFIX prefix"),
         (5, "=CLIENT TRACKING ON OPTIN [NOLOOP]"),
         (5, "=CLIENT TRACKING ON OPTOUT [NOLOOP]"),
         (

@@ -189,4 +189,8 @@ impl Take for Move {
     fn destination(&self) -> Option<&[u8]> {
         Some(&self.destination)
     }
+
+    fn not_yet(&self, reply: &mut Reply) {
+        reply.null();
+    }
 }

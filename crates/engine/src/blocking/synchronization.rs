@@ -1,0 +1,6 @@
+//! The primitives that [`ending`](super::ending) is made of: others stand in for them where its interleavings are
+//! explored.
+
+pub(super) use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(super) use parking_lot::Mutex;
