@@ -8,7 +8,7 @@ use crate::blocking::Take;
 use crate::error::CommandError;
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
-use crate::keyspace::streams::stream_of;
+use crate::value::stream::stream_of;
 use crate::value::{Kind, Type};
 
 /// What is read of one stream.
