@@ -112,3 +112,30 @@ fn a_wait_for_a_group_ends_when_its_stream_expires() {
     let reply = member.read_reply().expect("a reply");
     assert!(reply.text().starts_with("NOGROUP"), "{reply:?}");
 }
+
+#[test]
+fn what_a_group_reads_is_no_change_for_those_who_watch_the_stream() {
+    let server = start(&[]);
+    let (mut watcher, mut other) = (server.connect(), server.connect());
+    for line in ["XADD s 1-1 a b", "XADD s 2-1 a b", "XGROUP CREATE s group 0"] {
+        other.command(line);
+    }
+    for (line, breaks) in [
+        ("XREADGROUP GROUP group one COUNT 1 STREAMS s >", false),
+        ("XREADGROUP GROUP group one STREAMS s 0", false),
+        ("XCLAIM s group two 0 1-1", false),
+        ("XACK s group 1-1", false),
+        ("XGROUP SETID s group 0", false),
+        ("XSETID s 9-1", false),
+        ("XGROUP DESTROY s group", false),
+        ("XDEL s 1-1", true),
+        ("XADD s * a b", true),
+        ("XTRIM s MAXLEN 1", true),
+    ] {
+        for command in ["WATCH s", "MULTI", "PING"] {
+            watcher.command(command);
+        }
+        assert!(!other.command(line).is_error(), "{line}");
+        assert_eq!(watcher.command("EXEC").into_elements().is_empty(), breaks, "{line}");
+    }
+}
