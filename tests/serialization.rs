@@ -82,8 +82,8 @@ fn commands(random: &mut Pcg64) -> Vec<Vec<Vec<u8>>> {
     }
 }
 
-/// Commands that make a stream with a group, whose ids and times do not depend on the clock. Entries are removed from the
-/// front only, so that no trace of them is left in the bytes.
+/// Commands that make a stream with groups, whose ids do not depend on the clock. Trimming is exact, because servers divide
+/// streams into nodes differently.
 fn stream(random: &mut Pcg64, texts: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     let command = |line: &str| -> Vec<Vec<u8>> { line.split(' ').map(|word| word.into()).collect() };
     let mut commands = Vec::new();
@@ -106,7 +106,7 @@ fn stream(random: &mut Pcg64, texts: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
         commands.push(command(&format!("XACK key group {ms}-0 1-0 1-1")));
     }
     if random.random_bool(0.3) {
-        commands.push(command("XTRIM key MAXLEN ~ 50"));
+        commands.push(command("XTRIM key MAXLEN 50"));
         commands.push(command(&format!("XSETID key {}-5", u64::MAX)));
     }
     commands
@@ -190,9 +190,9 @@ fn values_go_to_stock_servers_and_back() {
             }
 
             let reply = restore(&mut theirs, "copy", &our_dump, deadline);
-            // Redis 7.0 does not know packed sets.
-            if program.name == "redis-7.0" && encoding(&mut ours, "key") == "listpack" && expected.0 == "set"
-            {
+            // Redis 7.0 does not know packed sets, nor when consumers last got something.
+            let is_packed_set = expected.0 == "set" && encoding(&mut ours, "key") == "listpack";
+            if program.name == "redis-7.0" && (is_packed_set || expected.0 == "stream") {
                 assert!(reply.is_error(), "{}", shown());
                 continue;
             }

@@ -13,6 +13,7 @@ mod garbage;
 mod iteration;
 mod shutdown;
 mod sizes;
+mod streams;
 
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::Server;

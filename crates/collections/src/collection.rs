@@ -17,7 +17,7 @@ pub enum Collection {
     Set(PagedTable),
     /// Members with scores.
     SortedSet(SortedSet),
-    /// Entries in order. Boxed, so that the others are not larger than they need to be.
+    /// Entries in order.
     Stream(Box<Stream>),
 }
 
@@ -51,7 +51,7 @@ impl Collection {
             Self::List(list) => list.memory_bytes(),
             Self::SortedSet(set) => set.memory_bytes(),
             Self::Set(table) => table.memory_bytes(),
-            Self::Stream(stream) => stream.memory_bytes(),
+            Self::Stream(stream) => size_of::<Stream>() + stream.memory_bytes(),
         }
     }
 }

@@ -217,10 +217,15 @@ impl<'k> Keys<'k> {
         self.append_effect(key, event, Change::Part);
     }
 
-    /// As [`Self::note`], for a change that lets nobody go on who waits for the key.
-    pub fn note_unawaited(&mut self, key: &Key<'_>, event: &'static str) {
+    /// Notes that something has changed that belongs to a key's value but is no part of it for those who watch the key or
+    /// keep a copy: what groups have read of a stream. Nobody who waits for the key is served.
+    pub fn note_aside(&mut self, key: &Key<'_>, event: &'static str) {
         self.changed_parts = true;
-        self.append_effect(key, event, Change::Part);
+        self.shard(key.hash).changes += 1;
+        if let Some(log) = &self.keyspace.log {
+            log.append(&Effect { database: key.database, key: key.bytes, event, change: Change::Part });
+        }
+        self.notify(key, event);
     }
 
     /// Notes that a key has got the value that it now holds, under the event's name in keyspace notifications. The log is

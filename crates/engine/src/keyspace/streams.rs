@@ -2,22 +2,14 @@
 
 use nuthatch_collections::Stream;
 use nuthatch_collections::collection::Collection;
-use nuthatch_collections::entry::{NewPayload, Payload, RecordRef};
+use nuthatch_collections::entry::NewPayload;
 
 use super::Key;
 use super::locked::Keys;
 use super::strings::NewDeadline;
 use crate::error::CommandError;
+use crate::value::stream::stream_of;
 use crate::value::{Kind, Type};
-
-/// The stream in a record, if it holds one.
-#[inline]
-pub fn stream_of(record: RecordRef<'_>) -> Option<&Stream> {
-    match record.payload() {
-        Payload::Collection(Collection::Stream(stream)) => Some(stream),
-        _ => None,
-    }
-}
 
 impl Keys<'_> {
     /// Looks a stream up for a command that reads it.

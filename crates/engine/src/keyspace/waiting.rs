@@ -188,7 +188,7 @@ impl Keys<'_> {
 
     /// Has those who wait for the key looked after when the command is done.
     #[inline]
-    pub(super) fn mark_ready(&mut self, key: &Key<'_>) {
+    pub fn mark_ready(&mut self, key: &Key<'_>) {
         if self.shard(key.hash).waiting.is_some() {
             self.ready.push_back(Ready { database: key.database, bytes: key.bytes.into(), hash: key.hash });
         }

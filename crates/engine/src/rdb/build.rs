@@ -1,6 +1,5 @@
 //! How values that were read are kept.
 
-use nuthatch_collections::Stream;
 use nuthatch_collections::chunked::{ChunkedList, End, Strip, strip};
 use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::NewPayload;
@@ -31,7 +30,7 @@ pub fn build<R>(
         Value::SortedSet(members) => store_sorted_set(members, limits, store),
         Value::Set(members) => new_set(members, SetLimits::now(limits)).give(store),
         Value::Stream(stream) => {
-            let stream = Collection::Stream(Box::new(Stream::clone(stream)));
+            let stream = Collection::Stream(stream.clone());
             store(Kind::Stream, NewPayload::Collection(Box::new(stream)))
         }
         Value::Hash(fields) => store_hash(fields, HashLimits::of(limits), store),

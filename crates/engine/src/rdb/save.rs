@@ -7,11 +7,11 @@ use nuthatch_protocol::number::format_f64;
 
 use super::writer::Writer;
 use super::{encoding, stream};
-use crate::keyspace::streams::stream_of;
 use crate::value::hash::{self, Field, HashRef};
 use crate::value::list::ListRef;
 use crate::value::set::SetRef;
 use crate::value::sorted_set::{SortedSetRef, packed as packed_set};
+use crate::value::stream::stream_of;
 use crate::value::string::StringRef;
 use crate::value::{Kind, Type};
 

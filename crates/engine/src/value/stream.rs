@@ -1,9 +1,21 @@
-//! Ids of streams' entries as commands spell them.
+//! Streams in records, and ids of their entries as commands spell them.
 
+use nuthatch_collections::Stream;
+use nuthatch_collections::collection::Collection;
+use nuthatch_collections::entry::{Payload, RecordRef};
 use nuthatch_collections::stream::{BlockLimits, StreamId};
 use nuthatch_protocol::number::parse_u64;
 
 use super::limits::{EncodingLimits, limit};
+
+/// The stream in a record, if it holds one.
+#[inline]
+pub fn stream_of(record: RecordRef<'_>) -> Option<&Stream> {
+    match record.payload() {
+        Payload::Collection(Collection::Stream(stream)) => Some(stream),
+        _ => None,
+    }
+}
 
 /// Up to which size blocks take entries, as the directives stand now.
 #[inline]

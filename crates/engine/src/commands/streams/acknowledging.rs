@@ -43,7 +43,7 @@ fn xack(call: &mut Call<'_>) -> Outcome {
         };
     }
     if acknowledged > 0 {
-        call.keys.note(&key, "");
+        call.keys.note_aside(&key, "");
     }
     call.reply.integer(acknowledged as i64);
     Ok(())
@@ -75,8 +75,10 @@ fn xackdel(call: &mut Call<'_>) -> Outcome {
             _ => -1,
         });
     }
-    if changed {
-        call.keys.note(&key, if deleted { "xdel" } else { "" });
+    if deleted {
+        call.keys.note(&key, "xdel");
+    } else if changed {
+        call.keys.note_aside(&key, "");
     }
     Ok(())
 }

@@ -132,7 +132,7 @@ fn xclaim(call: &mut Call<'_>) -> Outcome {
         moved_on = Some((last_id, group.entries_read));
     }
     if let Some((last_id, entries_read)) = moved_on {
-        call.keys.note_unawaited(&key, "");
+        call.keys.note_aside(&key, "");
         call.keys.replay_as(|| {
             let read = entries_read.map_or("-1".to_owned(), |read| read.to_string());
             let parts = [name, last_id.text().bytes(), b"ENTRIESREAD", read.as_bytes()].map(<[u8]>::to_vec);
@@ -196,7 +196,7 @@ fn finish(
     {
         group.consumer_mut(consumer).active_ms = Some(now_ms);
     }
-    call.keys.note_unawaited(key, "");
+    call.keys.note_aside(key, "");
     for (id, count) in claimed.entries {
         call.keys.replay_as(|| claim_again(key.bytes, member, &[id], delivered_ms, count));
     }

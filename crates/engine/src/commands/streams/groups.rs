@@ -141,23 +141,29 @@ fn create(call: &mut Call<'_>) -> Outcome {
         let id = if id == b"$" { last_id } else { entry_id(id)? };
         Ok(ConsumerGroup::new(id, entries_read.flatten()))
     };
-    match call.keys.change_stream(&key)? {
+    let is_new = match call.keys.change_stream(&key)? {
         Some(stream) => {
             let group = group_at(stream.last_id)?;
             if stream.groups.contains_key(name) {
                 return Err(EXISTS);
             }
             stream.groups.insert(name.into(), group);
+            false
         }
         None if makes_stream => {
             let group = group_at(StreamId::MIN)?;
             let mut stream = Stream::new();
             stream.groups.insert(name.into(), group);
             call.keys.put_stream(&key, stream);
+            true
         }
         None => return Err(NO_KEY),
+    };
+    if is_new {
+        call.keys.note(&key, "xgroup-create");
+    } else {
+        call.keys.note_aside(&key, "xgroup-create");
     }
-    call.keys.note(&key, "xgroup-create");
     call.reply.ok();
     Ok(())
 }
@@ -173,7 +179,7 @@ fn set_id(call: &mut Call<'_>) -> Outcome {
     group.last_id = if id == b"$" { last_id } else { bound_id(id, 0)? };
     group.entries_read = entries_read.flatten();
     // As with the stock servers, those who wait go on only when something is added.
-    call.keys.note_unawaited(&key, "xgroup-setid");
+    call.keys.note_aside(&key, "xgroup-setid");
     call.reply.ok();
     Ok(())
 }
@@ -183,7 +189,8 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;
     let existed = stream.groups.remove(call.arguments.at(3)).is_some();
     if existed {
-        call.keys.note(&key, "xgroup-destroy");
+        call.keys.mark_ready(&key);
+        call.keys.note_aside(&key, "xgroup-destroy");
     }
     call.reply.integer(i64::from(existed));
     Ok(())
@@ -197,7 +204,7 @@ fn create_consumer(call: &mut Call<'_>) -> Outcome {
     let is_new = group.find(consumer).is_none();
     if is_new {
         group.add_consumer(consumer, now_ms, None);
-        call.keys.note_unawaited(&key, "xgroup-createconsumer");
+        call.keys.note_aside(&key, "xgroup-createconsumer");
     }
     call.reply.integer(i64::from(is_new));
     Ok(())
@@ -210,7 +217,7 @@ fn delete_consumer(call: &mut Call<'_>) -> Outcome {
     let group = stream.groups.get_mut(name).ok_or_else(|| no_such_group(key.bytes, name))?;
     let pending = group.remove_consumer(consumer);
     if pending.is_some() {
-        call.keys.note_unawaited(&key, "xgroup-delconsumer");
+        call.keys.note_aside(&key, "xgroup-delconsumer");
     }
     call.reply.integer(pending.unwrap_or(0) as i64);
     Ok(())

@@ -8,7 +8,7 @@ use crate::blocking::Take;
 use crate::error::CommandError;
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
-use crate::keyspace::streams::stream_of;
+use crate::value::stream::stream_of;
 use crate::value::{Kind, Type};
 
 /// What is read of one stream.
@@ -139,7 +139,7 @@ impl Reader {
                 group.deliver(*id, Pending { consumer, delivered_ms: now_ms, count: 1 });
             }
         }
-        keys.note_unawaited(key, "");
+        keys.note_aside(key, "");
         if !member.acknowledges {
             keys.replay_as(|| claim_again(key.bytes, member, &ids, now_ms, 1));
         }
@@ -197,7 +197,7 @@ impl Reader {
             group.consumer_mut(consumer).active_ms = Some(now_ms);
         }
         if !changed.is_empty() {
-            keys.note_unawaited(key, "");
+            keys.note_aside(key, "");
         }
         for (id, count) in changed {
             keys.replay_as(|| claim_again(key.bytes, member, &[id], now_ms, count));
@@ -220,7 +220,7 @@ pub(super) fn see_consumer(
         return Ok(Some(consumer));
     }
     let consumer = group.add_consumer(&member.consumer, now_ms, None);
-    keys.note_unawaited(key, "xgroup-createconsumer");
+    keys.note_aside(key, "xgroup-createconsumer");
     keys.replay_as(|| words([&b"XGROUP"[..], b"CREATECONSUMER", key.bytes, &member.group, &member.consumer]));
     Ok(Some(consumer))
 }

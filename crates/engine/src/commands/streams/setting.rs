@@ -67,7 +67,7 @@ fn xsetid(call: &mut Call<'_>) -> Outcome {
     if let Some(deleted) = max_deleted.filter(|deleted| *deleted != StreamId::MIN) {
         stream.max_deleted_id = deleted;
     }
-    call.keys.note(&key, "xsetid");
+    call.keys.note_aside(&key, "xsetid");
     call.reply.ok();
     Ok(())
 }

@@ -6,11 +6,11 @@ use nuthatch_collections::chunked::End;
 use nuthatch_collections::entry::RecordRef;
 use nuthatch_collections::packed::Element;
 use nuthatch_collections::stream::{self, StreamId};
-use nuthatch_engine::keyspace::streams::stream_of;
 use nuthatch_engine::value::hash::HashRef;
 use nuthatch_engine::value::list::ListRef;
 use nuthatch_engine::value::set::SetRef;
 use nuthatch_engine::value::sorted_set::SortedSetRef;
+use nuthatch_engine::value::stream::stream_of;
 use nuthatch_engine::value::{Kind, Type};
 
 use crate::support::{DATABASES, Server, content_of};
