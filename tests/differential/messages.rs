@@ -32,6 +32,11 @@ fn sets_a_deadline(request: &Request) -> bool {
     (1..request.0.len()).any(|word| matches!(request.upper(word).as_str(), "EXAT" | "PXAT"))
 }
 
+/// Redis 7.0 writes that a key is missing in between the elements of a reply to the client that looks for it.
+fn asks_for_misses(request: &Request) -> bool {
+    request.upper(0) == "CONFIG" && request.0.last().is_some_and(|classes| classes.contains(&b'm'))
+}
+
 /// After SWAPDB all that clients have read counts as out of date, also for clients that have stopped tracking.
 fn swaps_databases(request: &Request) -> bool {
     request.upper(0) == "SWAPDB"
@@ -49,6 +54,7 @@ fn compare(family: Family, percent_of_others: usize) {
         let leaves_out: fn(&Request) -> bool = match (pair.reference.name(), tracks) {
             ("redis-8.0", false) => |_| false,
             ("redis-8.0", true) => swaps_databases,
+            ("redis-7.0", false) => |request| sets_a_deadline(request) || asks_for_misses(request),
             (_, false) => sets_a_deadline,
             (_, true) => |request| sets_a_deadline(request) || swaps_databases(request),
         };

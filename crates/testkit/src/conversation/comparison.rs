@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
-use std::{io, iter};
+use std::{io, iter, mem, slice};
 
 use super::order::in_one_order;
 use crate::conversation::{CLOSED, Conversation, SPEAKERS, Step};
@@ -92,7 +92,72 @@ impl Steps {
     }
 }
 
-/// Which replies in `ours` and `theirs` differ otherwise than they may.
+/// What was said, and how it stood before with those who took part.
+struct Said<'s> {
+    step: &'s Step,
+    /// What the speaker had queued.
+    queued: Option<Vec<Request>>,
+    /// Who waited.
+    waited: Vec<bool>,
+}
+
+impl<'s> Said<'s> {
+    fn now(step: &'s Step, conversation: &Conversation<'_>) -> Self {
+        Self {
+            step,
+            queued: conversation.queued(step.speaker).map(<[Request]>::to_vec),
+            waited: (0..SPEAKERS).map(|listener| conversation.waits(listener)).collect(),
+        }
+    }
+
+    /// The request that counts: the replies to those before it are left out.
+    fn request(&self) -> &'s Request {
+        self.step.requests.last().expect("a step has a request")
+    }
+
+    /// The requests whose replies the listener has heard as those of EXEC.
+    fn executed(&self, listener: usize) -> Option<&[Request]> {
+        let executes = listener == self.step.speaker && self.request().upper(0) == "EXEC";
+        self.queued.as_deref().filter(|_| executes)
+    }
+
+    /// What the listener has heard, as far as and in the form in which it is compared.
+    fn comparable(
+        &self,
+        heard: &mut Vec<Vec<u8>>,
+        listener: usize,
+        conversation: &Conversation<'_>,
+        messages_last: bool,
+    ) -> Vec<Vec<u8>> {
+        let mut heard = mem::take(heard);
+        if listener != self.step.speaker {
+            // What still reaches a client that another one ends is not promised.
+            let end = heard.iter().position(|frame| frame == CLOSED);
+            heard.drain(..end.unwrap_or_default());
+        }
+        let asked = listener == self.step.speaker && self.asks_for_connections();
+        let naming = |frame: &&mut Vec<u8>| asked || tells_of_connection(frame);
+        heard.iter_mut().filter(naming).for_each(|frame| name_connections(frame, conversation));
+        if self.executed(listener).is_some() {
+            heard = with_elements(&heard);
+        }
+        if messages_last {
+            heard.sort_by_key(|frame| is_message(frame));
+        }
+        heard
+    }
+
+    /// Whether replies name connections by the numbers that each server gives them.
+    fn asks_for_connections(&self) -> bool {
+        let mut all = self.step.requests.iter().chain(self.queued.iter().flatten());
+        all.any(|request| {
+            request.upper(0) == "CLIENT"
+                && matches!(request.upper(1).as_str(), "ID" | "GETREDIR" | "TRACKINGINFO")
+        })
+    }
+}
+
+/// What becomes of what two servers have said.
 enum Verdict {
     Agree,
     Diverge,
@@ -188,41 +253,24 @@ impl Pair<'_> {
             if !reference.can_say(step) || !candidate.can_say(step) {
                 continue;
             }
-            let queued = reference.queued(step.speaker).map(<[Request]>::to_vec);
-            let waited: Vec<bool> = (0..SPEAKERS).map(|listener| reference.waits(listener)).collect();
+            let said = Said::now(step, &reference);
             let context = |server: &str, error: io::Error| {
-                let said = step.requests.first().map(Request::to_string).unwrap_or_default();
-                io::Error::new(error.kind(), format!("{server}, after {said}: {error}"))
+                io::Error::new(error.kind(), format!("{server}, after {}: {error}", said.request()))
             };
-            let ours = candidate.say(step).map_err(|error| context(self.candidate.name(), error))?;
-            let theirs = reference.say(step).map_err(|error| context(self.reference.name(), error))?;
+            let mut ours = candidate.say(step).map_err(|error| context(self.candidate.name(), error))?;
+            let mut theirs = reference.say(step).map_err(|error| context(self.reference.name(), error))?;
             // What differs for who spoke may be known, and then explains what others have heard.
             let others = (0..SPEAKERS).filter(|listener| *listener != step.speaker);
             for listener in iter::once(step.speaker).chain(others) {
-                let queued = queued.as_deref().filter(|_| listener == step.speaker);
-                let [mut ours, mut theirs] = [&ours, &theirs].map(|heard| heard[listener].clone());
-                // What still reaches a client that another one ends is not promised.
-                for heard in [&mut ours, &mut theirs].into_iter().filter(|_| listener != step.speaker) {
-                    let end = heard.iter().position(|frame| frame == CLOSED);
-                    heard.drain(..end.unwrap_or_default());
-                }
-                let asked = asks_for_connections(step, queued);
-                for (heard, conversation) in [(&mut ours, &candidate), (&mut theirs, &reference)] {
-                    let naming = |frame: &&mut Vec<u8>| asked || tells_of_connection(frame);
-                    heard.iter_mut().filter(naming).for_each(|frame| name_connections(frame, conversation));
-                }
-                if queued.is_some() && step.requests.iter().any(|request| request.upper(0) == "EXEC") {
-                    ours = executed(&ours);
-                    theirs = executed(&theirs);
-                }
                 // Until Redis 7.2 what a command tells the client that sent it comes before its reply. And what tells a
                 // client that waits of the write that serves it may come before or behind what it waits for.
-                let before = self.reference.name() == "redis-7.0" && listener == step.speaker;
-                if before || waited[listener] {
-                    ours.sort_by_key(|frame| is_message(frame));
-                    theirs.sort_by_key(|frame| is_message(frame));
-                }
-                match self.judge(step, queued, &ours, &theirs) {
+                let messages_last =
+                    self.reference.name() == "redis-7.0" && listener == step.speaker || said.waited[listener];
+                let [ours, theirs] =
+                    [(&mut ours, &candidate), (&mut theirs, &reference)].map(|(heard, server)| {
+                        said.comparable(&mut heard[listener], listener, server, messages_last)
+                    });
+                match self.judge(&said, listener, &ours, &theirs) {
                     Verdict::Agree => {}
                     Verdict::Diverge => return Ok(Outcome::Diverged),
                     Verdict::Differ => return Ok(difference(position, step, listener, &ours, &theirs)),
@@ -241,17 +289,11 @@ impl Pair<'_> {
     }
 
     /// Judges what one connection has heard.
-    fn judge(
-        &self,
-        step: &Step,
-        queued: Option<&[Request]>,
-        ours: &[Vec<u8>],
-        theirs: &[Vec<u8>],
-    ) -> Verdict {
-        let Some(request) = step.requests.last() else { return Verdict::Agree };
+    fn judge(&self, said: &Said<'_>, listener: usize, ours: &[Vec<u8>], theirs: &[Vec<u8>]) -> Verdict {
         if ours == theirs || in_one_order(ours) == in_one_order(theirs) {
             return Verdict::Agree;
         }
+        let request = said.request();
         let mut verdict = Verdict::Agree;
         let mut judge = |request: &Request, ours: &[u8], theirs: &[u8]| {
             let known = || self.known.find(request, ours, theirs);
@@ -266,8 +308,7 @@ impl Pair<'_> {
         };
         // What EXEC returns may be forgiven for any request that was queued: a subscription is confirmed by several
         // replies, so that places in the array do not tell which request a reply belongs to.
-        let may_differ =
-            queued.filter(|_| request.upper(0) == "EXEC").unwrap_or(std::slice::from_ref(request));
+        let may_differ = said.executed(listener).unwrap_or(slice::from_ref(request));
         let all_agree = ours.len() == theirs.len()
             && ours.iter().zip(theirs).all(|(ours, theirs)| {
                 ours == theirs || may_differ.iter().any(|request| judge(request, ours, theirs))
@@ -312,7 +353,7 @@ fn difference(
 
 /// The replies with the elements of the first array, which is that of EXEC, one by one: in RESP2 confirmations of
 /// subscriptions push others out of it.
-fn executed(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
+fn with_elements(frames: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let Some(array) = frames.iter().position(|frame| frame.starts_with(b"*")) else { return frames.to_vec() };
     let (before, rest) = frames.split_at(array);
     let header = rest[0].split_inclusive(|byte| *byte == b'\n').take(1).map(<[u8]>::to_vec);
@@ -336,15 +377,6 @@ fn elements(frame: &[u8]) -> Vec<&[u8]> {
         rest = &rest[length..];
     }
     elements
-}
-
-/// Whether replies name connections by the numbers that each server gives them.
-fn asks_for_connections(step: &Step, queued: Option<&[Request]>) -> bool {
-    let mut all = step.requests.iter().chain(queued.unwrap_or_default());
-    all.any(|request| {
-        request.upper(0) == "CLIENT"
-            && matches!(request.upper(1).as_str(), "ID" | "GETREDIR" | "TRACKINGINFO")
-    })
 }
 
 /// Whether the frame tells that the connection to which messages were redirected is gone.
