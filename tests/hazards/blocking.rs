@@ -254,3 +254,17 @@ fn opposite_moves_on_many_threads_do_not_lock_each_other_out() {
         ["a", "b"].iter().map(|key| client.call(["LRANGE", key, "0", "-1"]).into_elements().len()).sum();
     assert_eq!(left, 1);
 }
+
+#[test]
+fn a_client_that_leaves_with_much_unread_behind_its_wait_takes_nothing() {
+    /// More than fits into the sockets' buffers.
+    const REQUESTS: usize = 100_000;
+    let server = start(&[]);
+    let mut client = waiting(&server, "BLPOP queue 0");
+    client.send(&b"*2\r\n$3\r\nGET\r\n$4\r\nnone\r\n".repeat(REQUESTS)).expect("the server reads");
+    drop(client);
+    await_blocked(&server, 0);
+    let mut control = server.connect();
+    control.command("LPUSH queue element");
+    assert_eq!(control.command("LLEN queue"), Reply::Integer(1));
+}

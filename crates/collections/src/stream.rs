@@ -86,15 +86,17 @@ impl Stream {
         limits: BlockLimits,
     ) {
         debug_assert!(self.is_empty() || id > self.last_id, "ids ascend");
-        self.restore(id, fields, limits);
+        self.restore(id, fields.clone().step_by(2), fields, limits);
         self.last_id = id;
         self.entries_added = self.entries_added.wrapping_add(1);
     }
 
-    /// Puts an entry behind all others as one that had been added before. Its id must be greater than all others.
+    /// Puts an entry behind all others as one that had been added before. Its id must be greater than all others. If it
+    /// begins a block, `names` are those that most of the entries there are going to have.
     pub fn restore<'e>(
         &mut self,
         id: StreamId,
+        names: impl Iterator<Item = &'e [u8]>,
         fields: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
         limits: BlockLimits,
     ) {
@@ -104,7 +106,7 @@ impl Stream {
         let tail = match &mut self.tail {
             Some(tail) => tail,
             None => {
-                let tail = self.tail.insert(Block::new(id, fields.clone()));
+                let tail = self.tail.insert(Block::new(id, names));
                 self.block_bytes += tail.allocated_bytes();
                 tail
             }

@@ -1,12 +1,12 @@
 //! A run of entries in one byte string.
 //!
 //! ```text
-//! names of the fields of the first entry    packed elements
+//! names of the fields of most entries       packed elements
 //! entries, each:
 //!   length of what follows
 //!   time behind that of the block's id
 //!   number behind that of the block's id if the time is the same, else the number
-//!   0 if the fields are those of the first entry, else one more than their number
+//!   0 if the fields have these names, else one more than their number
 //!   values, or names and values in turn     packed elements
 //! ```
 //!
@@ -41,15 +41,15 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// A block for entries from `base` on, without any yet, whose fields are those of this entry.
-    pub(super) fn new<'e>(base: StreamId, fields: impl Iterator<Item = &'e [u8]>) -> Self {
-        let (mut bytes, mut names) = (Vec::new(), 0);
-        for name in fields.step_by(2) {
+    /// A block for entries from `base` on, without any yet, most of which have fields of these names.
+    pub(super) fn new<'e>(base: StreamId, names: impl Iterator<Item = &'e [u8]>) -> Self {
+        let (mut bytes, mut count) = (Vec::new(), 0);
+        for name in names {
             packed::encode(Element::of(name), &mut bytes);
-            names += 1;
+            count += 1;
         }
         let names_end = bytes.len();
-        Self { base, last: base, bytes, names_end, names, start: names_end, live: 0, total: 0 }
+        Self { base, last: base, bytes, names_end, names: count, start: names_end, live: 0, total: 0 }
     }
 
     /// Adds an entry behind all others.
@@ -92,10 +92,11 @@ impl Block {
         /// However generous the limits are, no block is bigger, so that the time for one entry stays bounded.
         const HARD_MAX: usize = 1 << 16;
         let reaches = |count: usize, max: usize| max > 0 && count >= max;
+        let entries_bytes = self.bytes.len() - self.names_end;
         reaches(self.total as usize, entries_max)
             || reaches(self.bytes.len(), bytes_max)
-            || self.total as usize >= HARD_MAX
-            || self.bytes.len() >= HARD_MAX
+            // Long names are not repeated for a few entries: what is restored would take many times its size.
+            || (entries_bytes >= self.names_end && (self.total as usize).max(entries_bytes) >= HARD_MAX)
     }
 
     /// The entries in order.

@@ -220,7 +220,8 @@ fn load_node(
             if last_entry.is_some_and(|last| id <= last) || len == 0 {
                 return Err(Malformed);
             }
-            stream.restore(id, fields.iter().map(AsRef::as_ref), UNLIMITED);
+            let common_names = names.iter().map(AsRef::as_ref);
+            stream.restore(id, common_names, fields.iter().map(AsRef::as_ref), UNLIMITED);
             *last_entry = Some(id);
             found += 1;
         }

@@ -5,6 +5,7 @@
 mod deadlines;
 mod events;
 mod field_deadlines;
+mod references;
 mod replay;
 mod restore;
 mod support;

@@ -5,13 +5,18 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_engine::session::Session;
 use nuthatch_protocol::{Reply, RequestParser};
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags, recv};
 
 use super::limits::Limits;
+use super::turn::Reason;
 
 /// Buffers of idle connections above this are given back, in bytes.
 const IDLE_BUFFER_BYTES_MAX: usize = 1024;
+
+/// Room that is made for what a client sends while its commands are held back, in bytes.
+const READ_AHEAD_BYTES: usize = 16 * 1024;
 
 /// What may wait for a client that has not authenticated, in bytes: it has no business but to do so.
 const UNAUTHENTICATED_OUTPUT_BYTES_MAX: u64 = 1024;
@@ -82,6 +87,23 @@ impl Connection {
             }
         }
         (total, Sent::All)
+    }
+
+    /// Keeps what the client sends while its commands are held back. Returns why it is to be closed, if it is.
+    pub(super) fn read_ahead(&mut self, limits: &Limits) -> Option<Reason> {
+        self.input.reserve(READ_AHEAD_BYTES);
+        let received = recv(&self.socket, spare_capacity(&mut self.input), RecvFlags::empty());
+        let bytes = match received {
+            Ok((0, _)) => return Some(Reason::Ended),
+            Ok((bytes, _)) => bytes,
+            Err(Errno::AGAIN | Errno::INTR) => return None,
+            Err(_) => return Some(Reason::Ended),
+        };
+        let record = &self.session.record;
+        record.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        record.query_buffer.store(self.input.len() as u64, Ordering::Relaxed);
+        let bytes_max = limits.query_bytes_max.load(Ordering::Relaxed);
+        (self.input.len() as u64 > bytes_max).then_some(Reason::QueryBuffer)
     }
 
     /// Gives back what an idle connection does not need.

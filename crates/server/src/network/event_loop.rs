@@ -170,15 +170,12 @@ impl EventLoop {
                 }
             }
         }
-        let ended =
-            flags.intersects(epoll::EventFlags::RDHUP | epoll::EventFlags::HUP | epoll::EventFlags::ERR);
-        let readable = ended || flags.contains(epoll::EventFlags::IN);
-        if readable {
+        if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
             let connection = &mut self.connections[token];
             if connection.held_until.is_some() {
-                // Its commands wait, but not if it has left.
-                if ended {
-                    self.close(token, Reason::Ended);
+                // Its commands wait, but it must be noticed when it leaves.
+                if let Some(reason) = connection.read_ahead(&self.shared.limits) {
+                    self.close(token, reason);
                 }
                 return;
             }
@@ -207,7 +204,6 @@ impl EventLoop {
             self.watch(token);
         }
         for token in aftermath.held.drain(..) {
-            self.watch(token);
             if let Some(connection) = self.connections.get(token) {
                 self.held.add(token, connection);
             }
@@ -219,10 +215,7 @@ impl EventLoop {
     fn watch(&mut self, token: usize) {
         let Some(connection) = self.connections.get(token) else { return };
         let mut flags = epoll::EventFlags::empty();
-        let held = connection.held_until.is_some();
-        flags.set(epoll::EventFlags::IN, !held);
-        // What a held client sends stays unread, so that its end must be told apart from that.
-        flags.set(epoll::EventFlags::RDHUP, held);
+        flags.insert(epoll::EventFlags::IN);
         flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
         if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
             .is_err()
@@ -425,9 +418,8 @@ impl EventLoop {
     }
 
     fn resume(&mut self, token: usize) {
-        self.watch(token);
-        if self.connections.contains(token) {
-            self.turn.resume(token, &mut self.connections[token]);
+        if let Some(connection) = self.connections.get_mut(token) {
+            self.turn.resume(token, connection);
             self.take_turn();
         }
     }
