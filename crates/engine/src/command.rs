@@ -246,7 +246,9 @@ impl KeySpec {
             }
             FindKeys::Counted { step } => {
                 let step = usize::from(step);
-                let keys = number(first).unwrap_or(0).min(count);
+                let behind = count.saturating_sub(first + 1);
+                // A command that counts more than there are is refused, and has none.
+                let keys = number(first).filter(|keys| *keys <= behind / step).unwrap_or(0);
                 (first + 1, first + 1 + keys * step, step, None)
             }
             FindKeys::Behind { keyword } => (first + 1, count, 1, Some(keyword)),

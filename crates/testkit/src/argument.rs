@@ -10,8 +10,8 @@ use rand_pcg::Pcg64;
 use crate::conversation::SPEAKERS;
 use crate::samples::{
     CHANNEL_PATTERNS, CHANNELS, COMMANDS, EVENT_CHANNELS, EVENT_CLASSES, FLOATS, HOSTILE_FLOATS,
-    HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES, SCORES,
-    SORT_PATTERNS, TYPES, WORDS,
+    HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, MISS_CLASSES, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES,
+    SCORES, SORT_PATTERNS, TYPES, WORDS,
 };
 use crate::{geo, hyperloglog, streams};
 
@@ -124,6 +124,7 @@ kinds! {
     ChannelPattern "channel-pattern" "A glob pattern for names of channels.",
     EventChannel "event-channel" "A glob pattern for the channels of notifications.",
     EventClasses "event-classes" "Letters of notify-keyspace-events.",
+    MissClasses "miss-classes" "Letters of notify-keyspace-events, those for keys that are not there among them.",
     Invalidations "invalidations" "The channel on which RESP2 clients hear of what is out of date.",
     Prefix "prefix" "What names of keys begin with.",
     OtherPrefix "other-prefix" "As a prefix, and no part of one.",
@@ -213,6 +214,7 @@ impl Kind {
             Self::ChannelPattern => world.pick(CHANNEL_PATTERNS).into(),
             Self::EventChannel => world.pick(EVENT_CHANNELS).into(),
             Self::EventClasses => world.pick(EVENT_CLASSES).into(),
+            Self::MissClasses => world.pick(MISS_CLASSES).into(),
             Self::Invalidations => b"__redis__:invalidate".to_vec(),
             Self::Prefix => world.pick(PREFIXES).into(),
             Self::OtherPrefix => world.pick(OTHER_PREFIXES).into(),

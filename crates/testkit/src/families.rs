@@ -26,7 +26,7 @@ pub use hashes::{CONDITIONAL_HASHES, FIELD_DEADLINES, HASHES};
 pub use hyperloglog::HYPERLOGLOG;
 pub use keys::KEYS;
 pub use lists::{LARGE_LISTS, LISTS};
-pub use messages::{MONITOR, NOTIFICATIONS, PUBLICATIONS};
+pub use messages::{MISSES, MONITOR, NOTIFICATIONS, PUBLICATIONS};
 pub use sets::{LIMITED_SETS, SETS};
 pub use sort::SORT;
 pub use sorted_sets::SORTED_SETS;

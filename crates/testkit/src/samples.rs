@@ -282,9 +282,7 @@ pub(crate) const EVENT_CLASSES: &[&str] = &[
     "KEz",
     "KEx",
     "KEn",
-    "KEm",
     "KEAn",
-    "KEAmn",
     "KEt",
     "KEd",
     "A",
@@ -299,3 +297,5 @@ pub(crate) const PREFIXES: &[&str] = &["a", "b", "key:", "key:1", "user:", "nosu
 
 /// None of which begins like one of [`PREFIXES`].
 pub(crate) const OTHER_PREFIXES: &[&str] = &["c", "d", "Key:"];
+
+pub(crate) const MISS_CLASSES: &[&str] = &["KEm", "KEm", "KEAmn", "Em", "Kmn$"];

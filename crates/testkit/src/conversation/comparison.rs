@@ -33,8 +33,8 @@ pub struct Topic {
     pub others: &'static [&'static Family],
     /// How many of a hundred requests come from the other families.
     pub percent_of_others: usize,
-    /// Which requests are left out.
-    pub leaves_out: fn(&Request) -> bool,
+    /// Requests are left out for which one of these holds.
+    pub leaves_out: &'static [fn(&Request) -> bool],
 }
 
 enum Outcome {
@@ -53,14 +53,15 @@ struct Steps {
     own: Generator,
     others: Vec<Generator>,
     percent_of_others: usize,
-    leaves_out: fn(&Request) -> bool,
+    leaves_out: &'static [fn(&Request) -> bool],
 }
 
 impl Steps {
     fn next(&mut self) -> Step {
         loop {
             let step = self.any();
-            if !step.requests.iter().any(self.leaves_out) {
+            let left_out = |request| self.leaves_out.iter().any(|leaves_out| leaves_out(request));
+            if !step.requests.iter().any(left_out) {
                 return step;
             }
         }

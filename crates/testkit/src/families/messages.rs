@@ -63,6 +63,24 @@ pub const NOTIFICATIONS: Family = Family {
     ],
 };
 
+/// Who hears of keys that are looked for and are not there; other families look for them.
+pub const MISSES: Family = Family {
+    name: "misses",
+    value_bytes_max: 64,
+    rows: &[
+        (6, "=CONFIG SET NOTIFY-KEYSPACE-EVENTS miss-classes"),
+        (10, "=PSUBSCRIBE event-channel"),
+        (2, "=PUNSUBSCRIBE event-channel"),
+        (3, "=HELLO 3"),
+        (1, "!=RESET"),
+        (2, "=SELECT database"),
+        (4, "MULTI"),
+        (6, "EXEC"),
+        (6, "DEL key..."),
+        (1, "FLUSHALL"),
+    ],
+};
+
 /// Who sees what all others do.
 pub const MONITOR: Family = Family {
     name: "monitor",
