@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use nuthatch_testkit::reply::Reply;
 use nuthatch_testkit::request::Request;
 use nuthatch_testkit::server::wait_until;
 
@@ -39,4 +40,29 @@ fn a_key_is_gone_at_its_deadline_and_there_before() {
         assert!(wait_until(|| client.command("GET a").bytes().is_none()), "the key does not expire");
         assert!(began.elapsed() >= Duration::from_millis(49), "gone after {:?}", began.elapsed());
     }
+}
+
+#[test]
+fn fields_that_expire_by_themselves_are_told_of() {
+    let server = start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    // Nothing expires until everybody listens.
+    client.command("DEBUG SET-ACTIVE-EXPIRE 0");
+    client.command("CONFIG SET notify-keyspace-events Eh");
+    let mut reader = server.connect();
+    reader.command("HELLO 3");
+    reader.command("CLIENT TRACKING ON");
+    client.command("HSET hash field value");
+    client.command("HPEXPIRE hash 20 FIELDS 1 field");
+    reader.command("HGETALL hash");
+    reader.command("WATCH hash");
+    let mut subscriber = server.connect();
+    subscriber.command("SUBSCRIBE __keyevent@0__:hexpired");
+    client.command("DEBUG SET-ACTIVE-EXPIRE 1");
+    let event = subscriber.read_reply().expect("an event").into_elements();
+    assert_eq!(event[2].text(), "hash");
+    let invalidation = reader.read_reply().expect("an invalidation").into_elements();
+    assert_eq!(invalidation[0].text(), "invalidate");
+    reader.command("MULTI");
+    assert_eq!(reader.command("EXEC"), Reply::Null);
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, A
 use parking_lot::{Mutex, RwLock};
 
 use crate::delivery::{Inbox, Signal};
+use crate::watch::Watch;
 
 /// Ends the wait of a blocked client.
 pub trait Unblock: Send + Sync + std::fmt::Debug {
@@ -75,8 +76,12 @@ pub struct ClientRecord {
     pub subscriptions: SubscriptionCounts,
     /// Commands that are queued in its transaction; −1 outside of one.
     pub queued: AtomicI64,
+    /// Bytes of memory that these take.
+    pub queued_bytes: AtomicU64,
     /// Keys that it watches.
     pub watched: AtomicU32,
+    /// Whether one of them has changed.
+    pub watch: Arc<Watch>,
     /// The client that is told of keys that change instead of it; 0 if it is told itself, −1 if nobody is.
     pub redirection: AtomicI64,
     /// Whether it is told of all keys with some prefixes.
@@ -129,12 +134,21 @@ impl ClientRecord {
             commands: AtomicU64::new(0),
             subscriptions: SubscriptionCounts::default(),
             queued: AtomicI64::new(-1),
+            queued_bytes: AtomicU64::new(0),
             watched: AtomicU32::new(0),
+            watch: Arc::default(),
             redirection: AtomicI64::new(-1),
             broadcasts: AtomicBool::new(false),
             monitors: AtomicBool::new(false),
             is_killed: AtomicBool::new(false),
         }
+    }
+}
+
+impl ClientRecord {
+    /// How many keys it watches; none once one of them has changed, since nothing can mend that.
+    pub fn keys_watched(&self) -> u32 {
+        if self.watch.is_broken() { 0 } else { self.watched.load(Ordering::Relaxed) }
     }
 }
 

@@ -71,6 +71,16 @@ pub struct Inbox {
     pub mailbox: Arc<dyn Mailbox>,
     /// Whether the client is gone.
     pub is_closed: AtomicBool,
+    /// Whether a message about keys did not reach the client that was to get it instead, because that one is gone.
+    pub is_redirection_broken: AtomicBool,
+}
+
+impl Inbox {
+    /// That of a client that has just connected.
+    pub fn new(recipient: Recipient, thread: u32, mailbox: Arc<dyn Mailbox>) -> Self {
+        let (is_closed, is_redirection_broken) = Default::default();
+        Self { recipient, thread, mailbox, is_closed, is_redirection_broken }
+    }
 }
 
 impl Inbox {

@@ -179,6 +179,8 @@ impl Batch<'_> {
                 }
                 Err(error) => {
                     self.count_rejected(command, &error);
+                    let number = command.map_or(u16::MAX, |command| command.id);
+                    session.record.last_command.store(number, std::sync::atomic::Ordering::Relaxed);
                     Err(refuse(engine, session, &arguments, command, error))
                 }
             },
@@ -263,7 +265,7 @@ impl Batch<'_> {
         }
         call.keys.finish(call.session.database, arguments);
         if call.session.tracking.is_some() {
-            call.note_reads();
+            call.note_reads(outcome.is_err());
         }
         self.count(call.session, command, &outcome);
         outcome

@@ -26,6 +26,7 @@ pub mod table;
 pub mod tracking;
 pub mod transaction;
 pub mod value;
+pub mod watch;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::RwLock;
 
@@ -24,8 +24,6 @@ pub struct Follower {
     /// The prefixes of the keys that it is told of, whether it has read them or not; none if it is told of those that it
     /// has read.
     pub prefixes: BTreeSet<Box<[u8]>>,
-    /// Whether a message did not reach the client that was to get it instead, because it is gone.
-    pub is_broken: AtomicBool,
 }
 
 impl Follower {
@@ -42,7 +40,7 @@ impl Follower {
         match &self.redirection {
             None => self.inbox.send(message(false)),
             Some(other) if other.is_closed.load(Ordering::Acquire) => {
-                self.is_broken.store(true, Ordering::Relaxed);
+                self.inbox.is_redirection_broken.store(true, Ordering::Relaxed);
                 self.inbox.send(Arc::new(Message::RedirectionBroken(other.recipient.client)));
             }
             Some(other) => other.send(message(true)),

@@ -1,14 +1,12 @@
 //! A client's transaction: what it has queued, and which keys it watches.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use nuthatch_protocol::Span;
 
 use crate::arguments::Arguments;
 use crate::command::Flags;
 use crate::keyspace::Key;
-use crate::keyspace::observers::Watch;
 
 /// Commands that wait for EXEC.
 #[derive(Debug, Default)]
@@ -83,8 +81,6 @@ pub struct TooLarge;
 /// The keys that a client watches.
 #[derive(Debug, Default)]
 pub struct WatchedKeys {
-    /// Whether one of them has changed.
-    pub watch: Arc<Watch>,
     /// Their hashes, by database and key.
     hashes: HashMap<(u32, Box<[u8]>), u64>,
 }

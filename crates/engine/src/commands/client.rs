@@ -8,8 +8,10 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_protocol::number::parse_i64;
 
+use crate::Engine;
 use crate::arguments::is_word;
 use crate::call::Call;
+use crate::clients::ClientRecord;
 use crate::command::{Command, Flags, Group, Handler};
 use crate::error::{CommandError, Outcome};
 use crate::session::ReplyMode;
@@ -248,6 +250,13 @@ fn set_info(call: &mut Call<'_>) -> Outcome {
     *target = value.to_vec();
     call.reply.ok();
     Ok(())
+}
+
+impl Engine {
+    /// Describes a client as CLIENT LIST does, for the log.
+    pub fn description(&self, record: &ClientRecord) -> String {
+        description::line(self, record, self.now_ms()).trim_end().to_owned()
+    }
 }
 
 fn info(call: &mut Call<'_>) -> Outcome {

@@ -83,11 +83,12 @@ fn watch(call: &mut Call<'_>) -> Outcome {
         return Err(CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
     }
     let mut watched = call.session.watched.take().unwrap_or_default();
+    let watch = call.session.record.watch.clone();
     for index in 1..call.arguments.len() {
         let key = call.key(index);
         // Once broken is enough, whatever else is watched.
-        if !watched.watch.is_broken() && watched.add(&key) {
-            call.keys.watch(&key, &watched.watch);
+        if !watch.is_broken() && watched.add(&key) {
+            call.keys.watch(&key, &watch);
         }
     }
     let count = u32::try_from(watched.len()).unwrap_or(u32::MAX);

@@ -32,6 +32,7 @@ impl Engine {
         if session.tracking.take().is_some() {
             self.keyspace.messages.followers.remove(session.record.id);
             session.record.redirection.store(-1, Ordering::Relaxed);
+            session.record.inbox.is_redirection_broken.store(false, Ordering::Relaxed);
             session.record.broadcasts.store(false, Ordering::Relaxed);
         }
     }
@@ -40,6 +41,7 @@ impl Engine {
     pub(crate) fn end_transaction(&self, session: &mut Session) {
         session.transaction = None;
         session.record.queued.store(-1, Ordering::Relaxed);
+        session.record.queued_bytes.store(0, Ordering::Relaxed);
         self.unwatch(session);
     }
 
@@ -48,7 +50,8 @@ impl Engine {
         let Some(watched) = session.watched.take() else { return };
         session.record.watched.store(0, Ordering::Relaxed);
         for key in watched.keys() {
-            self.keyspace.unwatch(&key, &watched.watch);
+            self.keyspace.unwatch(&key, &session.record.watch);
         }
+        session.record.watch.mend();
     }
 }

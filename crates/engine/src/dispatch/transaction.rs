@@ -43,7 +43,10 @@ impl Batch<'_> {
                     return Err(TOO_LARGE);
                 }
                 let queued = i64::try_from(transaction.queued().len()).unwrap_or(i64::MAX);
-                session.record.queued.store(queued, Ordering::Relaxed);
+                let record = &session.record;
+                record.queued.store(queued, Ordering::Relaxed);
+                record.queued_bytes.store(transaction.memory() as u64, Ordering::Relaxed);
+                record.last_command.store(command.id, Ordering::Relaxed);
                 reply.simple("QUEUED");
                 Ok(())
             }
@@ -59,6 +62,7 @@ impl Batch<'_> {
                     Ok(())
                 };
                 session.record.queued.store(-1, Ordering::Relaxed);
+                session.record.queued_bytes.store(0, Ordering::Relaxed);
                 session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
                 monitor::show(engine, session, command, &arguments);
                 self.count(session, command, &outcome);
@@ -138,9 +142,11 @@ fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) ->
 fn keeps_watches(session: &mut Session, keys: &mut Keys<'_>) -> bool {
     let Some(watched) = session.watched.take() else { return true };
     session.record.watched.store(0, Ordering::Relaxed);
-    let mut is_broken = watched.watch.is_broken();
+    let watch = &session.record.watch;
+    let mut is_broken = watch.is_broken();
     for key in watched.keys() {
-        is_broken |= keys.end_watch(&key, &watched.watch);
+        is_broken |= keys.end_watch(&key, watch);
     }
+    watch.mend();
     !is_broken
 }

@@ -367,14 +367,14 @@ impl Expiry<'_> {
         self.fields_left -= expired;
         self.progress.expired_fields += expired as u64;
         let is_emptied = HashRef::of(slot.get()).is_empty();
-        if expired > 0 && is_logged {
+        if expired > 0 {
             let key = slot.get().key();
             self.append(key, "hexpired", Change::Part);
             if is_emptied {
                 self.append(key, "del", Change::Part);
             }
-            request.splice(0..0, [b"HDEL".to_vec(), key.to_vec()]);
             if let Some(log) = &self.keyspace.log {
+                request.splice(0..0, [b"HDEL".to_vec(), key.to_vec()]);
                 let change = Change::Equivalent(&request);
                 log.append(&Effect { database: self.number, key: &[], event: "", change });
             }

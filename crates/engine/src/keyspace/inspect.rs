@@ -11,6 +11,7 @@ impl Keys<'_> {
     pub fn inspect<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
         let found = self.inspect_quietly(key, look);
         if found.is_none() {
+            self.remove_if_expired(key);
             self.notify(key, "keymiss");
         }
         found

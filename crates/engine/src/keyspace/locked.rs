@@ -10,8 +10,9 @@ use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
 use parking_lot::MutexGuard;
 
 use super::deadlines::Dues;
+use super::observers::NOBODY;
 use super::waiting::Ready;
-use super::{Garbage, Key, Keyspace, ShardState};
+use super::{Database, Garbage, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::effect::{Change, Effect};
 use crate::error::CommandError;
@@ -181,7 +182,7 @@ impl<'k> Keys<'k> {
     }
 
     #[inline]
-    pub(super) fn database(&mut self, key: &Key<'_>) -> &mut super::Database {
+    pub(super) fn database(&mut self, key: &Key<'_>) -> &mut Database {
         let place = self.keyspace.place(key.database);
         &mut self.shard(key.hash).databases[place]
     }
@@ -220,18 +221,34 @@ impl<'k> Keys<'k> {
             },
             _ => undeclared_key(),
         };
-        match state.databases[place].table.find_mut(key.hash, key.bytes) {
+        let ShardState { databases, changes, observers, .. } = state;
+        let Database { table, with_deadline, with_field_deadlines, .. } = &mut databases[place];
+        match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
                 self.counters.hits += 1;
                 access.touch(&mut slot.get_mut());
-                Some(slot.into_ref())
+                return Some(slot.into_ref());
             }
-            _ => {
-                self.counters.misses += 1;
-                self.keyspace.messages.notify(key.database, key.bytes, "keymiss");
-                None
+            Some(slot) => {
+                // As in `remove_if_expired`, which would borrow the slot, too.
+                *with_deadline -= 1;
+                *with_field_deadlines -= usize::from(Dues::of(slot.get()).field.is_some());
+                *changes += 1;
+                let entry = slot.remove();
+                let change = Change::Remove;
+                let effect = Effect { database: key.database, key: key.bytes, event: "expired", change };
+                self.keyspace.tell(observers, &effect, NOBODY);
+                self.keyspace.discard(entry);
+                self.counters.expired += 1;
+                if self.keyspace.messages.followers.prefixes() > 0 {
+                    self.changed_keys.insert(key.bytes.into());
+                }
             }
+            None => {}
         }
+        self.counters.misses += 1;
+        self.keyspace.messages.notify(key.database, key.bytes, "keymiss");
+        None
     }
 
     /// Looks a key up without a trace: neither counted nor noted as an access.

@@ -4,30 +4,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::locked::{Keys, is_live};
 use super::{Key, Keyspace, ShardState};
 use crate::effect::{Change, Effect};
+use crate::watch::Watch;
 
 /// The number of no client: that of the server's own doing.
 pub(crate) const NOBODY: u64 = 0;
-
-/// What a client's watched keys have in common: whether one of them has changed.
-#[derive(Debug, Default)]
-pub struct Watch(AtomicBool);
-
-impl Watch {
-    /// Whether a key has changed.
-    pub fn is_broken(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Notes that a key has changed.
-    pub fn break_off(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
 
 #[derive(Debug)]
 struct Watcher {

@@ -1,7 +1,7 @@
 //! An engine in a test: its clock stands still until it is moved, and its effects are kept.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -171,12 +171,7 @@ pub(crate) fn content_of(record: RecordRef<'_>) -> Content {
 }
 
 fn client(id: u64) -> ClientRecord {
-    let inbox = Inbox {
-        recipient: Recipient { client: id, connection: 0 },
-        thread: 0,
-        mailbox: Arc::new(NoMailbox),
-        is_closed: AtomicBool::new(false),
-    };
+    let inbox = Inbox::new(Recipient { client: id, connection: 0 }, 0, Arc::new(NoMailbox));
     ClientRecord::new(Arc::new(inbox), Peer::default(), START_MS)
 }
 

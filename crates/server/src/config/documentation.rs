@@ -78,7 +78,12 @@ fn accepts(kind: Kind) -> String {
         Kind::Addresses => "up to 16 addresses".to_owned(),
         Kind::SavePoints => "pairs of seconds and changes".to_owned(),
         Kind::OutputBufferLimits => "class, hard size, soft size, seconds; repeatedly".to_owned(),
-        Kind::KeyspaceEvents => "letters of event classes".to_owned(),
+        Kind::KeyspaceEvents => {
+            "letters: `K` and `E` for the channels by key and by event; `g` generic, `$` strings, `l` lists, `s` sets, `h` \
+             hashes, `z` sorted sets, `t` streams, `x` expired, `e` evicted, `d` modules, `A` all of these; `m` missed, `n` \
+             new, `o` overwritten, `c` of another type than before"
+                .to_owned()
+        }
         Kind::Percentiles => "numbers from 0 to 100".to_owned(),
         Kind::OutOfMemoryScores => "three scores from -2000 to 2000".to_owned(),
         Kind::Primary => "host and port".to_owned(),

@@ -108,9 +108,12 @@ impl Config {
     pub(crate) fn without_effect(&self) -> Vec<&'static str> {
         let (values, defaults) = (self.lock(), Values::defaults());
         let differs = |index: Index| values.at(index).to_text() != defaults.at(index).to_text();
+        // Who wants nothing saved gets just that.
+        let is_done = |index: Index, name: &str| name == "save" && values.at(index).to_text().is_empty();
         let directives = directives::all().iter().enumerate();
         directives
             .filter(|(index, directive)| !directive.effective && !directive.hidden && differs(*index))
+            .filter(|(index, directive)| !is_done(*index, directive.name))
             .map(|(_, directive)| directive.name)
             .collect()
     }

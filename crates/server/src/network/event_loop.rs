@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
@@ -226,6 +226,21 @@ impl EventLoop {
 
     fn close(&mut self, token: usize, reason: Reason) {
         let Some(mut connection) = self.connections.try_remove(token) else { return };
+        let describe = || self.shared.engine.description(&connection.session.record);
+        match reason {
+            Reason::Ended => {}
+            Reason::QueryBuffer => {
+                self.worker.counters().query_buffer_disconnections += 1;
+                log::warning!("Closing client that reached max query buffer length: {}", describe());
+            }
+            Reason::OutputBuffer => {
+                self.worker.counters().output_buffer_disconnections += 1;
+                log::warning!(
+                    "Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                    describe()
+                );
+            }
+        }
         // The next connection may get the same token.
         self.held.remove(token, &connection);
         end_wait(&self.shared.engine, &mut connection);
@@ -235,27 +250,6 @@ impl EventLoop {
         let record = &connection.session.record;
         self.by_client.remove(&record.id);
         self.shared.engine.clients.remove(record.id);
-        match reason {
-            Reason::Ended => {}
-            Reason::QueryBuffer => {
-                self.worker.counters().query_buffer_disconnections += 1;
-                log::warning!(
-                    "Closing client that reached max query buffer length: id={} addr={} qbuf={}",
-                    record.id,
-                    record.address,
-                    connection.input.len()
-                );
-            }
-            Reason::OutputBuffer => {
-                self.worker.counters().output_buffer_disconnections += 1;
-                log::warning!(
-                    "Client id={} addr={} omem={} scheduled to be closed ASAP for overcoming of output buffer limits.",
-                    record.id,
-                    record.address,
-                    connection.reply.len()
-                );
-            }
-        }
         // Closing the socket takes it out of the epoll set.
         drop(connection);
     }
@@ -308,15 +302,10 @@ impl EventLoop {
     fn adopt(&mut self, accepted: Accepted) {
         use std::os::fd::AsRawFd;
         let engine = &self.shared.engine;
-        let inbox = Inbox {
-            recipient: Recipient {
-                client: engine.clients.next_id(),
-                connection: self.connections.vacant_key(),
-            },
-            thread: self.number as u32,
-            mailbox: self.shared.mailboxes[self.number].clone(),
-            is_closed: AtomicBool::new(false),
-        };
+        let recipient =
+            Recipient { client: engine.clients.next_id(), connection: self.connections.vacant_key() };
+        let mailbox = self.shared.mailboxes[self.number].clone();
+        let inbox = Inbox::new(recipient, self.number as u32, mailbox);
         let peer = Peer {
             address: accepted.address,
             local_address: accepted.local_address,

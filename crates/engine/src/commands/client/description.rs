@@ -45,12 +45,13 @@ impl Kind {
 }
 
 /// Describes a connection in one line, its end included, as of `now_ms` (milliseconds since 1970).
-pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> String {
+pub(crate) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> String {
     let seconds_since = |then_ms: u64| now_ms.saturating_sub(then_ms) / 1000;
     let names = record.names.lock().clone();
     let query_bytes = record.query_buffer.load(Ordering::Relaxed);
     let output_bytes = record.output_buffer.load(Ordering::Relaxed);
     let last_command = engine.commands.all().get(usize::from(record.last_command.load(Ordering::Relaxed)));
+    let queued_bytes = record.queued_bytes.load(Ordering::Relaxed);
     let subscriptions = &record.subscriptions;
     let fields = [
         ("id", record.id.to_string()),
@@ -66,17 +67,20 @@ pub(super) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
         ("psub", subscriptions.patterns.load(Ordering::Relaxed).to_string()),
         ("ssub", subscriptions.shard_channels.load(Ordering::Relaxed).to_string()),
         ("multi", record.queued.load(Ordering::Relaxed).to_string()),
-        ("watch", record.watched.load(Ordering::Relaxed).to_string()),
+        ("watch", record.keys_watched().to_string()),
         ("qbuf", query_bytes.to_string()),
         ("qbuf-free", "0".to_owned()),
         ("argv-mem", "0".to_owned()),
-        ("multi-mem", "0".to_owned()),
+        ("multi-mem", queued_bytes.to_string()),
         ("rbs", output_bytes.to_string()),
         ("rbp", "0".to_owned()),
         ("obl", output_bytes.to_string()),
         ("oll", "0".to_owned()),
         ("omem", output_bytes.to_string()),
-        ("tot-mem", (query_bytes + output_bytes + size_of::<ClientRecord>() as u64).to_string()),
+        (
+            "tot-mem",
+            (query_bytes + output_bytes + queued_bytes + size_of::<ClientRecord>() as u64).to_string(),
+        ),
         ("events", if output_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", last_command.map_or_else(|| "NULL".to_owned(), |command| command.full_name.clone())),
         ("user", "default".to_owned()),
@@ -100,7 +104,9 @@ fn flags(record: &ClientRecord) -> String {
         (record.queued.load(Ordering::Relaxed) >= 0, 'x'),
         (record.blocked.lock().is_some(), 'b'),
         (record.redirection.load(Ordering::Relaxed) >= 0, 't'),
+        (record.inbox.is_redirection_broken.load(Ordering::Relaxed), 'R'),
         (record.broadcasts.load(Ordering::Relaxed), 'B'),
+        (record.watch.is_broken(), 'd'),
         (record.unix_socket, 'U'),
         (record.no_evict.load(Ordering::Relaxed), 'e'),
         (record.no_touch.load(Ordering::Relaxed), 'T'),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use nuthatch_protocol::number::parse_i64;
 
@@ -170,8 +170,8 @@ fn begin(call: &mut Call<'_>, options: Options, prefixes: BTreeSet<Box<[u8]>>, n
         redirection: options.redirection,
         no_loop: options.no_loop,
         prefixes,
-        is_broken: AtomicBool::new(false),
     });
+    follower.inbox.is_redirection_broken.store(false, Ordering::Relaxed);
     call.engine.keyspace.messages.followers.add(follower.clone());
     call.session.record.redirection.store(redirection, Ordering::Relaxed);
     call.session.record.broadcasts.store(options.broadcasts, Ordering::Relaxed);
@@ -238,7 +238,7 @@ pub(super) fn info(call: &mut Call<'_>) -> Outcome {
                 (caching == Caching::OptOut, b"optout"),
                 (caching == Caching::OptOut && next.is_some(), b"caching-no"),
                 (tracking.follower.no_loop, b"noloop"),
-                (tracking.follower.is_broken.load(Ordering::Relaxed), b"broken_redirect"),
+                (tracking.follower.inbox.is_redirection_broken.load(Ordering::Relaxed), b"broken_redirect"),
             ];
             flags.extend(choices.into_iter().filter_map(|(is_set, flag)| is_set.then_some(flag)));
             prefixes.extend(tracking.follower.prefixes.iter().cloned());

@@ -28,7 +28,7 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("tracking_clients", messages.followers.len());
     let is_subscriber = |client: &&Arc<ClientRecord>| client.subscriptions.any();
     lines.field("pubsub_clients", clients.iter().filter(is_subscriber).count());
-    let watched = |client: &Arc<ClientRecord>| client.watched.load(Ordering::Relaxed);
+    let watched = |client: &Arc<ClientRecord>| client.keys_watched();
     lines.field("watching_clients", clients.iter().filter(|client| watched(client) > 0).count());
     lines.field("clients_in_timeout_table", waiting.with_timeout());
     lines.field("total_watched_keys", facts.keys.watched_keys());
