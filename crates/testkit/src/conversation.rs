@@ -44,10 +44,20 @@ const BLOCKING: &[&str] =
     &["BLPOP", "BRPOP", "BLMOVE", "BLMPOP", "BRPOPLPUSH", "BZPOPMIN", "BZPOPMAX", "BZMPOP"];
 
 /// Commands that are not queued in conversations. What a transaction tells its own client is written behind EXEC's
-/// reply, in the protocol that the client then speaks, where stock servers have written it before it changed. A client
-/// that a transaction ends is still counted until the transaction is over. And channels come in any order, which is
-/// forgiven where it is known that they were asked for.
-const AT_ONCE: &[&str] = &["HELLO", "CLIENT KILL", "PUBSUB CHANNELS", "PUBSUB SHARDCHANNELS"];
+/// reply, in the protocol that the client then speaks and by what it then listens to, where stock servers have written it
+/// before that changed. A client that a transaction ends is still counted until the transaction is over. And channels come
+/// in any order, which is forgiven where it is known that they were asked for.
+const AT_ONCE: &[&str] = &[
+    "HELLO",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "PSUBSCRIBE",
+    "PUNSUBSCRIBE",
+    "CLIENT TRACKING",
+    "CLIENT KILL",
+    "PUBSUB CHANNELS",
+    "PUBSUB SHARDCHANNELS",
+];
 
 /// What is said at once, by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
