@@ -52,12 +52,9 @@ impl<'a> Call<'a> {
     /// Notes which keys the client has read, if it wants to be told of their changes; and forgets what CLIENT CACHING
     /// has said of this command, unless it is of the whole transaction.
     #[cold]
-    pub(crate) fn note_reads(&mut self, is_refused: bool) {
+    pub(crate) fn note_reads(&mut self) {
         let is_noted = self.session.tracking.as_ref().is_some_and(|tracking| tracking.is_noted());
-        // Which keys a refused request names may be what is wrong with it.
-        let flags = self.command.row.flags;
-        let names_keys = !(is_refused && flags.contains(Flags::MOVABLE_KEYS));
-        if is_noted && names_keys && flags.contains(Flags::READONLY) {
+        if is_noted && self.command.row.flags.contains(Flags::READONLY) {
             for index in self.command.key_positions(&self.arguments) {
                 let key = self.key(index);
                 self.keys.track(&key, self.session.record.id);
