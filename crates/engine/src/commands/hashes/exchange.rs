@@ -250,7 +250,13 @@ fn hsetex(call: &mut Call<'_>) -> Outcome {
         }
         NewDeadline::Keep => {
             if !expired.is_empty() {
-                call.keys.replay_as(|| owned(&[&[&b"HDEL"[..], key.bytes], &expired[..]].concat()));
+                // What they keep is no deadline. They are not deleted first: the key could lose its own.
+                call.keys.replay_as(|| {
+                    let count = expired.len().to_string();
+                    let head = [&b"HSETEX"[..], key.bytes, b"FIELDS", count.as_bytes()];
+                    let pairs = expired.iter().flat_map(|name| [name, &b""[..]]);
+                    owned(&head.into_iter().chain(pairs).collect::<Vec<_>>())
+                });
             }
             replay_set(call, &key, &[b"KEEPTTL"], pairs);
         }
