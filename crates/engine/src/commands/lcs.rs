@@ -68,7 +68,9 @@ impl Options {
 }
 
 fn lcs(call: &mut Call<'_>) -> Outcome {
-    let (first, second) = (text(call, 1)?, text(call, 2)?);
+    // Both are looked for before either is refused: listeners are told of the one that is missing.
+    let (first, second) = (text(call, 1), text(call, 2));
+    let (first, second) = (first?, second?);
     let options = Options::parse(call.arguments.from(3))?;
     check_size(call, first.len(), second.len())?;
     if options.length {
