@@ -1,6 +1,6 @@
 //! Entries in the order in which they were added, with groups of those who read them.
 //!
-//! The entries are in [blocks](block), byte strings of about a hundred entries each, ordered by the ids that they begin
+//! The entries are in *blocks* (`block.rs`), byte strings of about a hundred entries each, ordered by the ids that they begin
 //! with. The last block, to which entries are added, is kept apart. So adding an entry takes constant time, removing
 //! entries from the front takes constant time for each block or entry, and anything else takes a search for the block
 //! and a walk through it.

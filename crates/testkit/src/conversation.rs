@@ -116,7 +116,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Whether the connection can say this now. One that waits says nothing. One that queues does not switch off its
-    /// replies, nor say what [`AT_ONCE`] lists. One that monitors does neither queue nor switch off its replies, because
+    /// replies, nor say what `AT_ONCE` lists. One that monitors does neither queue nor switch off its replies, because
     /// it then sees its own requests between replies or not at all. And nobody is ended while somebody waits: when the
     /// number of those who wait falls is not promised.
     pub fn can_say(&self, step: &Step) -> bool {
