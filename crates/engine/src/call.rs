@@ -5,6 +5,7 @@ use nuthatch_protocol::reply::Reply;
 use crate::Engine;
 use crate::arguments::Arguments;
 use crate::command::Flags;
+use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 use crate::session::Session;
@@ -52,9 +53,13 @@ impl<'a> Call<'a> {
     /// Notes which keys the client has read, if it wants to be told of their changes; and forgets what CLIENT CACHING
     /// has said of this command, unless it is of the whole transaction.
     #[cold]
-    pub(crate) fn note_reads(&mut self) {
+    pub(crate) fn note_reads(&mut self, outcome: &Outcome) {
         let is_noted = self.session.tracking.as_ref().is_some_and(|tracking| tracking.is_noted());
-        if is_noted && self.command.row.flags.contains(Flags::READONLY) {
+        let flags = self.command.row.flags;
+        // Which keys a request names that is malformed cannot always be told.
+        let is_malformed = matches!(outcome, Err(error) if *error != CommandError::WRONG_TYPE);
+        let names_keys = !(is_malformed && flags.contains(Flags::MOVABLE_KEYS));
+        if is_noted && names_keys && flags.contains(Flags::READONLY) {
             for index in self.command.key_positions(&self.arguments) {
                 let key = self.key(index);
                 self.keys.track(&key, self.session.record.id);

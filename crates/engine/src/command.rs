@@ -255,9 +255,7 @@ impl KeySpec {
             FindKeys::FirstHalfBehind { keyword } => {
                 let place =
                     (first..count).find(|place| is_word(arguments.at(*place), keyword)).unwrap_or(count);
-                // A command with an odd number behind it is refused, and has none.
-                let behind = Some(count.saturating_sub(place + 1)).filter(|behind| behind % 2 == 0);
-                (place + 1, place + 1 + behind.unwrap_or(0) / 2, 1, None)
+                (place + 1, place + 1 + count.saturating_sub(place + 1) / 2, 1, None)
             }
             FindKeys::Sought(seek) => {
                 let place = seek(arguments).unwrap_or(count);

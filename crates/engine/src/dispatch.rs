@@ -265,7 +265,7 @@ impl Batch<'_> {
         }
         call.keys.finish(call.session.database, arguments);
         if call.session.tracking.is_some() {
-            call.note_reads();
+            call.note_reads(&outcome);
         }
         self.count(call.session, command, &outcome);
         outcome

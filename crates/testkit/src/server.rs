@@ -109,13 +109,20 @@ impl Server {
         let mut exited = None;
         let answers = wait_until(|| {
             exited = self.process.try_wait().expect("a child process can be waited for");
-            exited.is_some() || self.try_connect().and_then(|mut client| client.try_call(["PING"])).is_ok()
+            exited.is_some() || self.is_answering()
         });
         if let Some(status) = exited {
             panic!("{} ended with {status} instead of starting", self.name);
         }
         assert!(answers, "{} does not answer", self.name);
         self
+    }
+
+    /// Whether this process answers, and not one that another test has started on the same port.
+    fn is_answering(&self) -> bool {
+        let asked = self.try_connect().and_then(|mut client| client.try_call(["INFO", "server"]));
+        let own = format!("process_id:{}\r", self.process.id());
+        asked.is_ok_and(|info| info.is_error() || info.text().contains(&own))
     }
 
     /// The program's name.
