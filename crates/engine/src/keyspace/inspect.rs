@@ -17,6 +17,13 @@ impl Keys<'_> {
         found
     }
 
+    /// Counts that a key was missed, and publishes so.
+    pub fn note_miss(&mut self, key: &Key<'_>) {
+        self.remove_if_expired(key);
+        self.counters.misses += 1;
+        self.notify(key, "keymiss");
+    }
+
     /// As [`Self::inspect`], but it is no event if there is no such key.
     pub fn inspect_quietly<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
         let found = self.peek(key).map(look);

@@ -43,6 +43,17 @@ impl Keys<'_> {
         }))
     }
 
+    /// Looks at a stream that is about to be changed by a command of which it is an event that there is no such key.
+    ///
+    /// # Errors
+    /// The key holds a value of another type.
+    pub fn seek_stream(&mut self, key: &Key<'_>) -> Result<Option<&Stream>, CommandError> {
+        if !self.contains(key) {
+            self.note_miss(key);
+        }
+        self.peek_stream(key)
+    }
+
     /// Makes a key a stream, whatever it held before. Nobody is told: see [`Self::note`].
     pub fn put_stream(&mut self, key: &Key<'_>, stream: Stream) {
         let payload = NewPayload::Collection(Box::new(Collection::Stream(Box::new(stream))));

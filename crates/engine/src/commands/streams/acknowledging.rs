@@ -44,6 +44,8 @@ fn xack(call: &mut Call<'_>) -> Outcome {
     }
     if acknowledged > 0 {
         call.keys.note_aside(&key, "");
+    } else if !call.keys.contains(&key) {
+        call.keys.note_miss(&key);
     }
     call.reply.integer(acknowledged as i64);
     Ok(())

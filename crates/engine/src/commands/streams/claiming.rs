@@ -112,7 +112,7 @@ struct Claimed {
 fn xclaim(call: &mut Call<'_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let name = call.arguments.at(2);
-    let stream = call.keys.peek_stream(&key)?;
+    let stream = call.keys.seek_stream(&key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(name)) {
         return Err(no_group(key.bytes, name));
     }
@@ -233,7 +233,7 @@ fn xautoclaim(call: &mut Call<'_>) -> Outcome {
             return Err(CommandError::SYNTAX);
         }
     }
-    let stream = call.keys.peek_stream(&key)?;
+    let stream = call.keys.seek_stream(&key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(name)) {
         return Err(no_group(key.bytes, name));
     }

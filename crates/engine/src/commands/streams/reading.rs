@@ -160,11 +160,11 @@ fn read(call: &mut Call<'_>, in_group: bool) -> Outcome {
 }
 
 /// What the id of a stream means to XREAD.
-fn from_id(call: &Call<'_>, key: &Key<'_>, id: &[u8]) -> Result<From, CommandError> {
+fn from_id(call: &mut Call<'_>, key: &Key<'_>, id: &[u8]) -> Result<From, CommandError> {
     const ONLY_IN_GROUP: CommandError = CommandError::fixed(
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
     );
-    let last_id = call.keys.peek_stream(key)?.map_or(StreamId::MIN, |stream| stream.last_id);
+    let last_id = call.keys.seek_stream(key)?.map_or(StreamId::MIN, |stream| stream.last_id);
     Ok(From::Behind(match id {
         b"$" => last_id,
         b"+" => return Ok(From::Last),
@@ -174,8 +174,8 @@ fn from_id(call: &Call<'_>, key: &Key<'_>, id: &[u8]) -> Result<From, CommandErr
 }
 
 /// What the id of a stream means to XREADGROUP.
-fn from_in_group(call: &Call<'_>, key: &Key<'_>, group: &[u8], id: &[u8]) -> Result<From, CommandError> {
-    let stream = call.keys.peek_stream(key)?;
+fn from_in_group(call: &mut Call<'_>, key: &Key<'_>, group: &[u8], id: &[u8]) -> Result<From, CommandError> {
+    let stream = call.keys.seek_stream(key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(group)) {
         return Err(no_group_to_read(key.bytes, group));
     }
