@@ -60,7 +60,31 @@ fn corpus(server: &mut Server) -> Vec<Vec<u8>> {
     let elements: Vec<String> = (0..3000).map(|number| format!("element:{number}")).collect();
     server.run(&format!("RPUSH key {} {}", elements.join(" "), "x".repeat(9000)));
     dumps.push(dump(server, b"key"));
+    dumps.extend(streams(server));
     assert!(dumps.iter().all(|value| !value.is_empty()));
+    dumps
+}
+
+/// Streams without and with groups, consumers and entries that are delivered; some entries have other fields, and one
+/// is deleted.
+fn streams(server: &mut Server) -> Vec<Vec<u8>> {
+    /// Differs in what it tells of consumers only.
+    const BEFORE_REDIS_7_2: u8 = 19;
+    let mut dumps = Vec::new();
+    server.run("DEL key");
+    for number in 1..8 {
+        server.run(&format!("XADD key {number}-{number} name {number} other text"));
+    }
+    server.run("XADD key 9-0 alone 70000");
+    server.run("XDEL key 3-3");
+    let value = dump(server, b"key");
+    dumps.push([&[BEFORE_REDIS_7_2], &value[1..]].concat());
+    dumps.push(value);
+    server.run("XGROUP CREATE key group 0");
+    server.run("XGROUP CREATE key idle 5-0 ENTRIESREAD 4");
+    server.run("XREADGROUP GROUP group one COUNT 3 STREAMS key >");
+    server.run("XREADGROUP GROUP group two COUNT 2 STREAMS key >");
+    dumps.push(dump(server, b"key"));
     dumps
 }
 
@@ -111,6 +135,18 @@ fn exercise(server: &mut Server) {
         "HDEL key a",
         "HPEXPIRETIME key FIELDS 1 b",
         "APPEND key x",
+        "XREVRANGE key + - COUNT 3",
+        "XINFO STREAM key FULL",
+        "XADD key * name value",
+        "XREADGROUP GROUP group one COUNT 2 STREAMS key >",
+        "XREADGROUP GROUP group two STREAMS key 0",
+        "XPENDING key group - + 10",
+        "XAUTOCLAIM key group two 0 0",
+        "XACK key group 1-1 5-5",
+        "XDEL key 2-2 9-0",
+        "XTRIM key MAXLEN 3",
+        "XGROUP DELCONSUMER key group two",
+        "XGROUP DESTROY key idle",
         "COPY key other REPLACE",
     ] {
         server.run(line);
