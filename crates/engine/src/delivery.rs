@@ -206,8 +206,8 @@ impl Message {
         Arc::new(text.into_bytes())
     }
 
-    /// Writes it for one recipient, who has subscribed to messages or not.
-    pub fn write(&self, reply: &mut Reply, is_subscriber: bool) {
+    /// Writes it for one recipient, who has subscribed to messages or not, and wants replies or not.
+    pub fn write(&self, reply: &mut Reply, is_subscriber: bool, wants_replies: bool) {
         match self {
             Self::Published(text) => {
                 reply.raw(if reply.resp3() { b">" } else { b"*" });
@@ -237,7 +237,11 @@ impl Message {
                     reply.integer(client.cast_signed());
                 }
             }
-            Self::Monitored(line) => reply.raw_shared(line),
+            Self::Monitored(line) => {
+                if wants_replies {
+                    reply.raw_shared(line);
+                }
+            }
         }
     }
 }

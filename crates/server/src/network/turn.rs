@@ -12,6 +12,7 @@ use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
 use nuthatch_engine::delivery::{Delivery, Recipient, Recipients};
 use nuthatch_engine::dispatch::{Batch, Next, Worker};
+use nuthatch_engine::session::ReplyMode;
 use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, RequestParser, Span};
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
@@ -442,7 +443,9 @@ fn deliver(mailbox: &ThreadMailbox, participants: &mut Vec<Participant>, connect
             if connection.session.closing {
                 return;
             }
-            message.write(&mut connection.reply, connection.session.is_subscriber());
+            let session = &connection.session;
+            let wants_replies = session.reply_mode != ReplyMode::Off;
+            message.write(&mut connection.reply, session.is_subscriber(), wants_replies);
             if !connection.takes_part {
                 connection.takes_part = true;
                 let source = Source::Arena(0, 0);
