@@ -76,6 +76,7 @@ pub struct BlockedClient {
     mailbox: Arc<dyn Mailbox>,
     resp3: bool,
     silent: bool,
+    tracks: bool,
     database: u32,
     keys: Box<[Box<[u8]>]>,
     take: Box<dyn Take>,
@@ -96,6 +97,8 @@ pub(crate) struct Wait<'a> {
     pub(crate) resp3: bool,
     /// Whether it wants no reply.
     pub(crate) silent: bool,
+    /// Whether it is to be told of changes of what it reads.
+    pub(crate) tracks: bool,
     /// What it waits for, in the order in which the keys were named.
     pub(crate) keys: &'a [Key<'a>],
     /// What it does with one of them.
@@ -118,6 +121,7 @@ impl BlockedClient {
             mailbox: wait.mailbox,
             resp3: wait.resp3,
             silent: wait.silent,
+            tracks: wait.tracks,
             database: wait.keys.first().map_or(0, |key| key.database),
             keys: wait.keys.iter().map(|key| key.bytes.into()).collect(),
             reaches: if reaches.len() > 1 { reaches } else { Box::default() },
@@ -211,6 +215,9 @@ impl Waiter for BlockedClient {
                 reply.error(error.text());
             }
         });
+        if self.tracks {
+            self.keys(keys.keyspace()).for_each(|key| keys.track(&key, self.client));
+        }
         keys.finish_served(self.database);
         keys.tell_by_prefix();
         keys.client = writer;

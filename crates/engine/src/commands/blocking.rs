@@ -6,6 +6,7 @@ use nuthatch_protocol::number::{parse_f64, parse_i64};
 
 use crate::blocking::{BlockedClient, Take, Wait};
 use crate::call::Call;
+use crate::command::Flags;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::session::ReplyMode;
@@ -88,6 +89,8 @@ pub(super) fn wait(
         mailbox: record.inbox.mailbox.clone(),
         resp3: call.reply.resp3(),
         silent: call.session.reply_mode != ReplyMode::On,
+        tracks: call.command.row.flags.contains(Flags::READONLY)
+            && call.session.tracking.as_ref().is_some_and(|tracking| tracking.is_noted()),
         keys,
         take: Box::new(take),
         deadline_ms,
