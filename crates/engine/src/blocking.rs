@@ -80,8 +80,8 @@ pub struct BlockedClient {
     database: u32,
     keys: Box<[Box<[u8]>]>,
     take: Box<dyn Take>,
-    /// The hashes of the keys and the destination, if they are several.
-    reaches: Box<[u64]>,
+    /// The shards of the keys and the destination, if they are several.
+    reaches: Box<[usize]>,
     deadline_ms: Option<u64>,
     counters: Arc<WaitCounters>,
     ending: Ending<Reply>,
@@ -113,9 +113,12 @@ impl BlockedClient {
     /// Begins a wait for keys that the running command has locked.
     pub(crate) fn begin(wait: Wait<'_>, keys: &mut Keys<'_>) -> Arc<Self> {
         wait.counters.begin(wait.deadline_ms.is_some());
-        let hash = |bytes: &[u8]| keys.keyspace().hash(bytes);
-        let reached = wait.keys.iter().map(|key| key.hash).chain(wait.take.destination().map(hash));
-        let reaches: Box<[u64]> = reached.collect();
+        let keyspace = keys.keyspace();
+        let destination = wait.take.destination().map(|bytes| keyspace.hash(bytes));
+        let hashes = wait.keys.iter().map(|key| key.hash).chain(destination);
+        let mut reaches: Vec<usize> = hashes.map(|hash| keyspace.shard_of(hash)).collect();
+        reaches.sort_unstable();
+        reaches.dedup();
         let blocked = Arc::new(Self {
             client: wait.client,
             mailbox: wait.mailbox,
@@ -124,7 +127,7 @@ impl BlockedClient {
             tracks: wait.tracks,
             database: wait.keys.first().map_or(0, |key| key.database),
             keys: wait.keys.iter().map(|key| key.bytes.into()).collect(),
-            reaches: if reaches.len() > 1 { reaches } else { Box::default() },
+            reaches: if reaches.len() > 1 { reaches.into() } else { Box::default() },
             take: wait.take,
             deadline_ms: wait.deadline_ms,
             counters: wait.counters,
@@ -186,7 +189,7 @@ impl BlockedClient {
 }
 
 impl Waiter for BlockedClient {
-    fn reaches(&self) -> &[u64] {
+    fn reaches(&self) -> &[usize] {
         &self.reaches
     }
 

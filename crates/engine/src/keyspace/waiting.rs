@@ -7,7 +7,8 @@
 //! another key. Serving them needs the shards of those keys, too: the dispatcher lets a write that could serve such
 //! a client hold them as well, see `Keyspace::widen`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -18,8 +19,9 @@ use crate::access::AccessPolicy;
 
 /// One that waits for any of some keys.
 pub trait Waiter: Send + Sync + Debug {
-    /// The hashes of all keys that serving it reaches; none if that is only the key that it waits for.
-    fn reaches(&self) -> &[u64];
+    /// The shards of all keys that serving it reaches, each once; none if that is only the shard of the key that it waits
+    /// for.
+    fn reaches(&self) -> &[usize];
 
     /// Whether it is also to be served when the key is gone.
     fn minds_absence(&self) -> bool;
@@ -34,15 +36,17 @@ type Queue = VecDeque<Arc<dyn Waiter>>;
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     by_key: HashMap<(u32, Box<[u8]>), Queue>,
-    /// How many in the queues reach for other keys.
-    reaching: usize,
+    /// The shards that those in the queues reach for, if for other keys, and how many of them do.
+    reached: BTreeMap<usize, usize>,
     /// How many in the queues are also served when their key is gone.
     minding: usize,
 }
 
 impl Queues {
     fn add(&mut self, key: &Key<'_>, waiter: Arc<dyn Waiter>) {
-        self.reaching += usize::from(!waiter.reaches().is_empty());
+        for shard in waiter.reaches() {
+            *self.reached.entry(*shard).or_default() += 1;
+        }
         self.minding += usize::from(waiter.minds_absence());
         self.by_key.entry((key.database, key.bytes.into())).or_default().push_back(waiter);
     }
@@ -57,20 +61,21 @@ impl Queues {
         let Some(queue) = self.by_key.get_mut(&place) else { return };
         let before = queue.len();
         queue.retain(|other| !Arc::ptr_eq(other, waiter));
-        if !waiter.reaches().is_empty() {
-            self.reaching -= before - queue.len();
+        let removed = before - queue.len();
+        for shard in waiter.reaches() {
+            if let Entry::Occupied(mut count) = self.reached.entry(*shard) {
+                *count.get_mut() -= removed;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
         }
         if waiter.minds_absence() {
-            self.minding -= before - queue.len();
+            self.minding -= removed;
         }
         if queue.is_empty() {
             self.by_key.remove(&place);
         }
-    }
-
-    fn reached(&self) -> impl Iterator<Item = u64> {
-        let queues = (self.reaching > 0).then(|| self.by_key.values().flatten());
-        queues.into_iter().flatten().flat_map(|waiter| waiter.reaches().iter().copied())
     }
 }
 
@@ -122,8 +127,7 @@ impl Keyspace {
             let held = guards.shards();
             let mut needed = held.clone();
             guards.for_each(|state| {
-                let reached = state.waiting.iter().flat_map(|queues| queues.reached());
-                needed.extend(reached.map(|hash| self.shard_of(hash)));
+                needed.extend(state.waiting.iter().flat_map(|queues| queues.reached.keys().copied()));
             });
             needed.sort_unstable();
             needed.dedup();
@@ -141,7 +145,8 @@ impl Guards<'_> {
     /// Whether serving those who wait in the locked shards may need other shards.
     #[inline]
     pub(crate) fn reach_further(&self) -> bool {
-        let reaches = |state: &ShardState| state.waiting.as_ref().is_some_and(|queues| queues.reaching > 0);
+        let reaches =
+            |state: &ShardState| state.waiting.as_ref().is_some_and(|queues| !queues.reached.is_empty());
         match self {
             Self::None => false,
             Self::One(_, state) => reaches(state),
