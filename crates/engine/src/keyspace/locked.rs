@@ -221,7 +221,7 @@ impl<'k> Keys<'k> {
             },
             _ => undeclared_key(),
         };
-        let ShardState { databases, changes, observers, .. } = state;
+        let ShardState { databases, changes, observers, waiting } = state;
         let Database { table, with_deadline, with_field_deadlines, .. } = &mut databases[place];
         match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
@@ -240,6 +240,9 @@ impl<'k> Keys<'k> {
                 self.keyspace.tell(observers, &effect, NOBODY);
                 self.keyspace.discard(entry);
                 self.counters.expired += 1;
+                if waiting.is_some() {
+                    self.ready.push_back(Ready::of(key));
+                }
                 if self.keyspace.messages.followers.prefixes() > 0 {
                     self.changed_keys.insert(key.bytes.into());
                 }

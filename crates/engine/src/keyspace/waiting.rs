@@ -179,6 +179,12 @@ pub(super) struct Ready {
     hash: u64,
 }
 
+impl Ready {
+    pub(super) fn of(key: &Key<'_>) -> Self {
+        Self { database: key.database, bytes: key.bytes.into(), hash: key.hash }
+    }
+}
+
 impl Keys<'_> {
     /// How many keys are waited for.
     pub fn keys_waited_for(&self) -> usize {
@@ -195,7 +201,7 @@ impl Keys<'_> {
     #[inline]
     pub fn mark_ready(&mut self, key: &Key<'_>) {
         if self.shard(key.hash).waiting.is_some() {
-            self.ready.push_back(Ready { database: key.database, bytes: key.bytes.into(), hash: key.hash });
+            self.ready.push_back(Ready::of(key));
         }
     }
 
