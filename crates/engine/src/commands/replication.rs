@@ -12,7 +12,7 @@ use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
 
-use super::blocking::wait;
+use super::blocking::{deadline_of_milliseconds, wait};
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
@@ -61,7 +61,7 @@ impl Take for InVain {
 }
 
 fn wait_for_replicas(call: &mut Call<'_>) -> Outcome {
-    let deadline_ms = deadline_of(call.arguments.at(2), call.now_ms());
+    let deadline_ms = deadline_of_milliseconds(call.arguments.at(2), call.now_ms());
     let replicas = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
     let deadline_ms = deadline_ms?;
     let nothing = |reply: &mut Reply| reply.integer(0);
@@ -86,7 +86,7 @@ fn wait_for_files(call: &mut Call<'_>) -> Outcome {
     if replicas < 0 {
         return Err(NEGATIVE);
     }
-    let deadline_ms = deadline_of(call.arguments.at(3), call.now_ms())?;
+    let deadline_ms = deadline_of_milliseconds(call.arguments.at(3), call.now_ms())?;
     if local > 0 {
         return Err(NO_FILE);
     }
@@ -101,18 +101,4 @@ fn wait_for_files(call: &mut Call<'_>) -> Outcome {
     }
     wait(call, &[], deadline_ms, InVain { nothing });
     Ok(())
-}
-
-/// Reads a timeout in milliseconds. Returns when it is over, in milliseconds since 1970, or nothing for a wait without
-/// end.
-fn deadline_of(timeout: &[u8], now_ms: u64) -> Result<Option<u64>, CommandError> {
-    const NO_NUMBER: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
-    const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
-    const TOO_FAR: CommandError = CommandError::fixed("ERR timeout is out of range");
-    let timeout = u64::try_from(parse_i64(timeout).ok_or(NO_NUMBER)?).map_err(|_| NEGATIVE)?;
-    if timeout == 0 {
-        return Ok(None);
-    }
-    let deadline = now_ms.checked_add(timeout).filter(|deadline| i64::try_from(*deadline).is_ok());
-    deadline.map(Some).ok_or(TOO_FAR)
 }
