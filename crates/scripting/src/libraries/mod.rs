@@ -1,0 +1,1 @@
+//! The libraries that scripts find beside those of the language.

@@ -1,0 +1,112 @@
+//! How functions written in Rust become functions of a script: they raise errors as functions of the reference
+//! implementation do, with the place in the script that called them.
+
+use mlua::{Function, Lua, MultiValue, Table, Value};
+
+/// Why a function of a library does not return.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An error of the script, raised where the script has called the function.
+    Message(Vec<u8>),
+    /// The interpreter's own error, such as that there is no memory left.
+    Interpreter(mlua::Error),
+}
+
+impl Failure {
+    /// An error of the script.
+    pub(crate) fn new(message: impl Into<Vec<u8>>) -> Self {
+        Self::Message(message.into())
+    }
+
+    /// What the auxiliary library of Lua says of an argument (counted from 1) that it does not take.
+    pub(crate) fn bad_argument(number: usize, function: &str, what: &str) -> Self {
+        Self::new(format!("bad argument #{number} to '{function}' ({what})"))
+    }
+}
+
+impl From<mlua::Error> for Failure {
+    fn from(error: mlua::Error) -> Self {
+        Self::Interpreter(error)
+    }
+}
+
+/// What a function of a library returns.
+pub(crate) type Outcome = Result<MultiValue, Failure>;
+
+/// Puts functions into the table of a library.
+pub(crate) struct Library<'l> {
+    lua: &'l Lua,
+    table: Table,
+    /// Makes a function that raises the errors of the one that it wraps.
+    raising: Function,
+}
+
+impl<'l> Library<'l> {
+    /// An empty library.
+    pub(crate) fn new(lua: &'l Lua) -> mlua::Result<Self> {
+        // The wrapped function returns an error's text, or nothing and the results. The level counts from `finish`: the
+        // function that was replaced by it in a tail call, and then the one that has called that.
+        let raising = lua.load(
+            "local error = error
+            local function finish(failure, ...)
+                if failure then error(failure, 3) end
+                return ...
+            end
+            return function(wrapped)
+                return function(...) return finish(wrapped(...)) end
+            end",
+        );
+        Ok(Self { lua, table: lua.create_table()?, raising: raising.set_name("=library").eval()? })
+    }
+
+    /// Adds a function.
+    pub(crate) fn function(
+        &self,
+        name: &str,
+        function: impl Fn(&Lua, &[Value]) -> Outcome + 'static,
+    ) -> mlua::Result<()> {
+        let wrapped = self.lua.create_function(move |lua, arguments: MultiValue| {
+            let arguments: Vec<Value> = arguments.into_iter().collect();
+            match function(lua, &arguments) {
+                Ok(mut results) => {
+                    results.push_front(Value::Nil);
+                    Ok(results)
+                }
+                Err(Failure::Message(message)) => {
+                    Ok(MultiValue::from_iter([Value::String(lua.create_string(message)?)]))
+                }
+                Err(Failure::Interpreter(error)) => Err(error),
+            }
+        })?;
+        self.table.raw_set(name, self.raising.call::<Function>(wrapped)?)
+    }
+
+    /// Adds another value.
+    pub(crate) fn value(&self, name: &str, value: impl mlua::IntoLua) -> mlua::Result<()> {
+        self.table.raw_set(name, value)
+    }
+
+    /// The finished table.
+    pub(crate) fn finish(self) -> Table {
+        self.table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_line_of_the_script_that_called() {
+        let lua = Lua::new();
+        let library = Library::new(&lua).unwrap();
+        library.function("fails", |_, _| Err(Failure::new("no"))).unwrap();
+        library.function("two", |_, arguments| Ok(arguments.iter().cloned().collect())).unwrap();
+        lua.globals().set("library", library.finish()).unwrap();
+        let run =
+            |source: &str| -> String { lua.load(source).set_name("@user_script").eval::<String>().unwrap() };
+        assert_eq!(run("local _, e = pcall(function() library.fails() end) return e"), "user_script:1: no");
+        assert_eq!(run("local _, e = pcall(library.fails) return e"), "no");
+        assert_eq!(run("local a, b = library.two('x', 'y') return a .. b"), "xy");
+    }
+}
