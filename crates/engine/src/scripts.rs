@@ -182,9 +182,8 @@ mod tests {
         let scripts = Scripts::default();
         let loaded = scripts.load(name_of(b"return 0"), b"return 0").expect("a script");
         let texts: Vec<String> = (0..=EVALUATED_MAX).map(|number| format!("return {number} + 0")).collect();
-        let send = |text: &String| {
-            scripts.evaluate(name_of(text.as_bytes()), text.as_bytes()).expect("a script")
-        };
+        let send =
+            |text: &String| scripts.evaluate(name_of(text.as_bytes()), text.as_bytes()).expect("a script");
         let first: Vec<_> = texts[..EVALUATED_MAX].iter().map(send).collect();
         send(&texts[0]);
         send(&texts[EVALUATED_MAX]);

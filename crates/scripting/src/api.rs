@@ -7,10 +7,10 @@ use mlua::{Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use nuthatch_protocol::Reply;
 use sha1::{Digest, Sha1};
 
-use crate::host::{HOST, Host, LogLevel, Request, UnknownCommand};
-use crate::request::Malformed;
 use crate::bytecode::Compiler;
+use crate::host::{HOST, Host, LogLevel, Request, UnknownCommand};
 use crate::raise::{self, Raised, reply_table};
+use crate::request::Malformed;
 use crate::to_lua;
 
 const NO_ARGUMENTS: &[u8] = b"ERR Please specify at least one argument for this redis lib call";

@@ -7,8 +7,8 @@ use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Va
 use nuthatch_protocol::Reply;
 
 use crate::api::Choices;
-use crate::host::{HOST, Host};
 use crate::bytecode::Compiler;
+use crate::host::{HOST, Host};
 use crate::{api, from_lua, libraries};
 
 /// How many instructions a script runs between two looks at whether it is to go on.

@@ -123,9 +123,7 @@ fn load(call: &mut Call<'_, '_>) -> Outcome {
     let name = scripts::name_of(text);
     let is_known = call.engine.scripts.find(&name).is_some();
     let source = call.engine.scripts.load(name, text)?;
-    if !is_known
-        && let Err(error) = with_interpreter(|thread| thread.compile(&source))
-    {
+    if !is_known && let Err(error) = with_interpreter(|thread| thread.compile(&source)) {
         call.engine.scripts.forget(&source);
         return Err(error);
     }
@@ -173,7 +171,10 @@ fn debug(call: &mut Call<'_, '_>) -> Outcome {
 
 const HELP: &[Explained] = &[
     ("DEBUG (YES|SYNC|NO)", &["Set the debug mode for subsequent scripts executed."]),
-    ("EXISTS <sha1> [<sha1> ...]", &["Return information about the existence of the scripts in the script cache."]),
+    (
+        "EXISTS <sha1> [<sha1> ...]",
+        &["Return information about the existence of the scripts in the script cache."],
+    ),
     (
         "FLUSH [ASYNC|SYNC]",
         &[

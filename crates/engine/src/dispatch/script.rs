@@ -36,8 +36,7 @@ impl Batch<'_> {
         let _straying = engine.scripts.stray();
         let guards = lock_declared(engine, &arguments, command);
         let mut keys = self.keys(engine, session, guards);
-        let mut call =
-            Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
+        let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
         let outcome = self.call(&mut call);
         keys.end();
         self.worker.runs.keys.add(keys.counters);
@@ -130,9 +129,7 @@ fn lock_declared<'k>(
     let guards = match (hashes.next(), hashes.next()) {
         (None, _) => Guards::None,
         (Some(hash), None) => engine.keyspace.lock_one(hash),
-        (Some(first), Some(second)) => {
-            engine.keyspace.lock_many([first, second].into_iter().chain(hashes))
-        }
+        (Some(first), Some(second)) => engine.keyspace.lock_many([first, second].into_iter().chain(hashes)),
     };
     if guards.reach_further() { engine.keyspace.widen(guards) } else { guards }
 }

@@ -34,8 +34,7 @@ impl ScriptFlags {
             return Ok(Self::empty());
         }
         let end = text.iter().position(|byte| *byte == b'\n').ok_or(INVALID)?;
-        let mut words =
-            text[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let mut words = text[..end].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
         let engine = words.next().unwrap_or_default();
         if engine != b"#!lua" {
             return Err(CommandError::repeating("ERR Unexpected engine in script shebang: ", engine, ""));
@@ -46,7 +45,8 @@ impl ScriptFlags {
                 return Err(CommandError::repeating("ERR Unknown lua shebang option: ", word, ""));
             };
             for name in list.split(|byte| *byte == b',').filter(|_| !list.is_empty()) {
-                let unexpected = || CommandError::repeating("ERR Unexpected flag in script shebang: ", name, "");
+                let unexpected =
+                    || CommandError::repeating("ERR Unexpected flag in script shebang: ", name, "");
                 flags |= Self::named(name).ok_or_else(unexpected)?;
             }
         }

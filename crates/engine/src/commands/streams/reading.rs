@@ -174,7 +174,12 @@ fn from_id(call: &mut Call<'_, '_>, key: &Key<'_>, id: &[u8]) -> Result<From, Co
 }
 
 /// What the id of a stream means to XREADGROUP.
-fn from_in_group(call: &mut Call<'_, '_>, key: &Key<'_>, group: &[u8], id: &[u8]) -> Result<From, CommandError> {
+fn from_in_group(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    group: &[u8],
+    id: &[u8],
+) -> Result<From, CommandError> {
     let stream = call.keys.seek_stream(key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(group)) {
         return Err(no_group_to_read(key.bytes, group));
