@@ -19,8 +19,9 @@ impl Failure {
     }
 
     /// What the auxiliary library of Lua says of an argument (counted from 1) that it does not take.
-    pub(crate) fn bad_argument(number: usize, function: &str, what: &str) -> Self {
-        Self::new(format!("bad argument #{number} to '{function}' ({what})"))
+    pub(crate) fn bad_argument(number: usize, function: &str, what: impl AsRef<[u8]>) -> Self {
+        let argument = format!("bad argument #{number} to '{function}' (");
+        Self::new([argument.as_bytes(), what.as_ref(), b")"].concat())
     }
 }
 

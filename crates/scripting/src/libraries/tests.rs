@@ -1,0 +1,60 @@
+//! How the libraries' tests ask a script.
+
+use mlua::{FromLuaMulti, IntoLuaMulti, Lua, Table};
+
+/// Shows all values of an expression, with numbers to the last digit.
+const SHOW: &str = r##"
+    local function show(value)
+        if type(value) == "number" then return string.format("%.17g", value) end
+        if type(value) ~= "string" then return type(value) end
+        return '"' .. value:gsub("[^%w%p ]", function(c) return string.format("\\%03d", c:byte()) end) .. '"'
+    end
+    return function(...)
+        local shown = {}
+        for place = 1, select("#", ...) do shown[place] = show((select(place, ...))) end
+        return table.concat(shown, " ")
+    end
+"##;
+
+/// An interpreter with one library.
+pub(super) struct Script(Lua);
+
+impl Script {
+    /// An interpreter whose global name is a library's table.
+    pub(super) fn new(name: &str, table: impl Fn(&Lua) -> mlua::Result<Table>) -> Self {
+        let lua = Lua::new();
+        lua.globals().set(name, table(&lua).unwrap()).unwrap();
+        lua.globals().set("show", lua.load(SHOW).eval::<mlua::Function>().unwrap()).unwrap();
+        Self(lua)
+    }
+
+    /// All values of an expression, or the error that it raises.
+    pub(super) fn eval(&self, expression: &str) -> Result<String, String> {
+        let source = format!("return pcall(function() return show({expression}) end)");
+        let (ok, shown): (bool, mlua::LuaString) =
+            self.0.load(source).set_name("@user_script").eval().unwrap();
+        let shown = String::from_utf8_lossy(&shown.as_bytes()).into_owned();
+        if ok { Ok(shown) } else { Err(shown) }
+    }
+
+    /// Checks that expressions have the values that the stock server has shown.
+    pub(super) fn agrees(&self, expected: &[(&str, &str)]) {
+        for (expression, shown) in expected {
+            assert_eq!(self.eval(expression).as_deref(), Ok(*shown), "{expression}");
+        }
+    }
+
+    /// Checks that an expression raises an error of the line that it stands in.
+    pub(super) fn fails(&self, expression: &str, error: &str) {
+        assert_eq!(self.eval(expression), Err(format!("user_script:1: {error}")), "{expression}");
+    }
+
+    /// The values of an expression, in which `...` are values of the test.
+    pub(super) fn call<R: FromLuaMulti>(
+        &self,
+        expression: &str,
+        values: impl IntoLuaMulti,
+    ) -> mlua::Result<R> {
+        self.0.load(format!("return {expression}")).call(values)
+    }
+}
