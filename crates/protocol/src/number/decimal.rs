@@ -72,6 +72,13 @@ pub fn format_f64_significant(number: f64, digits: u8, out: &mut Vec<u8>) {
     if number < 0.0 {
         out.push(b'-');
     }
+    // A number whose shortest form has no more digits is nearest to that one among all that have so few.
+    if wanted <= DISTINCT_DIGITS && number.is_normal() {
+        let shortest = grisu::digits(number);
+        if shortest.as_bytes().len() <= usize::from(wanted) {
+            return general(shortest.as_bytes(), shortest.exponent, wanted, out);
+        }
+    }
     // One digit, a point and further digits unless one is all, `e` and the exponent.
     let mut text = Scratch { bytes: [0; SCRATCH], length: 0 };
     let written = write!(text, "{:.*e}", usize::from(wanted) - 1, number.abs());
@@ -86,8 +93,12 @@ pub fn format_f64_significant(number: f64, digits: u8, out: &mut Vec<u8>) {
         count += 1;
     }
     let last = digits[..count].iter().rposition(|digit| *digit != b'0').unwrap_or(0);
-    let digits = &digits[..=last];
-    let exponent = magnitude - last as i32;
+    general(&digits[..=last], magnitude - last as i32, wanted, out);
+}
+
+/// Digits times a power of ten as `%g` in C shows them.
+fn general(digits: &[u8], exponent: i32, wanted: u8, out: &mut Vec<u8>) {
+    let magnitude = exponent + digits.len() as i32 - 1;
     if !(-4..i32::from(wanted)).contains(&magnitude) {
         scientific(digits, magnitude, 2, out);
     } else if exponent >= 0 {
@@ -97,6 +108,9 @@ pub fn format_f64_significant(number: f64, digits: u8, out: &mut Vec<u8>) {
         fixed_point(digits, exponent, out);
     }
 }
+
+/// Numbers of so many significant digits lie further apart than floating-point numbers do.
+const DISTINCT_DIGITS: u8 = 15;
 
 /// How many significant digits suffice to tell any two numbers apart.
 const MOST_DIGITS: u8 = 17;
