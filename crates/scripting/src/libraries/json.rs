@@ -16,14 +16,14 @@ mod tests;
 mod tokens;
 
 /// The library's table.
-pub(crate) fn table(lua: &Lua) -> mlua::Result<Table> {
+pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     let settings = Rc::new(Cell::new(Settings::default()));
     lua.set_app_data(Shared(Rc::clone(&settings)));
     instance(lua, &settings)
 }
 
-/// Forgets what scripts have set: call it before each script, so that none depends on which others ran before it.
-pub(crate) fn reset(lua: &Lua) {
+/// Forgets what scripts have set.
+pub(super) fn reset(lua: &Lua) {
     if let Some(shared) = lua.app_data_ref::<Shared>() {
         shared.0.set(Settings::default());
     }
