@@ -8,6 +8,8 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 pub(crate) enum Failure {
     /// An error of the script, raised where the script has called the function.
     Message(Vec<u8>),
+    /// An error that does not tell where the script has called the function.
+    Unplaced(Vec<u8>),
     /// The interpreter's own error, such as that there is no memory left.
     Interpreter(mlua::Error),
 }
@@ -16,6 +18,11 @@ impl Failure {
     /// An error of the script.
     pub(crate) fn new(message: impl Into<Vec<u8>>) -> Self {
         Self::Message(message.into())
+    }
+
+    /// An error that does not tell where it was raised, such as those of the interpreter itself.
+    pub(crate) fn unplaced(message: impl Into<Vec<u8>>) -> Self {
+        Self::Unplaced(message.into())
     }
 
     /// What the auxiliary library of Lua says of an argument (counted from 1) that it does not take.
@@ -45,12 +52,13 @@ pub(crate) struct Library<'l> {
 impl<'l> Library<'l> {
     /// An empty library.
     pub(crate) fn new(lua: &'l Lua) -> mlua::Result<Self> {
-        // The wrapped function returns an error's text, or nothing and the results. The level counts from `finish`: the
+        // The wrapped function returns an error's text and whether it goes without a place, or nothing and the results. The
+        // level counts from `finish`: the
         // function that was replaced by it in a tail call, and then the one that has called that.
         let raising = lua.load(
             "local error = error
             local function finish(failure, ...)
-                if failure then error(failure, 3) end
+                if failure then error(failure, (...) and 0 or 3) end
                 return ...
             end
             return function(wrapped)
@@ -75,6 +83,10 @@ impl<'l> Library<'l> {
                 }
                 Err(Failure::Message(message)) => {
                     Ok(MultiValue::from_iter([Value::String(lua.create_string(message)?)]))
+                }
+                Err(Failure::Unplaced(message)) => {
+                    let message = Value::String(lua.create_string(message)?);
+                    Ok(MultiValue::from_iter([message, Value::Boolean(true)]))
                 }
                 Err(Failure::Interpreter(error)) => Err(error),
             }
