@@ -211,6 +211,7 @@ impl Interpreter {
         run: impl FnOnce() -> mlua::Result<(bool, Value)>,
     ) -> Result<(), Failure> {
         self.choices.resp3.set(false);
+        libraries::reset(&self.lua);
         self.interrupted.set(false);
         let mark = reply.mark();
         let outcome = HOST.set(host, run);
