@@ -12,13 +12,13 @@ use crate::session::Session;
 use crate::table::Registered;
 
 /// One run of a command.
-pub struct Call<'a> {
+pub struct Call<'a, 'k> {
     /// The command.
     pub command: &'static Registered,
     /// Its arguments.
     pub arguments: Arguments<'a>,
     /// The keys that its row names, locked.
-    pub keys: Keys<'a>,
+    pub keys: &'a mut Keys<'k>,
     /// The client that sent it.
     pub session: &'a mut Session,
     /// Where the reply goes.
@@ -29,7 +29,7 @@ pub struct Call<'a> {
     pub(crate) first_hash: Option<(u16, u64)>,
 }
 
-impl<'a> Call<'a> {
+impl<'a> Call<'a, '_> {
     /// The key at an argument index that the arity guarantees, in the client's database.
     #[inline]
     pub fn key(&self, index: usize) -> Key<'a> {

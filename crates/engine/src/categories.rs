@@ -49,6 +49,8 @@ bitflags! {
         const CONNECTION = 1 << 18;
         /// About commands that run together.
         const TRANSACTION = 1 << 19;
+        /// About scripts.
+        const SCRIPTING = 1 << 20;
     }
 }
 
@@ -88,6 +90,7 @@ impl Categories {
             Group::Generic => Self::KEYSPACE,
             Group::Connection => Self::CONNECTION,
             Group::Transactions => Self::TRANSACTION,
+            Group::Scripting => Self::SCRIPTING,
             // The flag tells what is about messages.
             Group::PubSub | Group::Server => Self::empty(),
         }

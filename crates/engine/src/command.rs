@@ -10,7 +10,7 @@ use crate::categories::Categories;
 use crate::error::Outcome;
 
 /// Runs a command whose arity was checked and whose keys are locked.
-pub type Handler = fn(&mut Call<'_>) -> Outcome;
+pub type Handler = fn(&mut Call<'_, '_>) -> Outcome;
 
 bitflags! {
     /// What the server has to know before it runs a command. The names are those of COMMAND INFO.
@@ -54,6 +54,10 @@ bitflags! {
         const MAY_REPLICATE = 1 << 17;
         /// Visits the shards one after another, without a lock that it holds from its beginning to its end.
         const VISITS_SHARDS = 1 << 18;
+        /// May name no keys although it takes some.
+        const NO_MANDATORY_KEYS = 1 << 19;
+        /// Runs a script.
+        const RUNS_SCRIPT = 1 << 20;
     }
 }
 
@@ -95,6 +99,8 @@ pub enum Group {
     Transactions,
     /// Messages.
     PubSub,
+    /// Scripts and functions.
+    Scripting,
     /// The connection itself.
     Connection,
     /// The server itself.
@@ -117,6 +123,7 @@ impl Group {
             Self::Generic => "generic",
             Self::Transactions => "transactions",
             Self::PubSub => "pubsub",
+            Self::Scripting => "scripting",
             Self::Connection => "connection",
             Self::Server => "server",
         }

@@ -3,6 +3,7 @@
 mod admission;
 mod leaving;
 mod monitor;
+mod script;
 mod transaction;
 
 use std::sync::Arc;
@@ -225,6 +226,11 @@ impl Batch<'_> {
             self.finish_runs();
         }
         let (guards, first_hash) = match command.locks {
+            Locks::Script => {
+                let outcome = self.execute_script(engine, session, arguments, command, reply);
+                self.finish_runs();
+                return outcome;
+            }
             Locks::None | Locks::Visits => (Guards::None, None),
             Locks::One(index) => (engine.keyspace.lock_one(hash), Some((index, hash))),
             Locks::Depends(reaches_all) if reaches_all(&arguments) => (engine.keyspace.lock_all(), None),
@@ -235,13 +241,13 @@ impl Batch<'_> {
             Locks::All => (engine.keyspace.lock_all(), None),
         };
         let guards = if guards.reach_further() { engine.keyspace.widen(guards) } else { guards };
-        let keys = self.keys(engine, session, guards);
-        let mut call = Call { command, arguments, keys, session, reply, engine, first_hash };
+        let mut keys = self.keys(engine, session, guards);
+        let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash };
         self.prefetch_elements(&call, place);
         let outcome = self.call(&mut call);
-        call.keys.end();
-        self.worker.runs.keys.add(call.keys.counters);
-        drop(call);
+        keys.end();
+        self.worker.runs.keys.add(keys.counters);
+        drop(keys);
         if alone {
             self.finish_runs();
         }
@@ -257,9 +263,12 @@ impl Batch<'_> {
 
     /// Runs a command and counts it.
     #[inline]
-    fn call(&mut self, call: &mut Call<'_>) -> Outcome {
+    fn call(&mut self, call: &mut Call<'_, '_>) -> Outcome {
         let (command, arguments) = (call.command, call.arguments);
-        let outcome = (command.row.handler)(call);
+        let outcome = match command.locks {
+            Locks::Script => self.run_script(call),
+            _ => (command.row.handler)(call),
+        };
         if call.engine.keyspace.messages.monitors.watch() {
             monitor::show(call.engine, call.session, command, &arguments);
         }
@@ -287,7 +296,7 @@ impl Batch<'_> {
 
     /// Starts to load the elements that the requests behind this one look for in the value of the same key.
     #[inline]
-    fn prefetch_elements(&self, call: &Call<'_>, place: usize) {
+    fn prefetch_elements(&self, call: &Call<'_, '_>, place: usize) {
         let Some((index, hash)) = call.first_hash else { return };
         let element = |distance| {
             let ahead: &Prepared = self.worker.prepared.get(place + distance)?;

@@ -19,6 +19,7 @@ pub mod messages;
 pub mod notifications;
 pub mod pubsub;
 pub mod rdb;
+pub mod scripts;
 pub mod session;
 pub mod settings;
 pub mod statistics;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use clients::Clients;
 use host::Host;
 use keyspace::Keyspace;
+use scripts::Scripts;
 use settings::Settings;
 use statistics::Statistics;
 use table::CommandTable;
@@ -50,6 +52,8 @@ pub struct Engine {
     pub clients: Clients,
     /// The directives that commands look at.
     pub settings: Settings,
+    /// Scripts that clients have sent.
+    pub scripts: Scripts,
     /// What was counted.
     pub statistics: Statistics,
     /// The process around it.
@@ -66,6 +70,7 @@ impl Engine {
             commands,
             clients: Clients::default(),
             settings: Settings::default(),
+            scripts: Scripts::default(),
             statistics,
             host,
         }

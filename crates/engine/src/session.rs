@@ -119,6 +119,8 @@ pub struct Session {
     pub transaction: Option<Box<Transaction>>,
     /// Whether the commands that run are those of a transaction, which do not wait.
     pub is_executing: bool,
+    /// Whether the commands that run are those of a script.
+    pub runs_script: bool,
     /// The keys that it watches.
     pub watched: Option<Box<WatchedKeys>>,
     /// What it has subscribed to; nothing if there is no name.
@@ -143,6 +145,7 @@ impl Session {
             blocked: None,
             transaction: None,
             is_executing: false,
+            runs_script: false,
             watched: None,
             subscriptions: None,
             tracking: None,
@@ -155,6 +158,12 @@ impl Session {
     #[inline]
     pub fn is_plain(&self) -> bool {
         self.authenticated && self.transaction.is_none() && self.subscriptions.is_none() && !self.is_monitor
+    }
+
+    /// Selects a database, which must be there.
+    pub fn select(&mut self, database: u32) {
+        self.database = database;
+        self.record.database.store(database, Ordering::Relaxed);
     }
 
     /// Whether it has subscribed to anything.

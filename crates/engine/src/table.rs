@@ -22,6 +22,8 @@ pub enum Locks {
     All,
     /// None: it visits the shards one after another, each under its lock for a while. In a transaction, all.
     Visits,
+    /// Those of the keys that the script declares which it runs, and of others when the script uses them.
+    Script,
     /// All if the row says so of the request, else those of all keys of its key specifications.
     Depends(fn(&Arguments<'_>) -> bool),
 }
@@ -230,6 +232,7 @@ fn register(
     id: usize,
 ) -> &'static Registered {
     let locks = match (row.keys, row.reaches_all) {
+        _ if row.flags.contains(Flags::RUNS_SCRIPT) => Locks::Script,
         _ if row.flags.contains(Flags::ALL_KEYS) => Locks::All,
         _ if row.flags.contains(Flags::VISITS_SHARDS) => Locks::Visits,
         (_, Some(reaches_all)) => Locks::Depends(reaches_all),

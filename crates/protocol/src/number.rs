@@ -4,9 +4,11 @@ mod decimal;
 mod grisu;
 mod literal;
 mod powers;
+mod prefix;
 mod size;
 
-pub use decimal::{exact_integer, format_f64, format_f64_17};
+pub use decimal::{exact_integer, format_f64, format_f64_17, format_f64_significant};
+pub use prefix::parse_f64_prefix;
 pub use size::parse_size;
 
 pub(crate) use literal::Literal;

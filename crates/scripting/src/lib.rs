@@ -1,6 +1,19 @@
 //! Lua 5.1 for scripts: the reference interpreter in a closed sandbox, with the libraries that scripts expect.
+//!
+//! Nothing here knows keys or commands: what a script reaches of the server is what its [`Host`] lets it reach.
 
 #![forbid(unsafe_code)]
 
+mod api;
+mod bytecode;
+mod from_lua;
+mod host;
+mod interpreter;
 mod libraries;
 mod library;
+mod request;
+mod to_lua;
+
+pub use api::sha1_hex;
+pub use host::{Host, LogLevel, Request, UnknownCommand};
+pub use interpreter::{Failure, Identity, Interpreter, Script};

@@ -60,7 +60,7 @@ impl Action {
     }
 }
 
-fn bitfield(call: &mut Call<'_>) -> Outcome {
+fn bitfield(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let steps = parse_steps(call)?;
     let Some(bytes) = bytes_written(&steps) else {
@@ -107,7 +107,7 @@ fn bitfield(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn bitfield_ro(call: &mut Call<'_>) -> Outcome {
+fn bitfield_ro(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let steps = parse_steps(call)?;
     if bytes_written(&steps).is_some() {
@@ -116,7 +116,7 @@ fn bitfield_ro(call: &mut Call<'_>) -> Outcome {
     reply_fields(call, &key, &steps)
 }
 
-fn reply_fields(call: &mut Call<'_>, key: &Key<'_>, steps: &[Step]) -> Outcome {
+fn reply_fields(call: &mut Call<'_, '_>, key: &Key<'_>, steps: &[Step]) -> Outcome {
     let text = call.keys.read_string(key)?.map(StringRef::bytes).unwrap_or_default();
     let reply: &mut Reply = call.reply;
     reply.array(steps.len());
@@ -132,7 +132,7 @@ fn bytes_written(steps: &[Step]) -> Option<usize> {
     written.map(|step| step.field.first_byte() + step.field.bytes()).max()
 }
 
-fn parse_steps(call: &Call<'_>) -> Result<Vec<Step>, CommandError> {
+fn parse_steps(call: &Call<'_, '_>) -> Result<Vec<Step>, CommandError> {
     let mut steps = Vec::new();
     let mut overflow = Overflow::Wrap;
     let mut rest = call.arguments.from(2);
@@ -177,7 +177,7 @@ fn parse_overflow(word: &[u8]) -> Result<Overflow, CommandError> {
 }
 
 /// Reads a type such as `u8` or `i64` and an offset in bits, or behind `#` in fields of that type.
-fn parse_field(call: &Call<'_>, encoding: &[u8], offset: &[u8]) -> Result<Field, CommandError> {
+fn parse_field(call: &Call<'_, '_>, encoding: &[u8], offset: &[u8]) -> Result<Field, CommandError> {
     const INVALID_TYPE: CommandError = CommandError::fixed(
         "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.",
     );

@@ -52,7 +52,7 @@ const OFFSET_ERROR: CommandError = CommandError::fixed("ERR bit offset is not an
 
 /// Reads the offset of a bit, given in units of `bits_each` bits. It lies within the longest string.
 pub(super) fn parse_offset(
-    call: &Call<'_>,
+    call: &Call<'_, '_>,
     argument: &[u8],
     bits_each: usize,
 ) -> Result<usize, CommandError> {
@@ -63,7 +63,7 @@ pub(super) fn parse_offset(
         .ok_or(OFFSET_ERROR)
 }
 
-fn setbit(call: &mut Call<'_>) -> Outcome {
+fn setbit(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let offset = parse_offset(call, call.arguments.at(2), 1)?;
     let bit = match call.arguments.at(3) {
@@ -84,7 +84,7 @@ fn setbit(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn getbit(call: &mut Call<'_>) -> Outcome {
+fn getbit(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let offset = parse_offset(call, call.arguments.at(2), 1)?;
     let text = call.keys.read_string(&key)?.map(StringRef::bytes).unwrap_or_default();
@@ -93,7 +93,7 @@ fn getbit(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn bitcount(call: &mut Call<'_>) -> Outcome {
+fn bitcount(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let range = match call.arguments.len() {
         2 => None,
@@ -108,7 +108,7 @@ fn bitcount(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn bitpos(call: &mut Call<'_>) -> Outcome {
+fn bitpos(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let bit = match integer(call, 2)? {
         0 => false,
@@ -136,12 +136,12 @@ fn bitpos(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn integer(call: &Call<'_>, index: usize) -> Result<i64, CommandError> {
+fn integer(call: &Call<'_, '_>, index: usize) -> Result<i64, CommandError> {
     parse_i64(call.arguments.at(index)).ok_or(CommandError::NOT_AN_INTEGER)
 }
 
 /// The unit of a range, in bits: BYTE, unless the argument at `index` says BIT.
-fn bits_each(call: &Call<'_>, index: usize) -> Result<usize, CommandError> {
+fn bits_each(call: &Call<'_, '_>, index: usize) -> Result<usize, CommandError> {
     match call.arguments.get(index) {
         None => Ok(8),
         Some(word) if is_word(word, "BYTE") => Ok(8),

@@ -73,7 +73,7 @@ impl Operation {
     }
 }
 
-fn bitop(call: &mut Call<'_>) -> Outcome {
+fn bitop(call: &mut Call<'_, '_>) -> Outcome {
     const SOURCES: usize = 3;
     let operation = Operation::parse(call.arguments.at(1))?;
     operation.check_sources(call.arguments.len() - SOURCES)?;

@@ -61,7 +61,7 @@ fn deadline_in(milliseconds: u64, now_ms: u64) -> Result<Option<u64>, CommandErr
 /// # Errors
 /// One of the keys, up to the first that has something, or the destination, holds a value of another type.
 pub(super) fn take_or_wait(
-    call: &mut Call<'_>,
+    call: &mut Call<'_, '_>,
     keys: Range<usize>,
     deadline_ms: Option<u64>,
     take: impl Take + 'static,
@@ -75,7 +75,7 @@ pub(super) fn take_or_wait(
 
 /// Has the client wait for one of the keys; in a transaction, the wait is over at once.
 pub(super) fn wait(
-    call: &mut Call<'_>,
+    call: &mut Call<'_, '_>,
     keys: &[Key<'_>],
     deadline_ms: Option<u64>,
     take: impl Take + 'static,

@@ -197,17 +197,17 @@ const HELP: &[Explained] = &[
     ("UNPAUSE", &["Let commands run that are held back."]),
 ];
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "CLIENT", HELP);
     Ok(())
 }
 
-fn id(call: &mut Call<'_>) -> Outcome {
+fn id(call: &mut Call<'_, '_>) -> Outcome {
     call.reply.integer(call.session.record.id.cast_signed());
     Ok(())
 }
 
-fn get_name(call: &mut Call<'_>) -> Outcome {
+fn get_name(call: &mut Call<'_, '_>) -> Outcome {
     let names = call.session.record.names.lock();
     if names.name.is_empty() {
         call.reply.null();
@@ -217,7 +217,7 @@ fn get_name(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn set_name(call: &mut Call<'_>) -> Outcome {
+fn set_name(call: &mut Call<'_, '_>) -> Outcome {
     let name = call.arguments.at(2);
     check_name(name, b"Client names")?;
     call.session.record.names.lock().name = name.to_vec();
@@ -236,7 +236,7 @@ pub(super) fn check_name(name: &[u8], what: &[u8]) -> Outcome {
     Err(CommandError::repeating("ERR ", what, " cannot contain spaces, newlines or special characters."))
 }
 
-fn set_info(call: &mut Call<'_>) -> Outcome {
+fn set_info(call: &mut Call<'_, '_>) -> Outcome {
     let (option, value) = (call.arguments.at(2), call.arguments.at(3));
     let mut names = call.session.record.names.lock();
     let target = if is_word(option, "LIB-NAME") {
@@ -259,14 +259,14 @@ impl Engine {
     }
 }
 
-fn info(call: &mut Call<'_>) -> Outcome {
+fn info(call: &mut Call<'_, '_>) -> Outcome {
     note_activity(call);
     let line = description::line(call.engine, &call.session.record, call.now_ms());
     call.reply.verbatim("txt", line.as_bytes());
     Ok(())
 }
 
-fn list(call: &mut Call<'_>) -> Outcome {
+fn list(call: &mut Call<'_, '_>) -> Outcome {
     const INVALID_ID: CommandError = CommandError::fixed("ERR Invalid client ID");
     let option = call.arguments.get(2);
     let records = match (option, call.arguments.len()) {
@@ -290,13 +290,13 @@ fn list(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Has the client's own line show the running command, which is noted only when it is done.
-fn note_activity(call: &mut Call<'_>) {
+fn note_activity(call: &mut Call<'_, '_>) {
     let record = &call.session.record;
     record.last_command.store(call.command.id, Ordering::Relaxed);
     record.active_ms.store(call.now_ms(), Ordering::Relaxed);
 }
 
-fn pause(call: &mut Call<'_>) -> Outcome {
+fn pause(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_A_NUMBER: CommandError = CommandError::fixed("ERR timeout is not an integer or out of range");
     const NEGATIVE: CommandError = CommandError::fixed("ERR timeout is negative");
     const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR timeout is out of range");
@@ -315,13 +315,13 @@ fn pause(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn unpause(call: &mut Call<'_>) -> Outcome {
+fn unpause(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.clients.resume();
     call.reply.ok();
     Ok(())
 }
 
-fn unblock(call: &mut Call<'_>) -> Outcome {
+fn unblock(call: &mut Call<'_, '_>) -> Outcome {
     const UNKNOWN_REASON: CommandError =
         CommandError::fixed("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     match (call.arguments.get(3), call.arguments.len()) {
@@ -338,7 +338,7 @@ fn unblock(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn reply_mode(call: &mut Call<'_>) -> Outcome {
+fn reply_mode(call: &mut Call<'_, '_>) -> Outcome {
     let mode = call.arguments.at(2);
     if is_word(mode, "ON") {
         call.session.reply_mode = ReplyMode::On;
@@ -353,14 +353,14 @@ fn reply_mode(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn no_evict(call: &mut Call<'_>) -> Outcome {
+fn no_evict(call: &mut Call<'_, '_>) -> Outcome {
     let on = parse_switch(call.arguments.at(2))?;
     call.session.record.no_evict.store(on, Ordering::Relaxed);
     call.reply.ok();
     Ok(())
 }
 
-fn no_touch(call: &mut Call<'_>) -> Outcome {
+fn no_touch(call: &mut Call<'_, '_>) -> Outcome {
     let on = parse_switch(call.arguments.at(2))?;
     call.session.no_touch = on;
     call.session.record.no_touch.store(on, Ordering::Relaxed);

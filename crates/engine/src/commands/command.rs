@@ -85,18 +85,18 @@ const HELP: &[Explained] = &[
     ),
 ];
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "COMMAND", HELP);
     Ok(())
 }
 
-fn count(call: &mut Call<'_>) -> Outcome {
+fn count(call: &mut Call<'_, '_>) -> Outcome {
     let count = call.engine.commands.commands().count();
     call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
 
-fn list(call: &mut Call<'_>) -> Outcome {
+fn list(call: &mut Call<'_, '_>) -> Outcome {
     let table = &call.engine.commands;
     let found: Vec<&Registered> = match call.arguments.len() {
         2 => table.all().to_vec(),

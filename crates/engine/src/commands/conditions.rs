@@ -143,7 +143,7 @@ fn parse_digest(text: &[u8]) -> Result<u64, CommandError> {
         .ok_or(CommandError::fixed("ERR digest must be exactly 16 hexadecimal characters"))
 }
 
-fn digest(call: &mut Call<'_>) -> Outcome {
+fn digest(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     match call.keys.read_string(&key)? {
         Some(value) => call.reply.bulk(format!("{:016x}", xxh3_64(&value.bytes())).as_bytes()),
@@ -152,7 +152,7 @@ fn digest(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn delex(call: &mut Call<'_>) -> Outcome {
+fn delex(call: &mut Call<'_, '_>) -> Outcome {
     let mut condition = Condition::Always;
     match call.arguments.len() {
         2 => {}
@@ -167,12 +167,12 @@ fn delex(call: &mut Call<'_>) -> Outcome {
     remove_if(call, condition)
 }
 
-fn delifeq(call: &mut Call<'_>) -> Outcome {
+fn delifeq(call: &mut Call<'_, '_>) -> Outcome {
     let condition = Condition::Equal(call.arguments.at(2));
     remove_if(call, condition)
 }
 
-fn remove_if(call: &mut Call<'_>, condition: Condition<'_>) -> Outcome {
+fn remove_if(call: &mut Call<'_, '_>, condition: Condition<'_>) -> Outcome {
     let key = call.key(1);
     let holds = !condition.compares() || condition.holds(call.keys.peek_string(&key)?);
     let removed = holds && call.keys.remove(&key, "del");

@@ -57,12 +57,12 @@ const HELP: &[Explained] = &[
     ("SET <directive> <value>", &["Change a directive."]),
 ];
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "CONFIG", HELP);
     Ok(())
 }
 
-fn get(call: &mut Call<'_>) -> Outcome {
+fn get(call: &mut Call<'_, '_>) -> Outcome {
     let patterns: Vec<&[u8]> = call.arguments.from(2).collect();
     let found = call.engine.host.config_get(&patterns);
     call.reply.map(found.len());
@@ -73,7 +73,7 @@ fn get(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn set(call: &mut Call<'_>) -> Outcome {
+fn set(call: &mut Call<'_, '_>) -> Outcome {
     if !call.arguments.len().is_multiple_of(2) {
         return Err(CommandError::SYNTAX);
     }
@@ -85,7 +85,7 @@ fn set(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn rewrite(call: &mut Call<'_>) -> Outcome {
+fn rewrite(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.host.config_rewrite().map_err(refusal)?;
     call.reply.ok();
     Ok(())
@@ -95,7 +95,7 @@ fn refusal(reason: impl AsRef<[u8]>) -> CommandError {
     CommandError::new([b"ERR ", reason.as_ref()].concat())
 }
 
-fn reset_statistics(call: &mut Call<'_>) -> Outcome {
+fn reset_statistics(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.statistics.reset();
     call.reply.ok();
     Ok(())

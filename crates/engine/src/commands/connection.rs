@@ -65,7 +65,7 @@ const fn before_authentication(name: &'static str, arity: i16, handler: Handler)
     Command::other(name, arity, handler).with(flags).fast()
 }
 
-fn ping(call: &mut Call<'_>) -> Outcome {
+fn ping(call: &mut Call<'_, '_>) -> Outcome {
     match call.arguments.len() {
         1 | 2 if call.session.is_subscriber() && !call.reply.resp3() => {
             call.reply.array(2);
@@ -79,18 +79,18 @@ fn ping(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn echo(call: &mut Call<'_>) -> Outcome {
+fn echo(call: &mut Call<'_, '_>) -> Outcome {
     call.reply.bulk(call.arguments.at(1));
     Ok(())
 }
 
-fn quit(call: &mut Call<'_>) -> Outcome {
+fn quit(call: &mut Call<'_, '_>) -> Outcome {
     call.session.closing = true;
     call.reply.ok();
     Ok(())
 }
 
-fn reset(call: &mut Call<'_>) -> Outcome {
+fn reset(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.end_attention(call.session);
     let session = &mut *call.session;
     session.database = 0;
@@ -109,7 +109,7 @@ fn reset(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn auth(call: &mut Call<'_>) -> Outcome {
+fn auth(call: &mut Call<'_, '_>) -> Outcome {
     const NO_PASSWORD: CommandError = CommandError::fixed(
         "ERR AUTH <password> called without any password configured for the default user. \
          Are you sure your configuration is correct?",
@@ -128,7 +128,7 @@ fn auth(call: &mut Call<'_>) -> Outcome {
 /// The only user there is; it needs no password while `requirepass` is empty.
 pub(super) const DEFAULT_USER: &[u8] = b"default";
 
-fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
+fn authenticate(call: &mut Call<'_, '_>, user: &[u8], password: &[u8]) -> Outcome {
     const WRONG: CommandError =
         CommandError::fixed("WRONGPASS invalid username-password pair or user is disabled.");
     let right = {
@@ -143,7 +143,7 @@ fn authenticate(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
     Ok(())
 }
 
-fn hello(call: &mut Call<'_>) -> Outcome {
+fn hello(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_A_NUMBER: CommandError =
         CommandError::fixed("ERR Protocol version is not an integer or out of range");
     const UNSUPPORTED: CommandError = CommandError::fixed("NOPROTO unsupported protocol version");
@@ -192,13 +192,13 @@ fn hello(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn set_protocol(call: &mut Call<'_>, protocol: u8) {
+fn set_protocol(call: &mut Call<'_, '_>, protocol: u8) {
     call.reply.set_resp3(protocol == 3);
     call.session.record.protocol.store(protocol, Ordering::Relaxed);
 }
 
 /// Tells the client about the server: the answer to HELLO.
-fn introduce(call: &mut Call<'_>) {
+fn introduce(call: &mut Call<'_, '_>) {
     let id = call.session.record.id;
     let protocol = if call.reply.resp3() { 3 } else { 2 };
     let reply = &mut *call.reply;

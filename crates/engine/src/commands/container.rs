@@ -24,7 +24,7 @@ pub(super) fn reply_help(reply: &mut Reply, container: &str, subcommands: &[Expl
 }
 
 /// Answers a request for a container without a subcommand, which the container's arity does not let through.
-pub(super) fn subcommand_required(call: &mut Call<'_>) -> Outcome {
+pub(super) fn subcommand_required(call: &mut Call<'_, '_>) -> Outcome {
     Err(CommandError::wrong_arity(&call.command.full_name))
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn unknown_subcommand(container: &str, subcommand: &[u8]) -> CommandE
 }
 
 /// The error for a subcommand with arguments that it does not take, where its arity alone does not tell.
-pub(super) fn wrong_form(call: &Call<'_>) -> CommandError {
+pub(super) fn wrong_form(call: &Call<'_, '_>) -> CommandError {
     let container = call.command.full_name.split('|').next().unwrap_or_default().to_ascii_uppercase();
     let before = "ERR unknown subcommand or wrong number of arguments for '";
     CommandError::repeating(before, call.arguments.at(1), &format!("'. Try {container} HELP."))

@@ -49,25 +49,25 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn incr(call: &mut Call<'_>) -> Outcome {
+fn incr(call: &mut Call<'_, '_>) -> Outcome {
     add(call, 1)
 }
 
-fn decr(call: &mut Call<'_>) -> Outcome {
+fn decr(call: &mut Call<'_, '_>) -> Outcome {
     add(call, -1)
 }
 
-fn incrby(call: &mut Call<'_>) -> Outcome {
+fn incrby(call: &mut Call<'_, '_>) -> Outcome {
     let increment = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
     add(call, increment)
 }
 
-fn decrby(call: &mut Call<'_>) -> Outcome {
+fn decrby(call: &mut Call<'_, '_>) -> Outcome {
     let decrement = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
     add(call, decrement.checked_neg().ok_or(CommandError::fixed("ERR decrement would overflow"))?)
 }
 
-fn add(call: &mut Call<'_>, increment: i64) -> Outcome {
+fn add(call: &mut Call<'_, '_>, increment: i64) -> Outcome {
     let key = call.key(1);
     let current = match call.keys.peek_string(&key)? {
         Some(value) => Some(value.integer().ok_or(CommandError::NOT_AN_INTEGER)?),
@@ -85,7 +85,7 @@ fn add(call: &mut Call<'_>, increment: i64) -> Outcome {
     Ok(())
 }
 
-fn incrbyfloat(call: &mut Call<'_>) -> Outcome {
+fn incrbyfloat(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let current = match call.keys.peek_string(&key)? {
         Some(value) => LongDouble::parse(&value.bytes()),

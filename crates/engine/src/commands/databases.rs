@@ -1,7 +1,5 @@
 //! Databases as a whole: selected, counted, emptied and exchanged.
 
-use std::sync::atomic::Ordering;
-
 use nuthatch_protocol::number::parse_i64;
 
 use crate::arguments::is_word;
@@ -63,7 +61,7 @@ const DANGEROUS: Categories = Categories::KEYSPACE.union(Categories::DANGEROUS);
 ///
 /// # Errors
 /// It is not a number, or there is no such database.
-pub(super) fn parse_database(call: &Call<'_>, argument: &[u8]) -> Result<u32, CommandError> {
+pub(super) fn parse_database(call: &Call<'_, '_>, argument: &[u8]) -> Result<u32, CommandError> {
     /// What stock servers answer to a number of 64 bits that does not fit 32.
     const NOT_32_BITS: CommandError =
         CommandError::fixed("ERR value is out of range, value must between -2147483648 and 2147483647");
@@ -72,28 +70,27 @@ pub(super) fn parse_database(call: &Call<'_>, argument: &[u8]) -> Result<u32, Co
     in_range(call, number)
 }
 
-fn in_range(call: &Call<'_>, number: i32) -> Result<u32, CommandError> {
+fn in_range(call: &Call<'_, '_>, number: i32) -> Result<u32, CommandError> {
     u32::try_from(number)
         .ok()
         .filter(|number| *number < call.engine.keyspace.databases())
         .ok_or(CommandError::DB_OUT_OF_RANGE)
 }
 
-fn select(call: &mut Call<'_>) -> Outcome {
+fn select(call: &mut Call<'_, '_>) -> Outcome {
     let database = parse_database(call, call.arguments.at(1))?;
-    call.session.database = database;
-    call.session.record.database.store(database, Ordering::Relaxed);
+    call.session.select(database);
     call.reply.ok();
     Ok(())
 }
 
-fn size(call: &mut Call<'_>) -> Outcome {
+fn size(call: &mut Call<'_, '_>) -> Outcome {
     let keys = call.keys.len(call.session.database);
     call.reply.integer(i64::try_from(keys).unwrap_or(i64::MAX));
     Ok(())
 }
 
-fn swap(call: &mut Call<'_>) -> Outcome {
+fn swap(call: &mut Call<'_, '_>) -> Outcome {
     const FIRST: CommandError = CommandError::fixed("ERR invalid first DB index");
     const SECOND: CommandError = CommandError::fixed("ERR invalid second DB index");
     let number = |index, error| {
@@ -108,7 +105,7 @@ fn swap(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn flush_database(call: &mut Call<'_>) -> Outcome {
+fn flush_database(call: &mut Call<'_, '_>) -> Outcome {
     let wait = waits(call)?;
     call.keys.flush(call.session.database, wait);
     call.keys.tell_followers_of_flush();
@@ -116,7 +113,7 @@ fn flush_database(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn flush_all(call: &mut Call<'_>) -> Outcome {
+fn flush_all(call: &mut Call<'_, '_>) -> Outcome {
     let wait = waits(call)?;
     for database in 0..call.engine.keyspace.databases() {
         call.keys.flush(database, wait);
@@ -127,7 +124,7 @@ fn flush_all(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Whether a flush frees the memory before it answers.
-fn waits(call: &Call<'_>) -> Result<bool, CommandError> {
+fn waits(call: &Call<'_, '_>) -> Result<bool, CommandError> {
     match (call.arguments.get(1), call.arguments.get(2)) {
         (None, _) => Ok(false),
         (Some(mode), None) if is_word(mode, "ASYNC") => Ok(false),

@@ -151,7 +151,7 @@ fn unsupported(option: &[u8]) -> CommandError {
     CommandError::new(format!("ERR Unsupported option {}", option.trim_end_matches(['\r', '\n'])))
 }
 
-fn set(call: &mut Call<'_>, form: Form) -> Outcome {
+fn set(call: &mut Call<'_, '_>, form: Form) -> Outcome {
     let key = call.key(1);
     let conditions = Conditions::parse(call.arguments.from(3))?;
     let time = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
@@ -173,7 +173,7 @@ fn set(call: &mut Call<'_>, form: Form) -> Outcome {
     Ok(())
 }
 
-fn persist(call: &mut Call<'_>) -> Outcome {
+fn persist(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let had_deadline = call.keys.deadline(&key).flatten().is_some();
     let done = had_deadline && call.keys.set_deadline(&key, None, "persist");
@@ -182,7 +182,7 @@ fn persist(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Answers what `measure` makes of the key's deadline and the time; −1 without a deadline, −2 without a key.
-fn ask(call: &mut Call<'_>, measure: fn(u64, u64) -> u64) -> Outcome {
+fn ask(call: &mut Call<'_, '_>, measure: fn(u64, u64) -> u64) -> Outcome {
     const NO_DEADLINE: i64 = -1;
     const NO_KEY: i64 = -2;
     let (key, now_ms) = (call.key(1), call.now_ms());

@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::other("DEBUG", -2, debug)
     .docs(Group::Server, "1.0.0", "Depends on subcommand.", "", "Helps to test the server and its clients.")];
 
 /// A subcommand: its name, how many arguments follow it, and what runs it.
-type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Call<'_>) -> Outcome);
+type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Call<'_, '_>) -> Outcome);
 
 const SUBCOMMANDS: &[Subcommand] = &[
     ("CHANGE-REPL-ID", 0..=0, |_| Err(WITHOUT_REPLICATION)),
@@ -84,7 +84,7 @@ const HELP: &[Explained] = &[
     ("SLEEP <seconds>", &["Stop everything that touches keys for <seconds>, fractions allowed."]),
 ];
 
-fn debug(call: &mut Call<'_>) -> Outcome {
+fn debug(call: &mut Call<'_, '_>) -> Outcome {
     /// How much of the name the error repeats.
     const SHOWN_BYTES_MAX: usize = 128;
     const NOT_ALLOWED: CommandError = CommandError::fixed(
@@ -115,12 +115,12 @@ fn debug(call: &mut Call<'_>) -> Outcome {
     }
 }
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "DEBUG", HELP);
     Ok(())
 }
 
-fn sleep(call: &mut Call<'_>) -> Outcome {
+fn sleep(call: &mut Call<'_, '_>) -> Outcome {
     // What is no number, or a negative one, is no time, as with stock servers.
     let seconds = parse_f64(call.arguments.at(2)).unwrap_or(0.0);
     call.engine.host.sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default());
@@ -128,18 +128,18 @@ fn sleep(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn error(call: &mut Call<'_>) -> Outcome {
+fn error(call: &mut Call<'_, '_>) -> Outcome {
     Err(CommandError::new(String::from_utf8_lossy(call.arguments.at(2)).into_owned()))
 }
 
-fn log(call: &mut Call<'_>) -> Outcome {
+fn log(call: &mut Call<'_, '_>) -> Outcome {
     let message = String::from_utf8_lossy(call.arguments.at(2));
     call.engine.host.log_warning(&format!("DEBUG LOG: {message}"));
     call.reply.ok();
     Ok(())
 }
 
-fn set_active_expiry(call: &mut Call<'_>) -> Outcome {
+fn set_active_expiry(call: &mut Call<'_, '_>) -> Outcome {
     // What is no number counts as zero, as with stock servers.
     let active = parse_i64(call.arguments.at(2)).is_some_and(|number| number != 0);
     call.engine.keyspace.set_active_expiry(active);
@@ -147,7 +147,7 @@ fn set_active_expiry(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn table_statistics(call: &mut Call<'_>) -> Outcome {
+fn table_statistics(call: &mut Call<'_, '_>) -> Outcome {
     const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR Out of range database");
     let number = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
     let database = u32::try_from(number)

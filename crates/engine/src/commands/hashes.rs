@@ -19,7 +19,7 @@ use crate::value::hash::{Field, HashLimits};
 
 /// The limits on small hashes that are in force.
 #[inline]
-fn limits(call: &Call<'_>) -> HashLimits {
+fn limits(call: &Call<'_, '_>) -> HashLimits {
     HashLimits::of(&call.engine.settings.encodings)
 }
 
@@ -56,7 +56,7 @@ impl Removal {
 }
 
 /// Notes that fields were removed, if any were, and removes the key if none is left.
-fn note_removal(call: &mut Call<'_>, key: &Key<'_>, Removal { live, expired, is_emptied }: Removal) {
+fn note_removal(call: &mut Call<'_, '_>, key: &Key<'_>, Removal { live, expired, is_emptied }: Removal) {
     if expired > 0 {
         call.keys.note_expired_fields(key, expired);
     }

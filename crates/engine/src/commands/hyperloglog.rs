@@ -95,7 +95,7 @@ fn encoding(keys: &Keys<'_>, key: &Key<'_>) -> Result<Option<Encoding>, CommandE
     Ok(Some(sketch(&text.bytes())?.encoding()))
 }
 
-fn pfadd(call: &mut Call<'_>) -> Outcome {
+fn pfadd(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let changed = match encoding(&call.keys, &key)? {
         Some(Encoding::Dense) => add_to_dense(call, &key)?,
@@ -113,7 +113,7 @@ fn pfadd(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Adds the arguments to a value. Says whether that changed it.
-fn add_elements(call: &Call<'_>, value: &mut Cow<'_, [u8]>) -> Result<bool, Corrupted> {
+fn add_elements(call: &Call<'_, '_>, value: &mut Cow<'_, [u8]>) -> Result<bool, Corrupted> {
     let sparse_bytes_max = limit(&call.engine.settings.encodings.hyperloglog_sparse_bytes_max);
     let mut changed = false;
     for element in call.arguments.from(2) {
@@ -122,7 +122,7 @@ fn add_elements(call: &Call<'_>, value: &mut Cow<'_, [u8]>) -> Result<bool, Corr
     Ok(changed)
 }
 
-fn add_to_sparse(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandError> {
+fn add_to_sparse(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<bool, CommandError> {
     let text = call.keys.peek_string(key)?.map(StringRef::bytes).unwrap_or_default();
     let mut value = Cow::Borrowed(&*text);
     let outcome = add_elements(call, &mut value);
@@ -138,7 +138,7 @@ fn add_to_sparse(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandErro
 }
 
 /// Changes registers where they are, instead of copying all of them.
-fn add_to_dense(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandError> {
+fn add_to_dense(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<bool, CommandError> {
     let mut changed = false;
     for element in call.arguments.from(2) {
         let text = call.keys.peek_string(key)?.map(StringRef::bytes).unwrap_or_default();
@@ -190,7 +190,7 @@ impl Rewrite {
     }
 }
 
-fn pfcount(call: &mut Call<'_>) -> Outcome {
+fn pfcount(call: &mut Call<'_, '_>) -> Outcome {
     let cardinality = if call.arguments.len() == 2 { count_one(call)? } else { count_several(call)? };
     // What does not fit is no cardinality; clients see it as stock servers print it.
     call.reply.integer(cardinality as i64);
@@ -198,7 +198,7 @@ fn pfcount(call: &mut Call<'_>) -> Outcome {
 }
 
 /// The cardinality of one value, which is kept in it.
-fn count_one(call: &mut Call<'_>) -> Result<u64, CommandError> {
+fn count_one(call: &mut Call<'_, '_>) -> Result<u64, CommandError> {
     let key = call.key(1);
     let Some(text) = call.keys.read_string(&key)? else { return Ok(0) };
     let text = text.bytes();
@@ -216,7 +216,7 @@ fn count_one(call: &mut Call<'_>) -> Result<u64, CommandError> {
     Ok(estimated?)
 }
 
-fn count_several(call: &mut Call<'_>) -> Result<u64, CommandError> {
+fn count_several(call: &mut Call<'_, '_>) -> Result<u64, CommandError> {
     let mut merged = Merged::default();
     for index in 1..call.arguments.len() {
         let key = call.key(index);
@@ -227,7 +227,7 @@ fn count_several(call: &mut Call<'_>) -> Result<u64, CommandError> {
     Ok(merged.cardinality())
 }
 
-fn pfmerge(call: &mut Call<'_>) -> Outcome {
+fn pfmerge(call: &mut Call<'_, '_>) -> Outcome {
     call.remove_expired_keys();
     let mut merged = Merged::default();
     let mut dense = false;

@@ -116,7 +116,7 @@ impl Lines {
 
 fn no_lines(_: &mut Lines, _: &Facts<'_>) {}
 
-fn info(call: &mut Call<'_>) -> Outcome {
+fn info(call: &mut Call<'_, '_>) -> Outcome {
     let facts = Facts {
         engine: call.engine,
         keys: &call.keys,

@@ -40,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output", "request_policy:special", "response_policy:special"]),
 ];
 
-fn keys(call: &mut Call<'_>) -> Outcome {
+fn keys(call: &mut Call<'_, '_>) -> Outcome {
     let pattern = call.arguments.at(1);
     let everything = pattern == b"*";
     let header = call.reply.array_later();
@@ -55,7 +55,7 @@ fn keys(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn random_key(call: &mut Call<'_>) -> Outcome {
+fn random_key(call: &mut Call<'_, '_>) -> Outcome {
     match call.keys.random_key(call.session.database) {
         Some(key) => call.reply.bulk(&key),
         None => call.reply.null(),
@@ -63,7 +63,7 @@ fn random_key(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn scan(call: &mut Call<'_>) -> Outcome {
+fn scan(call: &mut Call<'_, '_>) -> Outcome {
     let cursor = scanning::cursor(call.arguments.at(1))?;
     let options = ScanOptions::parse(call.arguments.from(2), Scanned::Keys)?;
     let mut found: Vec<Box<[u8]>> = Vec::new();

@@ -102,7 +102,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// DEL and UNLINK: big values are freed in the background by both.
-fn remove(call: &mut Call<'_>) -> Outcome {
+fn remove(call: &mut Call<'_, '_>) -> Outcome {
     let mut removed = 0;
     for index in 1..call.arguments.len() {
         let key = call.key(index);
@@ -112,7 +112,7 @@ fn remove(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn exists(call: &mut Call<'_>) -> Outcome {
+fn exists(call: &mut Call<'_, '_>) -> Outcome {
     let mut found = 0;
     for index in 1..call.arguments.len() {
         let key = call.key(index);
@@ -122,7 +122,7 @@ fn exists(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn touch(call: &mut Call<'_>) -> Outcome {
+fn touch(call: &mut Call<'_, '_>) -> Outcome {
     let mut found = 0;
     for index in 1..call.arguments.len() {
         let key = call.key(index);
@@ -132,7 +132,7 @@ fn touch(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn type_name(call: &mut Call<'_>) -> Outcome {
+fn type_name(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let name = call.keys.inspect(&key, |record| Kind::of(record.kind()).value_type().name());
     call.reply.simple(name.unwrap_or("none"));
@@ -142,7 +142,7 @@ fn type_name(call: &mut Call<'_>) -> Outcome {
 /// The events of the old name and of the new.
 const RENAME_EVENTS: [&str; 2] = ["rename_from", "rename_to"];
 
-fn rename(call: &mut Call<'_>) -> Outcome {
+fn rename(call: &mut Call<'_, '_>) -> Outcome {
     let (from, to) = (call.key(1), call.key(2));
     call.remove_expired_keys();
     if !call.keys.contains(&from) {
@@ -155,7 +155,7 @@ fn rename(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn rename_to_absent(call: &mut Call<'_>) -> Outcome {
+fn rename_to_absent(call: &mut Call<'_, '_>) -> Outcome {
     let (from, to) = (call.key(1), call.key(2));
     call.remove_expired_keys();
     if !call.keys.contains(&from) {
@@ -166,7 +166,7 @@ fn rename_to_absent(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn move_key(call: &mut Call<'_>) -> Outcome {
+fn move_key(call: &mut Call<'_, '_>) -> Outcome {
     let from = call.key(1);
     let to = from.in_database(parse_database(call, call.arguments.at(2))?);
     if to.database == from.database {
@@ -177,7 +177,7 @@ fn move_key(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn copy(call: &mut Call<'_>) -> Outcome {
+fn copy(call: &mut Call<'_, '_>) -> Outcome {
     let (from, mut to) = (call.key(1), call.key(2));
     let mut replace = false;
     let mut options = call.arguments.from(3);

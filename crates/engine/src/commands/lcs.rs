@@ -67,7 +67,7 @@ impl Options {
     }
 }
 
-fn lcs(call: &mut Call<'_>) -> Outcome {
+fn lcs(call: &mut Call<'_, '_>) -> Outcome {
     // Both are looked for before either is refused: listeners are told of the one that is missing.
     let (first, second) = (text(call, 1), text(call, 2));
     let (first, second) = (first?, second?);
@@ -113,7 +113,7 @@ fn lcs(call: &mut Call<'_>) -> Outcome {
 }
 
 /// A copy of the string of the key at `index`, since two keys cannot be borrowed at once.
-fn text(call: &mut Call<'_>, index: usize) -> Result<Vec<u8>, CommandError> {
+fn text(call: &mut Call<'_, '_>, index: usize) -> Result<Vec<u8>, CommandError> {
     let key = call.key(index);
     match call.keys.read_string(&key) {
         Ok(text) => Ok(text.map(StringRef::bytes).unwrap_or_default().into_owned()),
@@ -122,7 +122,7 @@ fn text(call: &mut Call<'_>, index: usize) -> Result<Vec<u8>, CommandError> {
 }
 
 /// Bounds the work and the memory as the stock server does, which needs four bytes for each pair of positions.
-fn check_size(call: &Call<'_>, first: usize, second: usize) -> Outcome {
+fn check_size(call: &Call<'_, '_>, first: usize, second: usize) -> Outcome {
     const BYTES_A_PAIR: u64 = 4;
     let bytes_max = call.engine.settings.string_bytes_max.load(Ordering::Relaxed);
     let fits = (first as u64 + 1)

@@ -18,7 +18,7 @@ use crate::value::list;
 
 /// The limit on nodes and small lists that is in force.
 #[inline]
-fn node_limit(call: &Call<'_>) -> NodeLimit {
+fn node_limit(call: &Call<'_, '_>) -> NodeLimit {
     list::node_limit(&call.engine.settings.encodings.list_size_max)
 }
 

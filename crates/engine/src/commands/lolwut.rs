@@ -32,7 +32,7 @@ const NUTHATCH: &str = r"
       | :  |      `
 ";
 
-fn lolwut(call: &mut Call<'_>) -> Outcome {
+fn lolwut(call: &mut Call<'_, '_>) -> Outcome {
     if let (Some(option), Some(version)) = (call.arguments.get(1), call.arguments.get(2))
         && is_word(option, "VERSION")
         && parse_i64(version).is_none()

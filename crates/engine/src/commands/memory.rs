@@ -74,12 +74,12 @@ const HELP: &[Explained] = &[
     ),
 ];
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "MEMORY", HELP);
     Ok(())
 }
 
-fn usage(call: &mut Call<'_>) -> Outcome {
+fn usage(call: &mut Call<'_, '_>) -> Outcome {
     let mut options = call.arguments.from(3);
     while let Some(option) = options.next() {
         let samples = options.next().filter(|_| is_word(option, "SAMPLES")).ok_or(CommandError::SYNTAX)?;
@@ -105,12 +105,12 @@ fn bytes_of(record: RecordRef<'_>) -> usize {
     record.allocated_bytes() + TABLE_BYTES + deadline
 }
 
-fn allocator_report(call: &mut Call<'_>) -> Outcome {
+fn allocator_report(call: &mut Call<'_, '_>) -> Outcome {
     call.reply.verbatim("txt", call.engine.host.allocator_report().as_bytes());
     Ok(())
 }
 
-fn purge(call: &mut Call<'_>) -> Outcome {
+fn purge(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.host.purge_memory();
     call.reply.ok();
     Ok(())

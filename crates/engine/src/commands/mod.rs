@@ -33,6 +33,7 @@ mod pubsub;
 mod ranges;
 mod replication;
 mod scanning;
+mod scripting;
 mod serialization;
 mod server;
 mod set;
@@ -90,6 +91,7 @@ pub const FAMILIES: &[&[Command]] = &[
     pubsub::COMMANDS,
     ranges::COMMANDS,
     replication::COMMANDS,
+    scripting::COMMANDS,
     serialization::COMMANDS,
     server::COMMANDS,
     set::COMMANDS,

@@ -11,7 +11,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::other("MONITOR", 1, monitor)
     .with(Flags::ADMIN.union(Flags::NO_SCRIPT))
     .docs(Group::Server, "1.0.0", "", "", "Shows all commands as they are run.")];
 
-fn monitor(call: &mut Call<'_>) -> Outcome {
+fn monitor(call: &mut Call<'_, '_>) -> Outcome {
     if call.session.is_executing {
         return Err(CommandError::fixed("ERR MONITOR isn't allowed for DENY BLOCKING client"));
     }

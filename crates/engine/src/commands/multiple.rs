@@ -60,7 +60,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn mget(call: &mut Call<'_>) -> Outcome {
+fn mget(call: &mut Call<'_, '_>) -> Outcome {
     let end = call.arguments.len();
     call.reply.array(end - 1);
     for index in 1..end {
@@ -72,14 +72,14 @@ fn mget(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn mset(call: &mut Call<'_>) -> Outcome {
+fn mset(call: &mut Call<'_, '_>) -> Outcome {
     require_pairs(call)?;
     set_pairs(call, 1, call.arguments.len(), NewDeadline::Clear);
     call.reply.ok();
     Ok(())
 }
 
-fn msetnx(call: &mut Call<'_>) -> Outcome {
+fn msetnx(call: &mut Call<'_, '_>) -> Outcome {
     require_pairs(call)?;
     let end = call.arguments.len();
     let holds = condition_holds(call, Condition::Missing, 1, end);
@@ -90,7 +90,7 @@ fn msetnx(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn msetex(call: &mut Call<'_>) -> Outcome {
+fn msetex(call: &mut Call<'_, '_>) -> Outcome {
     let end = parse_i64(call.arguments.at(1))
         .and_then(|keys| i32::try_from(keys).ok())
         .and_then(|keys| usize::try_from(keys).ok())
@@ -120,7 +120,7 @@ fn msetex(call: &mut Call<'_>) -> Outcome {
 }
 
 /// The keys and values behind the command's name must come in pairs.
-fn require_pairs(call: &Call<'_>) -> Outcome {
+fn require_pairs(call: &Call<'_, '_>) -> Outcome {
     if call.arguments.len() % 2 == 1 {
         Ok(())
     } else {
@@ -129,7 +129,7 @@ fn require_pairs(call: &Call<'_>) -> Outcome {
 }
 
 /// Whether the condition holds for each of the keys, which are followed by their values.
-fn condition_holds(call: &mut Call<'_>, condition: Condition<'_>, start: usize, end: usize) -> bool {
+fn condition_holds(call: &mut Call<'_, '_>, condition: Condition<'_>, start: usize, end: usize) -> bool {
     condition == Condition::Always
         || (start..end).step_by(2).all(|index| {
             let key = call.key(index);
@@ -137,7 +137,7 @@ fn condition_holds(call: &mut Call<'_>, condition: Condition<'_>, start: usize, 
         })
 }
 
-fn set_pairs(call: &mut Call<'_>, start: usize, end: usize, deadline: NewDeadline) {
+fn set_pairs(call: &mut Call<'_, '_>, start: usize, end: usize, deadline: NewDeadline) {
     for index in (start..end).step_by(2) {
         prefetch_group(call, index, start, 2, end);
         let key = call.key(index);
@@ -148,7 +148,7 @@ fn set_pairs(call: &mut Call<'_>, start: usize, end: usize, deadline: NewDeadlin
 /// At the first key of each group of keys, which stand every `step` arguments from `start` up to `end`, starts
 /// to load the memory that looking the group up takes, so that it arrives side by side.
 #[inline]
-fn prefetch_group(call: &Call<'_>, index: usize, start: usize, step: usize, end: usize) {
+fn prefetch_group(call: &Call<'_, '_>, index: usize, start: usize, step: usize, end: usize) {
     /// About as many loads as a core keeps under way.
     const GROUP: usize = 16;
     if !(index - start).is_multiple_of(GROUP * step) || index + step >= end {

@@ -61,12 +61,12 @@ const HELP: &[Explained] = &[
     ("REFCOUNT <key>", &["Return the number of references to the value of <key>."]),
 ];
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "OBJECT", HELP);
     Ok(())
 }
 
-fn encoding(call: &mut Call<'_>) -> Outcome {
+fn encoding(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     match call.keys.inspect_quietly(&key, |record| Kind::of(record.kind()).encoding_name()) {
         Some(name) => call.reply.bulk(name.as_bytes()),
@@ -75,7 +75,7 @@ fn encoding(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn reference_count(call: &mut Call<'_>) -> Outcome {
+fn reference_count(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     match call.keys.inspect_quietly(&key, references) {
         Some(count) => call.reply.integer(count),
@@ -93,7 +93,7 @@ pub(super) fn references(record: RecordRef<'_>) -> i64 {
     }
 }
 
-fn idle_time(call: &mut Call<'_>) -> Outcome {
+fn idle_time(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_TRACKED: CommandError = CommandError::fixed(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
          between policies at runtime LRU and LFU data will take some time to adjust.",
@@ -108,7 +108,7 @@ fn idle_time(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn frequency(call: &mut Call<'_>) -> Outcome {
+fn frequency(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_TRACKED: CommandError = CommandError::fixed(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when \
          switching between policies at runtime LRU and LFU data will take some time to adjust.",

@@ -158,7 +158,7 @@ const PATTERNS: Kind =
 const SHARD_CHANNELS: Kind =
     Kind { namespace: Namespace::ShardChannels, subscribed: b"ssubscribe", unsubscribed: b"sunsubscribe" };
 
-fn subscribe(call: &mut Call<'_>, kind: &Kind) -> Outcome {
+fn subscribe(call: &mut Call<'_, '_>, kind: &Kind) -> Outcome {
     const DENIED: CommandError =
         CommandError::fixed("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
     if call.session.is_executing && kind.namespace == Namespace::ShardChannels {
@@ -176,7 +176,7 @@ fn subscribe(call: &mut Call<'_>, kind: &Kind) -> Outcome {
     Ok(())
 }
 
-fn unsubscribe(call: &mut Call<'_>, kind: &Kind) -> Outcome {
+fn unsubscribe(call: &mut Call<'_, '_>, kind: &Kind) -> Outcome {
     let channels = &call.engine.keyspace.messages.channels;
     let names: Vec<Box<[u8]>> = match &call.session.subscriptions {
         Some(subscriptions) if call.arguments.len() == 1 => {
@@ -199,7 +199,7 @@ fn unsubscribe(call: &mut Call<'_>, kind: &Kind) -> Outcome {
     Ok(())
 }
 
-fn confirm(call: &mut Call<'_>, what: &[u8], name: Option<&[u8]>, namespace: Namespace) {
+fn confirm(call: &mut Call<'_, '_>, what: &[u8], name: Option<&[u8]>, namespace: Namespace) {
     let count = call.session.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.count(namespace));
     let write = |reply: &mut Reply| {
         reply.push(3);
@@ -220,21 +220,21 @@ fn confirm(call: &mut Call<'_>, what: &[u8], name: Option<&[u8]>, namespace: Nam
     call.session.record.inbox.send(Message::encoded(text));
 }
 
-fn publish(call: &mut Call<'_>) -> Outcome {
+fn publish(call: &mut Call<'_, '_>) -> Outcome {
     let channels = &call.engine.keyspace.messages.channels;
     let count = channels.publish(call.arguments.at(1), call.arguments.at(2));
     call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
 
-fn publish_to_shard(call: &mut Call<'_>) -> Outcome {
+fn publish_to_shard(call: &mut Call<'_, '_>) -> Outcome {
     let channels = &call.engine.keyspace.messages.channels;
     let count = channels.publish_to_shard(call.arguments.at(1), call.arguments.at(2));
     call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
 
-fn list(call: &mut Call<'_>, namespace: Namespace) -> Outcome {
+fn list(call: &mut Call<'_, '_>, namespace: Namespace) -> Outcome {
     if call.arguments.len() > 3 {
         return Err(wrong_form(call));
     }
@@ -244,7 +244,7 @@ fn list(call: &mut Call<'_>, namespace: Namespace) -> Outcome {
     Ok(())
 }
 
-fn count(call: &mut Call<'_>, namespace: Namespace) -> Outcome {
+fn count(call: &mut Call<'_, '_>, namespace: Namespace) -> Outcome {
     let channels = &call.engine.keyspace.messages.channels;
     let names = call.arguments.from(2);
     call.reply.array(names.len() * 2);
@@ -255,13 +255,13 @@ fn count(call: &mut Call<'_>, namespace: Namespace) -> Outcome {
     Ok(())
 }
 
-fn count_patterns(call: &mut Call<'_>) -> Outcome {
+fn count_patterns(call: &mut Call<'_, '_>) -> Outcome {
     let count = call.engine.keyspace.messages.channels.len(Namespace::Patterns);
     call.reply.integer(i64::try_from(count).unwrap_or(i64::MAX));
     Ok(())
 }
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "PUBSUB", HELP);
     Ok(())
 }

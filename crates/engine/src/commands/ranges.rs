@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .deprecated("2.0.0", "`GETRANGE`"),
 ];
 
-fn append(call: &mut Call<'_>) -> Outcome {
+fn append(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let value = call.arguments.at(2);
     let length = match call.keys.peek_string(&key)?.map(StringRef::len) {
@@ -65,7 +65,7 @@ fn append(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn setrange(call: &mut Call<'_>) -> Outcome {
+fn setrange(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let offset = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
     let offset = usize::try_from(offset).map_err(|_| CommandError::fixed("ERR offset is out of range"))?;
@@ -79,7 +79,7 @@ fn setrange(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn getrange(call: &mut Call<'_>) -> Outcome {
+fn getrange(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let integer = |index| parse_i64(call.arguments.at(index)).ok_or(CommandError::NOT_AN_INTEGER);
     let (start, end) = (integer(2)?, integer(3)?);
@@ -90,7 +90,7 @@ fn getrange(call: &mut Call<'_>) -> Outcome {
 }
 
 /// No string grows beyond `proto-max-bulk-len`.
-pub(super) fn check_length(call: &Call<'_>, length: usize) -> Outcome {
+pub(super) fn check_length(call: &Call<'_, '_>, length: usize) -> Outcome {
     if length as u64 > call.engine.settings.string_bytes_max.load(Ordering::Relaxed) {
         return Err(CommandError::STRING_TOO_LONG);
     }

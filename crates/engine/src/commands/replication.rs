@@ -60,7 +60,7 @@ impl Take for InVain {
     }
 }
 
-fn wait_for_replicas(call: &mut Call<'_>) -> Outcome {
+fn wait_for_replicas(call: &mut Call<'_, '_>) -> Outcome {
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(2), call.now_ms());
     let replicas = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
     let deadline_ms = deadline_ms?;
@@ -73,7 +73,7 @@ fn wait_for_replicas(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn wait_for_files(call: &mut Call<'_>) -> Outcome {
+fn wait_for_files(call: &mut Call<'_, '_>) -> Outcome {
     const LOCAL: CommandError = CommandError::fixed("ERR value is out of range, value must between 0 and 1");
     const NEGATIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     const NO_FILE: CommandError =

@@ -43,7 +43,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
 ];
 
-fn dump(call: &mut Call<'_>) -> Outcome {
+fn dump(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let now_ms = call.now_ms();
     match call.keys.read(&key).and_then(|record| rdb::save(record, now_ms)) {
@@ -89,7 +89,7 @@ impl Options {
     }
 }
 
-fn restore(call: &mut Call<'_>) -> Outcome {
+fn restore(call: &mut Call<'_, '_>) -> Outcome {
     const BUSY_KEY: CommandError = CommandError::fixed("BUSYKEY Target key name already exists.");
     const BAD_PAYLOAD: CommandError = CommandError::fixed("ERR DUMP payload version or checksum are wrong");
     const BAD_DATA: CommandError = CommandError::fixed("ERR Bad data format");

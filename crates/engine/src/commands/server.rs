@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn time(call: &mut Call<'_>) -> Outcome {
+fn time(call: &mut Call<'_, '_>) -> Outcome {
     let now_us = call.engine.host.now_us();
     call.reply.array(2);
     call.reply.bulk((now_us / 1_000_000).to_string().as_bytes());
@@ -35,7 +35,7 @@ fn time(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn shutdown(call: &mut Call<'_>) -> Outcome {
+fn shutdown(call: &mut Call<'_, '_>) -> Outcome {
     let mut options = ShutdownOptions::default();
     let mut abort = false;
     for option in call.arguments.from(1) {

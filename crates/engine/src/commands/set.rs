@@ -98,7 +98,7 @@ impl<'a> Options<'a> {
     }
 }
 
-fn set(call: &mut Call<'_>) -> Outcome {
+fn set(call: &mut Call<'_, '_>) -> Outcome {
     if call.arguments.len() > 3 {
         return set_with_options(call);
     }
@@ -108,7 +108,7 @@ fn set(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn set_with_options(call: &mut Call<'_>) -> Outcome {
+fn set_with_options(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let Options { condition, get, lifetime } = Options::parse(call.arguments.from(3))?;
     let deadline = lifetime.of_new_value(call.now_ms(), "set")?;
@@ -132,7 +132,7 @@ fn set_with_options(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn setnx(call: &mut Call<'_>) -> Outcome {
+fn setnx(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let missing = !call.keys.contains(&key);
     if missing {
@@ -142,17 +142,17 @@ fn setnx(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn setex(call: &mut Call<'_>) -> Outcome {
+fn setex(call: &mut Call<'_, '_>) -> Outcome {
     let expiration = Expiration::seconds(call.arguments.at(2));
     set_expiring(call, expiration)
 }
 
-fn psetex(call: &mut Call<'_>) -> Outcome {
+fn psetex(call: &mut Call<'_, '_>) -> Outcome {
     let expiration = Expiration::milliseconds(call.arguments.at(2));
     set_expiring(call, expiration)
 }
 
-fn set_expiring(call: &mut Call<'_>, expiration: Expiration<'_>) -> Outcome {
+fn set_expiring(call: &mut Call<'_, '_>, expiration: Expiration<'_>) -> Outcome {
     let key = call.key(1);
     let deadline = expiration.deadline(call.now_ms(), &call.command.full_name)?;
     call.keys.set_string(&key, call.arguments.at(3), NewDeadline::At(deadline), "set");
@@ -160,7 +160,7 @@ fn set_expiring(call: &mut Call<'_>, expiration: Expiration<'_>) -> Outcome {
     Ok(())
 }
 
-fn getset(call: &mut Call<'_>) -> Outcome {
+fn getset(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let current = call.keys.read_string(&key)?;
     reply_optional_string(call.reply, current);

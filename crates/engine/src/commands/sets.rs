@@ -12,6 +12,6 @@ use crate::value::set::SetLimits;
 const READ: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 
 /// The limits of the encodings, as they are now.
-fn limits(call: &Call<'_>) -> SetLimits {
+fn limits(call: &Call<'_, '_>) -> SetLimits {
     SetLimits::now(&call.engine.settings.encodings)
 }

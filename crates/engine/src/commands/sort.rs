@@ -58,7 +58,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
 ];
 
-fn sort(call: &mut Call<'_>) -> Outcome {
+fn sort(call: &mut Call<'_, '_>) -> Outcome {
     let options = Options::parse(&call.arguments, true)?;
     let Some(destination) = options.destination else { return reply_sorted(call, &options) };
     let (key, destination) = (call.key(1), call.key(destination));
@@ -80,12 +80,12 @@ fn sort(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn sort_only(call: &mut Call<'_>) -> Outcome {
+fn sort_only(call: &mut Call<'_, '_>) -> Outcome {
     let options = Options::parse(&call.arguments, false)?;
     reply_sorted(call, &options)
 }
 
-fn reply_sorted(call: &mut Call<'_>, options: &Options<'_>) -> Outcome {
+fn reply_sorted(call: &mut Call<'_, '_>, options: &Options<'_>) -> Outcome {
     let key = call.key(1);
     call.keys.touch(&key);
     let elements = sorted(&call.keys, &key, options)?;

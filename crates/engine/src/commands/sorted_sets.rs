@@ -27,7 +27,7 @@ const DELETE: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::DELETE
 
 /// The limits on packed sorted sets that are in force.
 #[inline]
-pub(super) fn packed_limits(call: &Call<'_>) -> PackedLimits {
+pub(super) fn packed_limits(call: &Call<'_, '_>) -> PackedLimits {
     PackedLimits::of(&call.engine.settings.encodings)
 }
 

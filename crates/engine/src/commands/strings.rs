@@ -50,20 +50,20 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn get(call: &mut Call<'_>) -> Outcome {
+fn get(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     reply_optional_string(call.reply, call.keys.read_string(&key)?);
     Ok(())
 }
 
-fn strlen(call: &mut Call<'_>) -> Outcome {
+fn strlen(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let length = call.keys.read_string(&key)?.map_or(0, StringRef::len);
     call.reply.integer(length as i64);
     Ok(())
 }
 
-fn getdel(call: &mut Call<'_>) -> Outcome {
+fn getdel(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let current = call.keys.read_string(&key)?;
     reply_optional_string(call.reply, current);
@@ -71,7 +71,7 @@ fn getdel(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn getex(call: &mut Call<'_>) -> Outcome {
+fn getex(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let now_ms = call.now_ms();
     let mut lifetime = Lifetime::Unsaid;

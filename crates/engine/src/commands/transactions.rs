@@ -54,7 +54,7 @@ const fn at_once(name: &'static str, arity: i16, handler: Handler) -> Command {
     Command::other(name, arity, handler).with(Flags::NO_SCRIPT).in_transaction(InTransaction::RunsAtOnce)
 }
 
-fn begin(call: &mut Call<'_>) -> Outcome {
+fn begin(call: &mut Call<'_, '_>) -> Outcome {
     if call.session.transaction.is_some() {
         return Err(CommandError::fixed("ERR MULTI calls can not be nested"));
     }
@@ -65,11 +65,11 @@ fn begin(call: &mut Call<'_>) -> Outcome {
 }
 
 /// EXEC when nothing was begun: the dispatcher runs transactions itself.
-fn execute(_: &mut Call<'_>) -> Outcome {
+fn execute(_: &mut Call<'_, '_>) -> Outcome {
     Err(CommandError::fixed("ERR EXEC without MULTI"))
 }
 
-fn discard(call: &mut Call<'_>) -> Outcome {
+fn discard(call: &mut Call<'_, '_>) -> Outcome {
     if call.session.transaction.is_none() {
         return Err(CommandError::fixed("ERR DISCARD without MULTI"));
     }
@@ -78,7 +78,7 @@ fn discard(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn watch(call: &mut Call<'_>) -> Outcome {
+fn watch(call: &mut Call<'_, '_>) -> Outcome {
     if call.session.transaction.is_some() {
         return Err(CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
     }
@@ -98,7 +98,7 @@ fn watch(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn unwatch(call: &mut Call<'_>) -> Outcome {
+fn unwatch(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.unwatch(call.session);
     call.reply.ok();
     Ok(())

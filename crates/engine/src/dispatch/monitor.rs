@@ -20,10 +20,25 @@ pub(super) fn show(engine: &Engine, session: &Session, command: &Registered, arg
     }
 }
 
+/// Shows a command that runs a script, before those that the script calls.
+#[inline]
+pub(super) fn show_script(
+    engine: &Engine,
+    session: &Session,
+    command: &Registered,
+    arguments: &Arguments<'_>,
+) {
+    let monitors = &engine.keyspace.messages.monitors;
+    if monitors.watch() {
+        monitors.show(line(engine.host.now_us(), session, command, arguments));
+    }
+}
+
 fn line(now_us: u64, session: &Session, command: &Registered, arguments: &Arguments<'_>) -> Vec<u8> {
     let mut line = Vec::new();
     let (seconds, microseconds) = (now_us / 1_000_000, now_us % 1_000_000);
-    let (database, address) = (session.database, &session.record.address);
+    let database = session.database;
+    let address = if session.runs_script { "lua" } else { session.record.address.as_str() };
     // Writing to memory cannot fail.
     let _ = write!(line, "+{seconds}.{microseconds:06} [{database} {address}]");
     let mut hidden = 0;

@@ -11,7 +11,7 @@ use super::{Batch, monitor};
 use crate::Engine;
 use crate::arguments::Arguments;
 use crate::call::Call;
-use crate::command::InTransaction;
+use crate::command::{Flags, InTransaction};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
 use crate::session::Session;
@@ -81,6 +81,7 @@ impl Batch<'_> {
         transaction: &Transaction,
         reply: &mut Reply,
     ) {
+        let straying = transaction.flags.contains(Flags::RUNS_SCRIPT).then(|| engine.scripts.stray());
         let guards = lock(engine, session, transaction);
         let mut keys = self.keys(engine, session, guards);
         if !keeps_watches(session, &mut keys) {
@@ -89,7 +90,7 @@ impl Batch<'_> {
         reply.array(transaction.queued().len());
         session.is_executing = true;
         keys.begin_unit();
-        let mut call = Call { command, arguments, keys, session, reply, engine, first_hash: None };
+        let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
         for queued in transaction.queued() {
             call.command = engine.commands.all()[usize::from(queued.command)];
             call.arguments = transaction.arguments(queued);
@@ -107,6 +108,7 @@ impl Batch<'_> {
         call.session.is_executing = false;
         call.keys.end();
         self.worker.runs.keys.add(call.keys.counters);
+        drop(straying);
     }
 }
 
@@ -120,7 +122,7 @@ fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) ->
             Locks::None => {}
             Locks::One(_) => hashes.push(queued.hash),
             Locks::All | Locks::Visits => return keyspace.lock_all(),
-            Locks::Several | Locks::Depends(_) => {
+            Locks::Several | Locks::Script | Locks::Depends(_) => {
                 let arguments = transaction.arguments(queued);
                 if let Locks::Depends(reaches_all) = command.locks
                     && reaches_all(&arguments)

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
 use parking_lot::MutexGuard;
@@ -79,13 +81,53 @@ impl Keyspace {
         self.lock_ascending(0..self.shards.len())
     }
 
-    pub(super) fn lock_ascending(&self, shards: impl Iterator<Item = usize>) -> Guards<'_> {
+    pub(super) fn lock_ascending(&self, shards: impl Iterator<Item = usize> + Clone) -> Guards<'_> {
         let mut guards: Vec<(usize, MutexGuard<'_, ShardState>)> = Vec::new();
-        for shard in shards {
+        let mut rest = shards.clone();
+        while let Some(shard) = rest.next() {
             debug_assert!(guards.last().is_none_or(|(last, _)| *last < shard), "shards are locked ascending");
-            guards.push((shard, self.lock(shard)));
+            match self.lock_while_holding(shard, !guards.is_empty()) {
+                Some(state) => guards.push((shard, state)),
+                None => {
+                    guards.clear();
+                    rest = shards.clone();
+                }
+            }
         }
         Guards::Many(guards)
+    }
+
+    /// Locks a shard for one who may hold others, or does not because those are needed by another who holds this one.
+    fn lock_while_holding(&self, shard: usize, holds_others: bool) -> Option<MutexGuard<'_, ShardState>> {
+        /// How long the lock is waited for before it is looked at whether the others are needed.
+        const PATIENCE: Duration = Duration::from_micros(50);
+        let state = &self.shards[shard].state;
+        if !holds_others {
+            return Some(state.lock());
+        }
+        loop {
+            if let Some(state) = state.try_lock_for(PATIENCE) {
+                return Some(state);
+            }
+            if self.out_of_order.load(Ordering::SeqCst) {
+                return None;
+            }
+        }
+    }
+
+    /// Locks a shard for one who holds others, in whatever order.
+    ///
+    /// Only one at a time may do so: the script that holds `Scripts::stray`. All who wait for a lock while they hold
+    /// others, do so in [`Self::lock_ascending`], and give them back when they see that somebody locks out of order.
+    fn lock_out_of_order(&self, shard: usize) -> MutexGuard<'_, ShardState> {
+        let state = &self.shards[shard].state;
+        if let Some(state) = state.try_lock() {
+            return state;
+        }
+        self.out_of_order.store(true, Ordering::SeqCst);
+        let state = state.lock();
+        self.out_of_order.store(false, Ordering::SeqCst);
+        state
     }
 }
 
@@ -179,6 +221,48 @@ impl<'k> Keys<'k> {
             },
             _ => undeclared_key(),
         }
+    }
+
+    /// Sees to it that the shards of keys with these hashes are held, for a script that uses keys which it has not
+    /// declared: see [`Keyspace::lock_out_of_order`]. Says whether one was not.
+    pub(crate) fn hold(&mut self, hashes: impl Iterator<Item = u64>) -> bool {
+        let keyspace = self.keyspace;
+        let mut was_missing = false;
+        for hash in hashes {
+            was_missing |= self.hold_shard(keyspace.shard_of(hash));
+        }
+        was_missing
+    }
+
+    /// Sees to it that all shards are held, as [`Self::hold`] does.
+    pub(crate) fn hold_all(&mut self) -> bool {
+        (0..self.keyspace.shards.len()).fold(false, |was_missing, shard| self.hold_shard(shard) | was_missing)
+    }
+
+    fn hold_shard(&mut self, shard: usize) -> bool {
+        let is_held = match &self.guards {
+            Guards::None => false,
+            Guards::One(held, _) => *held == shard,
+            Guards::Many(held) => held.binary_search_by_key(&shard, |(index, _)| *index).is_ok(),
+        };
+        if is_held {
+            return false;
+        }
+        let state = self.keyspace.lock_out_of_order(shard);
+        // Serving those who wait there may need further shards.
+        let reached = state.shards_reached();
+        let mut held = match std::mem::replace(&mut self.guards, Guards::None) {
+            Guards::None => Vec::new(),
+            Guards::One(held, state) => vec![(held, state)],
+            Guards::Many(held) => held,
+        };
+        let place = held.partition_point(|(index, _)| *index < shard);
+        held.insert(place, (shard, state));
+        self.guards = Guards::Many(held);
+        for shard in reached {
+            self.hold_shard(shard);
+        }
+        true
     }
 
     #[inline]

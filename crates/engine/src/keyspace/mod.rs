@@ -151,6 +151,8 @@ pub struct Keyspace {
     reclaim: Reclaim,
     /// Whether keys whose deadlines have passed are removed at once: DEBUG SET-ACTIVE-EXPIRE.
     active_expiry: AtomicBool,
+    /// Whether somebody who holds shards waits for another one, in whatever order.
+    out_of_order: AtomicBool,
 }
 
 impl Keyspace {
@@ -188,6 +190,7 @@ impl Keyspace {
             messages: Messages::default(),
             reclaim,
             active_expiry: AtomicBool::new(true),
+            out_of_order: AtomicBool::new(false),
         }
     }
 

@@ -90,6 +90,11 @@ impl ShardState {
         queues.flat_map(|queues| queues.by_key.keys().cloned()).collect()
     }
 
+    /// The shards that serving those who wait in this one reaches for.
+    pub(super) fn shards_reached(&self) -> Vec<usize> {
+        self.waiting.iter().flat_map(|queues| queues.reached.keys().copied()).collect()
+    }
+
     fn forget_waiter(&mut self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
         if let Some(queues) = &mut self.waiting {
             queues.remove(key, waiter);
@@ -127,7 +132,7 @@ impl Keyspace {
             let held = guards.shards();
             let mut needed = held.clone();
             guards.for_each(|state| {
-                needed.extend(state.waiting.iter().flat_map(|queues| queues.reached.keys().copied()));
+                needed.extend(state.shards_reached());
             });
             needed.sort_unstable();
             needed.dedup();

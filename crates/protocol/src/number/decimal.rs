@@ -1,6 +1,8 @@
 //! Floating-point numbers as replies show them.
 
-use super::{format_i64, grisu};
+use std::fmt::{self, Write};
+
+use super::{format_i64, grisu, parse_i64};
 
 /// Below this magnitude a number without a fraction is shown as an integer is: all its digits are exact.
 const INTEGER_BELOW: f64 = (1u64 << 62) as f64;
@@ -51,28 +53,83 @@ pub fn format_f64(number: f64, out: &mut Vec<u8>) {
 
 /// Appends a floating-point number with 17 significant digits, or fewer where the last ones are zeros: as `%.17g` in C.
 pub fn format_f64_17(number: f64, out: &mut Vec<u8>) {
-    const DIGITS: i32 = 17;
-    if !number.is_finite() || number == 0.0 {
+    format_f64_significant(number, 17, out);
+}
+
+/// Appends a floating-point number with so many significant digits, or fewer where the last ones are zeros: as `%.*g` in
+/// C, for 1 to 17 digits.
+pub fn format_f64_significant(number: f64, digits: u8, out: &mut Vec<u8>) {
+    let wanted = digits.clamp(1, MOST_DIGITS);
+    if number == 0.0 || !number.is_finite() {
         return format_f64(number, out);
+    }
+    // Integers that have no more digits are what they are.
+    if let Some(integer) = exact_integer(number)
+        && integer.unsigned_abs() < 10u64.pow(u32::from(wanted))
+    {
+        return format_i64(integer, out);
     }
     if number < 0.0 {
         out.push(b'-');
     }
-    // One digit, a point, sixteen digits, `e` and the exponent.
-    let text = format!("{:.16e}", number.abs());
-    let (digits, magnitude) = text.split_once('e').unwrap_or((&text, "0"));
-    let magnitude: i32 = magnitude.parse().unwrap_or(0);
-    let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_digit).collect();
-    let last = digits.iter().rposition(|digit| *digit != b'0').unwrap_or(0);
-    let digits = &digits[..=last];
-    let exponent = magnitude - last as i32;
-    if !(-4..DIGITS).contains(&magnitude) {
+    // A number whose shortest form has no more digits is nearest to that one among all that have so few.
+    if wanted <= DISTINCT_DIGITS && number.is_normal() {
+        let shortest = grisu::digits(number);
+        if shortest.as_bytes().len() <= usize::from(wanted) {
+            return general(shortest.as_bytes(), shortest.exponent, wanted, out);
+        }
+    }
+    // One digit, a point and further digits unless one is all, `e` and the exponent.
+    let mut text = Scratch { bytes: [0; SCRATCH], length: 0 };
+    let written = write!(text, "{:.*e}", usize::from(wanted) - 1, number.abs());
+    debug_assert!(written.is_ok(), "{number:e} is longer than any number can be");
+    let text = &text.bytes[..text.length];
+    let mark = text.iter().rposition(|byte| *byte == b'e').unwrap_or(text.len());
+    let magnitude = text.get(mark + 1..).and_then(parse_i64).unwrap_or(0) as i32;
+    let mut digits = [0; MOST_DIGITS as usize];
+    let mut count = 0;
+    for (place, digit) in digits.iter_mut().zip(text[..mark].iter().filter(|byte| **byte != b'.')) {
+        *place = *digit;
+        count += 1;
+    }
+    let last = digits[..count].iter().rposition(|digit| *digit != b'0').unwrap_or(0);
+    general(&digits[..=last], magnitude - last as i32, wanted, out);
+}
+
+/// Digits times a power of ten as `%g` in C shows them.
+fn general(digits: &[u8], exponent: i32, wanted: u8, out: &mut Vec<u8>) {
+    let magnitude = exponent + digits.len() as i32 - 1;
+    if !(-4..i32::from(wanted)).contains(&magnitude) {
         scientific(digits, magnitude, 2, out);
     } else if exponent >= 0 {
         out.extend_from_slice(digits);
         out.resize(out.len() + exponent as usize, b'0');
     } else {
         fixed_point(digits, exponent, out);
+    }
+}
+
+/// Numbers of so many significant digits lie further apart than floating-point numbers do.
+const DISTINCT_DIGITS: u8 = 15;
+
+/// How many significant digits suffice to tell any two numbers apart.
+const MOST_DIGITS: u8 = 17;
+
+/// Room for a digit, a point, further digits and an exponent.
+const SCRATCH: usize = MOST_DIGITS as usize + "-.e-324".len();
+
+/// Text of bounded length that costs no allocation.
+struct Scratch {
+    bytes: [u8; SCRATCH],
+    length: usize,
+}
+
+impl Write for Scratch {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }
 

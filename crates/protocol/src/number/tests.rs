@@ -236,3 +236,89 @@ proptest! {
         let _ = parse_f64(text.as_bytes()).map(shown);
     }
 }
+
+/// Recorded from Redis 8.0.6: what `cjson.encode` prints with the precision set to so many digits.
+#[test]
+fn any_number_of_digits_looks_as_in_the_stock_server() {
+    let cases = [
+        (1.0 / 3.0, 14, "0.33333333333333"),
+        (1.0 / 3.0, 1, "0.3"),
+        (123_456_789.0, 2, "1.2e+08"),
+        (123_456_789.0, 13, "123456789"),
+        (123_456_789_012_345.0, 14, "1.2345678901234e+14"),
+        (12_345_678_901_234.0, 14, "12345678901234"),
+        (1e14, 14, "1e+14"),
+        (1.25, 2, "1.2"),
+        (1.25, 1, "1"),
+        (0.1 + 0.2, 14, "0.3"),
+        (9_007_199_254_740_992.0, 14, "9.007199254741e+15"),
+        (5e-324, 14, "4.9406564584125e-324"),
+        (-9_223_372_036_854_775_808.0, 14, "-9.2233720368548e+18"),
+        (0.000_012_34, 14, "1.234e-05"),
+        (0.0001, 14, "0.0001"),
+        (-0.0, 14, "-0"),
+        (1e308, 14, "1e+308"),
+    ];
+    for (number, digits, expected) in cases {
+        let mut text = Vec::new();
+        format_f64_significant(number, digits, &mut text);
+        assert_eq!(String::from_utf8(text).expect("numbers are ASCII"), expected);
+    }
+}
+
+/// Recorded from Redis 8.0.6: where `cjson.decode` finds the end of a number.
+#[test]
+fn numbers_at_the_beginning_of_text_are_read_as_in_the_stock_server() {
+    let infinity = f64::INFINITY;
+    let cases: &[(&str, Option<(f64, usize)>)] = &[
+        ("5.", Some((5.0, 2))),
+        (".5", Some((0.5, 2))),
+        (".", None),
+        ("-", None),
+        ("-.e1", None),
+        ("--1", None),
+        ("- 1", None),
+        ("", None),
+        ("+1", Some((1.0, 2))),
+        ("1e", Some((1.0, 1))),
+        ("1e+", Some((1.0, 1))),
+        ("1E+5", Some((1e5, 4))),
+        ("1e1.5", Some((10.0, 3))),
+        ("1.5.5", Some((1.5, 3))),
+        ("007", Some((7.0, 3))),
+        ("0x", Some((0.0, 1))),
+        ("0x.", Some((0.0, 1))),
+        ("0xg", Some((0.0, 1))),
+        ("0x.8", Some((0.5, 4))),
+        ("0x1p", Some((1.0, 3))),
+        ("-0X1F", Some((-31.0, 5))),
+        ("0x1.8p+1,", Some((3.0, 8))),
+        ("0x1.fffffffffffff8p0", Some((2.0, 20))),
+        ("0x123456789abcdef01", Some((2.098_829_547_942_064_5e19, 19))),
+        ("0x1.fffffffffffff8p1023", Some((infinity, 23))),
+        ("0x1p99999999999", Some((infinity, 15))),
+        ("0x1p-99999999999", Some((0.0, 16))),
+        ("0x0.00000000000008p-1022", Some((0.0, 24))),
+        ("0x0.00000000000008000001p-1022", Some((5e-324, 30))),
+        ("1e400", Some((infinity, 5))),
+        ("-1e99999999999999999999", Some((-infinity, 23))),
+        ("1e-99999999999999999999", Some((0.0, 23))),
+        ("infinit", Some((infinity, 3))),
+        ("-iNfInItYx", Some((-infinity, 9))),
+        ("in", None),
+        ("na", None),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse_f64_prefix(text.as_bytes()), *expected, "{text}");
+    }
+    for (text, length, negative) in [
+        ("nano", 3, false),
+        ("-NaN", 4, true),
+        ("nan(a_1)x", 8, false),
+        ("nan(", 3, false),
+        ("nan(-)", 3, false),
+    ] {
+        let (number, read) = parse_f64_prefix(text.as_bytes()).expect("not a number is what it says");
+        assert_eq!((number.is_nan(), number.is_sign_negative(), read), (true, negative, length), "{text}");
+    }
+}

@@ -19,6 +19,11 @@ impl<'c> Arguments<'c> {
         Self { lua, function, values }
     }
 
+    /// The interpreter.
+    pub(super) fn lua(self) -> &'c Lua {
+        self.lua
+    }
+
     /// How many there are.
     pub(super) fn count(self) -> usize {
         self.values.len()
@@ -96,7 +101,7 @@ pub(super) fn truncated_unsigned(number: f64) -> u64 {
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
 
 /// What Lua calls a value's type.
-fn type_name(value: &Value) -> &'static str {
+pub(super) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Integer(_) => "number",
         Value::LightUserData(_) => "userdata",

@@ -6,6 +6,13 @@ use mlua::{FromLuaMulti, IntoLuaMulti, Lua, Table};
 const SHOW: &str = r##"
     local function show(value)
         if type(value) == "number" then return string.format("%.17g", value) end
+        if type(value) == "boolean" then return tostring(value) end
+        if type(value) == "table" then
+            local members = {}
+            for key, member in pairs(value) do table.insert(members, show(key) .. "=" .. show(member)) end
+            table.sort(members)
+            return "{" .. table.concat(members, ",") .. "}"
+        end
         if type(value) ~= "string" then return type(value) end
         return '"' .. value:gsub("[^%w%p ]", function(c) return string.format("\\%03d", c:byte()) end) .. '"'
     end
@@ -42,6 +49,23 @@ impl Script {
         for (expression, shown) in expected {
             assert_eq!(self.eval(expression).as_deref(), Ok(*shown), "{expression}");
         }
+    }
+
+    /// Checks that the answers are those that were recorded: in each line an expression, and behind an arrow its values or
+    /// its error.
+    pub(super) fn answers(&self, recorded: &str) {
+        let mut failures = Vec::new();
+        for line in recorded.lines() {
+            let (expression, expected) = line.split_once(" =>").unwrap();
+            let answer = match self.eval(expression) {
+                Ok(shown) => shown,
+                Err(error) => format!("error: {}", error.strip_prefix("user_script:1: ").unwrap_or(&error)),
+            };
+            if answer != expected.trim_start() {
+                failures.push(format!("{expression}: {answer}, not{expected}"));
+            }
+        }
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 
     /// Checks that an expression raises an error of the line that it stands in.

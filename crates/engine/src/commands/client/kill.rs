@@ -82,7 +82,7 @@ impl<'a> Filter<'a> {
 }
 
 /// CLIENT KILL.
-pub(super) fn kill(call: &mut Call<'_>) -> Outcome {
+pub(super) fn kill(call: &mut Call<'_, '_>) -> Outcome {
     const NO_SUCH_CLIENT: CommandError = CommandError::fixed("ERR No such client");
     if call.arguments.len() == 3 {
         let address = Some(call.arguments.at(2));
@@ -107,7 +107,7 @@ pub(super) fn kill(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Ends up to `count_max` connections that `filter` selects. Says how many it was.
-fn end_connections(call: &mut Call<'_>, filter: &Filter<'_>, count_max: usize) -> usize {
+fn end_connections(call: &mut Call<'_, '_>, filter: &Filter<'_>, count_max: usize) -> usize {
     let (own_id, now_ms) = (call.session.record.id, call.now_ms());
     let records = call.engine.clients.all();
     let selected = records

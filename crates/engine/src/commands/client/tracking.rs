@@ -28,7 +28,7 @@ struct Options {
 }
 
 impl Options {
-    fn parse(call: &Call<'_>) -> Result<Self, CommandError> {
+    fn parse(call: &Call<'_, '_>) -> Result<Self, CommandError> {
         const SEVERAL: CommandError =
             CommandError::fixed("ERR A client can only redirect to a single other client");
         const UNKNOWN: CommandError =
@@ -134,7 +134,7 @@ impl Options {
 }
 
 /// CLIENT TRACKING.
-pub(super) fn tracking(call: &mut Call<'_>) -> Outcome {
+pub(super) fn tracking(call: &mut Call<'_, '_>) -> Outcome {
     let is_on = match call.arguments.at(2) {
         word if is_word(word, "ON") => true,
         word if is_word(word, "OFF") => false,
@@ -157,7 +157,7 @@ pub(super) fn tracking(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn begin(call: &mut Call<'_>, options: Options, prefixes: BTreeSet<Box<[u8]>>, next: Option<bool>) {
+fn begin(call: &mut Call<'_, '_>, options: Options, prefixes: BTreeSet<Box<[u8]>>, next: Option<bool>) {
     let caching = match (options.broadcasts, options.opts_in, options.opts_out) {
         (true, ..) => Caching::Broadcast,
         (_, true, _) => Caching::OptIn,
@@ -179,7 +179,7 @@ fn begin(call: &mut Call<'_>, options: Options, prefixes: BTreeSet<Box<[u8]>>, n
 }
 
 /// CLIENT CACHING.
-pub(super) fn caching(call: &mut Call<'_>) -> Outcome {
+pub(super) fn caching(call: &mut Call<'_, '_>) -> Outcome {
     const NO_CHOICE: CommandError = CommandError::fixed(
         "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
     );
@@ -207,12 +207,12 @@ pub(super) fn caching(call: &mut Call<'_>) -> Outcome {
 }
 
 /// CLIENT GETREDIR.
-pub(super) fn get_redirection(call: &mut Call<'_>) -> Outcome {
+pub(super) fn get_redirection(call: &mut Call<'_, '_>) -> Outcome {
     call.reply.integer(redirection(call));
     Ok(())
 }
 
-fn redirection(call: &Call<'_>) -> i64 {
+fn redirection(call: &Call<'_, '_>) -> i64 {
     match &call.session.tracking {
         None => NOT_TRACKING,
         Some(tracking) => {
@@ -223,7 +223,7 @@ fn redirection(call: &Call<'_>) -> i64 {
 }
 
 /// CLIENT TRACKINGINFO.
-pub(super) fn info(call: &mut Call<'_>) -> Outcome {
+pub(super) fn info(call: &mut Call<'_, '_>) -> Outcome {
     let mut flags: Vec<&[u8]> = Vec::new();
     let mut prefixes: Vec<Box<[u8]>> = Vec::new();
     match &call.session.tracking {

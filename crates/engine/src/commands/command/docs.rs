@@ -9,7 +9,7 @@ use crate::table::Registered;
 use super::syntax::{Argument, Kind};
 
 /// COMMAND DOCS.
-pub(super) fn docs(call: &mut Call<'_>) -> Outcome {
+pub(super) fn docs(call: &mut Call<'_, '_>) -> Outcome {
     let table = &call.engine.commands;
     let commands: Vec<&Registered> = match call.arguments.len() {
         2 => table.commands().collect(),

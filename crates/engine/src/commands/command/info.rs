@@ -9,7 +9,7 @@ use crate::error::Outcome;
 use crate::table::Registered;
 
 /// COMMAND.
-pub(super) fn all(call: &mut Call<'_>) -> Outcome {
+pub(super) fn all(call: &mut Call<'_, '_>) -> Outcome {
     let table = &call.engine.commands;
     call.reply.array(table.commands().count());
     for command in table.commands() {
@@ -19,7 +19,7 @@ pub(super) fn all(call: &mut Call<'_>) -> Outcome {
 }
 
 /// COMMAND INFO.
-pub(super) fn some(call: &mut Call<'_>) -> Outcome {
+pub(super) fn some(call: &mut Call<'_, '_>) -> Outcome {
     if call.arguments.len() == 2 {
         return all(call);
     }
@@ -84,6 +84,7 @@ fn flag_names(command: &Registered) -> Vec<&'static str> {
         (Flags::NO_AUTH, "no_auth"),
         (Flags::NO_MULTI, "no_multi"),
         (Flags::ALLOW_BUSY, "allow_busy"),
+        (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (Flags::MOVABLE_KEYS, "movablekeys"),
     ];
     let mut flags = command.row.flags;

@@ -11,7 +11,7 @@ use crate::table::Registered;
 use super::info::key_flag_names;
 
 /// COMMAND GETKEYS.
-pub(super) fn keys(call: &mut Call<'_>) -> Outcome {
+pub(super) fn keys(call: &mut Call<'_, '_>) -> Outcome {
     let found = find_keys(call)?;
     call.reply.array(found.len());
     for (key, _) in found {
@@ -21,7 +21,7 @@ pub(super) fn keys(call: &mut Call<'_>) -> Outcome {
 }
 
 /// COMMAND GETKEYSANDFLAGS.
-pub(super) fn keys_and_flags(call: &mut Call<'_>) -> Outcome {
+pub(super) fn keys_and_flags(call: &mut Call<'_, '_>) -> Outcome {
     let found = find_keys(call)?;
     call.reply.array(found.len());
     for (key, flags) in found {
@@ -36,7 +36,7 @@ pub(super) fn keys_and_flags(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn find_keys<'a>(call: &Call<'a>) -> Result<Vec<(&'a [u8], KeyFlags)>, CommandError> {
+fn find_keys<'a>(call: &Call<'a, '_>) -> Result<Vec<(&'a [u8], KeyFlags)>, CommandError> {
     const UNKNOWN: CommandError = CommandError::fixed("ERR Invalid command specified");
     const NO_KEYS: CommandError = CommandError::fixed("ERR The command has no key arguments");
     const WRONG_COUNT: CommandError =

@@ -13,7 +13,7 @@ use crate::error::{CommandError, Outcome};
 use crate::rdb;
 use crate::value::Kind;
 
-pub(super) fn object(call: &mut Call<'_>) -> Outcome {
+pub(super) fn object(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(2), call.now_ms());
     let policy = call.engine.settings.access_policy(now_ms);
     let record = call.keys.peek(&key).ok_or(CommandError::NO_SUCH_KEY)?;

@@ -9,7 +9,7 @@ use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::strings::NewDeadline;
 
-pub(super) fn populate(call: &mut Call<'_>) -> Outcome {
+pub(super) fn populate(call: &mut Call<'_, '_>) -> Outcome {
     let count = parse_size(call.arguments.at(2))?;
     let prefix = call.arguments.get(3).unwrap_or(b"key");
     let size = match call.arguments.get(4) {

@@ -55,7 +55,7 @@ const SAMPLES: &[Sample] = &[
     ("BIGNUM", |reply| reply.big_number("1234567999999999999999999999999999999")),
 ];
 
-pub(super) fn protocol(call: &mut Call<'_>) -> Outcome {
+pub(super) fn protocol(call: &mut Call<'_, '_>) -> Outcome {
     const UNKNOWN: CommandError = CommandError::fixed(
         "ERR Wrong protocol type name. Please use one of the following: \
          string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",

@@ -15,7 +15,7 @@ use crate::value::list::ListRef;
 use crate::value::set::SetRef;
 use crate::value::sorted_set::SortedSetRef;
 
-pub(super) fn listpack(call: &mut Call<'_>) -> Outcome {
+pub(super) fn listpack(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_PACKED: CommandError = CommandError::fixed("ERR Not a listpack encoded object.");
     let key = call.key(2);
     let record = call.keys.peek(&key).ok_or(CommandError::NO_SUCH_KEY)?;
@@ -39,7 +39,7 @@ fn packed_entries(record: RecordRef<'_>) -> Option<usize> {
     Some(entries)
 }
 
-pub(super) fn quicklist(call: &mut Call<'_>) -> Outcome {
+pub(super) fn quicklist(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_NODES: CommandError = CommandError::fixed("ERR Not a quicklist encoded object.");
     let key = call.key(2);
     let record = call.keys.peek(&key).ok_or(CommandError::NO_SUCH_KEY)?;
@@ -53,7 +53,7 @@ pub(super) fn quicklist(call: &mut Call<'_>) -> Outcome {
 
 /// Checks the size and does nothing: an element gets a node of its own here when it is bigger than any node may become,
 /// which tests can also reach with `list-max-listpack-size`.
-pub(super) fn packed_threshold(call: &mut Call<'_>) -> Outcome {
+pub(super) fn packed_threshold(call: &mut Call<'_, '_>) -> Outcome {
     /// What stock servers take at most, a little less than they say.
     const BYTES_MAX: u64 = (1 << 32) - (1 << 20);
     const OUT_OF_RANGE: CommandError =
@@ -63,7 +63,7 @@ pub(super) fn packed_threshold(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-pub(super) fn table_of_key(call: &mut Call<'_>) -> Outcome {
+pub(super) fn table_of_key(call: &mut Call<'_, '_>) -> Outcome {
     const NO_TABLE: CommandError = CommandError::fixed(
         "ERR The value stored at the specified key is not represented using an hash table",
     );

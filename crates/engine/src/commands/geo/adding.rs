@@ -20,7 +20,7 @@ pub(in crate::commands) const COMMANDS: &[Command] =
         "Adds places to a sorted set or moves them.",
     )];
 
-fn geoadd(call: &mut Call<'_>) -> Outcome {
+fn geoadd(call: &mut Call<'_, '_>) -> Outcome {
     let mut options = Options::default();
     let mut first = 2;
     while call.arguments.get(first).is_some_and(|word| accept(&mut options, word)) {

@@ -81,25 +81,25 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         .deprecated("6.2.0", "`GEOSEARCH` with the `BYRADIUS` argument"),
 ];
 
-fn georadius(call: &mut Call<'_>) -> Outcome {
+fn georadius(call: &mut Call<'_, '_>) -> Outcome {
     call.remove_expired_keys();
     around_place(call, Grammar::Radius)
 }
 
-fn georadius_ro(call: &mut Call<'_>) -> Outcome {
+fn georadius_ro(call: &mut Call<'_, '_>) -> Outcome {
     around_place(call, Grammar::RadiusReadOnly)
 }
 
-fn georadiusbymember(call: &mut Call<'_>) -> Outcome {
+fn georadiusbymember(call: &mut Call<'_, '_>) -> Outcome {
     call.remove_expired_keys();
     around_member(call, Grammar::Radius)
 }
 
-fn georadiusbymember_ro(call: &mut Call<'_>) -> Outcome {
+fn georadiusbymember_ro(call: &mut Call<'_, '_>) -> Outcome {
     around_member(call, Grammar::RadiusReadOnly)
 }
 
-fn around_place(call: &mut Call<'_>, grammar: Grammar) -> Outcome {
+fn around_place(call: &mut Call<'_, '_>, grammar: Grammar) -> Outcome {
     let key = call.key(1);
     // The type is checked before anything else.
     call.keys.read_sorted_set(&key)?;
@@ -109,7 +109,7 @@ fn around_place(call: &mut Call<'_>, grammar: Grammar) -> Outcome {
     answer(call, options, RADIUS_OPTIONS, grammar)
 }
 
-fn around_member(call: &mut Call<'_>, grammar: Grammar) -> Outcome {
+fn around_member(call: &mut Call<'_, '_>, grammar: Grammar) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_sorted_set(&key)?;
     let center = position_of(call.arguments.at(2), set)?;
@@ -120,7 +120,7 @@ fn around_member(call: &mut Call<'_>, grammar: Grammar) -> Outcome {
 }
 
 /// Searches in the sorted set that was looked up, as the options say.
-fn answer(call: &mut Call<'_>, mut options: Options, first_option: u16, grammar: Grammar) -> Outcome {
+fn answer(call: &mut Call<'_, '_>, mut options: Options, first_option: u16, grammar: Grammar) -> Outcome {
     let limits = packed_limits(call);
     let key = call.key(1);
     let set = call.keys.peek_as(&key, Type::SortedSet)?.and_then(SortedSetRef::of);

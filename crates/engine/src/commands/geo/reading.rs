@@ -32,7 +32,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn geodist(call: &mut Call<'_>) -> Outcome {
+fn geodist(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let unit = match call.arguments.len() {
         4 => Unit::METER,
@@ -48,7 +48,7 @@ fn geodist(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn geohash(call: &mut Call<'_>) -> Outcome {
+fn geohash(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_sorted_set(&key)?;
     let members = call.arguments.from(2);
@@ -62,7 +62,7 @@ fn geohash(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn geopos(call: &mut Call<'_>) -> Outcome {
+fn geopos(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_sorted_set(&key)?;
     let members = call.arguments.from(2);

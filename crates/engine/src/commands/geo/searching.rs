@@ -46,7 +46,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn geosearch(call: &mut Call<'_>) -> Outcome {
+fn geosearch(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_sorted_set(&key)?;
     let mut options = Options::default();
@@ -55,7 +55,7 @@ fn geosearch(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn geosearchstore(call: &mut Call<'_>) -> Outcome {
+fn geosearchstore(call: &mut Call<'_, '_>) -> Outcome {
     let (destination, source) = (call.key(1), call.key(2));
     let limits = packed_limits(call);
     call.remove_expired_keys();

@@ -127,7 +127,7 @@ impl Condition {
     }
 }
 
-fn set(call: &mut Call<'_>, form: Form) -> Outcome {
+fn set(call: &mut Call<'_, '_>, form: Form) -> Outcome {
     const COUNT_ERROR: CommandError =
         CommandError::fixed("ERR Parameter `numFields` should be greater than 0");
     const NOT_MET: i64 = 0;
@@ -176,7 +176,7 @@ fn set(call: &mut Call<'_>, form: Form) -> Outcome {
     Ok(())
 }
 
-fn persist(call: &mut Call<'_>) -> Outcome {
+fn persist(call: &mut Call<'_, '_>) -> Outcome {
     const DONE: i64 = 1;
     let (key, limits) = (call.key(1), limits(call));
     call.keys.peek_hash(&key)?;
@@ -208,7 +208,7 @@ fn persist(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Answers what `measure` makes of each field's deadline and the time.
-fn ask(call: &mut Call<'_>, measure: fn(u64, u64) -> u64) -> Outcome {
+fn ask(call: &mut Call<'_, '_>, measure: fn(u64, u64) -> u64) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let hash = call.keys.read_hash(&key)?;
     let names = parse_fields(&call.arguments, 2, COUNT_NOT_POSITIVE)?;

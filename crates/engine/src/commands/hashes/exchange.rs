@@ -48,7 +48,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn hgetdel(call: &mut Call<'_>) -> Outcome {
+fn hgetdel(call: &mut Call<'_, '_>) -> Outcome {
     let (key, limits) = (call.key(1), limits(call));
     call.keys.peek_hash(&key)?;
     let names = parse_fields(&call.arguments, 2, COUNT_NOT_POSITIVE)?;
@@ -77,7 +77,7 @@ enum Change {
     Set(u64),
 }
 
-fn hgetex(call: &mut Call<'_>) -> Outcome {
+fn hgetex(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms, limits) = (call.key(1), call.now_ms(), limits(call));
     call.keys.peek_hash(&key)?;
     let word = call.arguments.at(2);
@@ -152,7 +152,7 @@ struct SetOptions<'a> {
 }
 
 impl<'a> SetOptions<'a> {
-    fn parse(call: &Call<'a>) -> Result<Self, CommandError> {
+    fn parse(call: &Call<'a, '_>) -> Result<Self, CommandError> {
         const BOTH_CONDITIONS: CommandError =
             CommandError::fixed("ERR Only one of FXX or FNX arguments can be specified");
         const TWO_DEADLINES: CommandError =
@@ -207,7 +207,7 @@ fn unknown_argument(word: &[u8]) -> CommandError {
     CommandError::repeating("ERR unknown argument: ", &word[..end], "")
 }
 
-fn hsetex(call: &mut Call<'_>) -> Outcome {
+fn hsetex(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms, limits) = (call.key(1), call.now_ms(), limits(call));
     let SetOptions { condition, must_exist, deadline, pairs } = SetOptions::parse(call)?;
     let hash = call.keys.peek_hash(&key)?;
@@ -266,7 +266,7 @@ fn hsetex(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Tells the log of fields that were set, without the conditions, which have been met.
-fn replay_set(call: &mut Call<'_>, key: &Key<'_>, options: &[&[u8]], pairs: Pairs<'_>) {
+fn replay_set(call: &mut Call<'_, '_>, key: &Key<'_>, options: &[&[u8]], pairs: Pairs<'_>) {
     call.keys.replay_as(|| {
         let count = pairs.len().to_string();
         let head = [&[&b"HSETEX"[..], key.bytes], options, &[b"FIELDS", count.as_bytes()]].concat();

@@ -30,7 +30,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn hincrby(call: &mut Call<'_>) -> Outcome {
+fn hincrby(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_AN_INTEGER: CommandError = CommandError::fixed("ERR hash value is not an integer");
     const OVERFLOW: CommandError = CommandError::fixed("ERR increment or decrement would overflow");
     let increment = parse_i64(call.arguments.at(3)).ok_or(CommandError::NOT_AN_INTEGER)?;
@@ -48,7 +48,7 @@ fn hincrby(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn hincrbyfloat(call: &mut Call<'_>) -> Outcome {
+fn hincrbyfloat(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_A_FLOAT: CommandError = CommandError::fixed("ERR hash value is not a float");
     const NOT_FINITE: CommandError = CommandError::fixed("ERR value is NaN or Infinity");
     const OVERFLOW: CommandError = CommandError::fixed("ERR increment would produce NaN or Infinity");
@@ -71,7 +71,7 @@ fn hincrbyfloat(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Sets the field of the request to a sum; its deadline stays.
-fn store(call: &mut Call<'_>, sum: &[u8], event: &'static str) -> Outcome {
+fn store(call: &mut Call<'_, '_>, sum: &[u8], event: &'static str) -> Outcome {
     let (key, limits, name) = (call.key(1), limits(call), call.arguments.at(2));
     let mut before = Before::Missing;
     let pairs = [(name, sum)].into_iter();

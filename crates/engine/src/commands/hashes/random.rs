@@ -33,7 +33,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("HRANDFIELD
 
 const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
 
-fn hrandfield(call: &mut Call<'_>) -> Outcome {
+fn hrandfield(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     if call.arguments.len() == 2 {
         let name = call.keys.read_hash(&key)?.and_then(|hash| sample(hash, now_ms)).map(|field| field.name);
@@ -81,7 +81,7 @@ fn hrandfield(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn parse(call: &Call<'_>) -> Result<(i64, bool), CommandError> {
+fn parse(call: &Call<'_, '_>) -> Result<(i64, bool), CommandError> {
     const BEYOND: CommandError = CommandError::fixed(
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
     );

@@ -78,7 +78,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output_order"]),
 ];
 
-fn hget(call: &mut Call<'_>) -> Outcome {
+fn hget(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let name = call.arguments.at(2);
     let field = call.keys.read_hash(&key)?.and_then(|hash| hash.get(name, now_ms));
@@ -86,7 +86,7 @@ fn hget(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn hmget(call: &mut Call<'_>) -> Outcome {
+fn hmget(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let names = call.arguments.from(2);
     let hash = call.keys.read_hash(&key)?;
@@ -97,24 +97,24 @@ fn hmget(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn hgetall(call: &mut Call<'_>) -> Outcome {
+fn hgetall(call: &mut Call<'_, '_>) -> Outcome {
     reply_fields(call, Reply::map, Reply::set_map_len, |reply, field| {
         reply_element(reply, field.name);
         reply_element(reply, field.value);
     })
 }
 
-fn hkeys(call: &mut Call<'_>) -> Outcome {
+fn hkeys(call: &mut Call<'_, '_>) -> Outcome {
     reply_fields(call, Reply::array, Reply::set_array_len, |reply, field| reply_element(reply, field.name))
 }
 
-fn hvals(call: &mut Call<'_>) -> Outcome {
+fn hvals(call: &mut Call<'_, '_>) -> Outcome {
     reply_fields(call, Reply::array, Reply::set_array_len, |reply, field| reply_element(reply, field.value))
 }
 
 /// Replies something of each field. If their number is not known before, the header is written afterwards.
 fn reply_fields(
-    call: &mut Call<'_>,
+    call: &mut Call<'_, '_>,
     header: fn(&mut Reply, usize),
     set_header: fn(&mut Reply, Later, usize),
     show: impl Fn(&mut Reply, Field<'_>),
@@ -141,14 +141,14 @@ fn reply_fields(
 }
 
 /// Fields count until they are removed, which is soon after their deadlines.
-fn hlen(call: &mut Call<'_>) -> Outcome {
+fn hlen(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let len = call.keys.read_hash(&key)?.map_or(0, |hash| hash.len());
     call.reply.integer(len as i64);
     Ok(())
 }
 
-fn hstrlen(call: &mut Call<'_>) -> Outcome {
+fn hstrlen(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let name = call.arguments.at(2);
     let field = call.keys.read_hash(&key)?.and_then(|hash| hash.get(name, now_ms));
@@ -156,7 +156,7 @@ fn hstrlen(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn hexists(call: &mut Call<'_>) -> Outcome {
+fn hexists(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let name = call.arguments.at(2);
     let field = call.keys.read_hash(&key)?.and_then(|hash| hash.get(name, now_ms));

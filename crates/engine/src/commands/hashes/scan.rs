@@ -28,7 +28,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("HSCAN", -3
     .tips(&["nondeterministic_output"])];
 
 /// A small hash is returned at once; of a table, the cursor is a position in the space of its hashes.
-fn hscan(call: &mut Call<'_>) -> Outcome {
+fn hscan(call: &mut Call<'_, '_>) -> Outcome {
     let cursor = scanning::cursor(call.arguments.at(2))?;
     let (key, now_ms) = (call.key(1), call.now_ms());
     let Some(hash) = call.keys.read_hash(&key)? else {

@@ -82,7 +82,7 @@ impl<'a> Iterator for Pairs<'a> {
 impl ExactSizeIterator for Pairs<'_> {}
 
 /// Sets the fields that the request names. Returns how many are new.
-fn set_all(call: &mut Call<'_>) -> Result<i64, CommandError> {
+fn set_all(call: &mut Call<'_, '_>) -> Result<i64, CommandError> {
     if !call.arguments.len().is_multiple_of(2) {
         return Err(CommandError::wrong_arity(&call.command.full_name));
     }
@@ -96,19 +96,19 @@ fn set_all(call: &mut Call<'_>) -> Result<i64, CommandError> {
     Ok(new)
 }
 
-fn hset(call: &mut Call<'_>) -> Outcome {
+fn hset(call: &mut Call<'_, '_>) -> Outcome {
     let new = set_all(call)?;
     call.reply.integer(new);
     Ok(())
 }
 
-fn hmset(call: &mut Call<'_>) -> Outcome {
+fn hmset(call: &mut Call<'_, '_>) -> Outcome {
     set_all(call)?;
     call.reply.ok();
     Ok(())
 }
 
-fn hsetnx(call: &mut Call<'_>) -> Outcome {
+fn hsetnx(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms, limits) = (call.key(1), call.now_ms(), limits(call));
     let (name, value) = (call.arguments.at(2), call.arguments.at(3));
     let exists = call.keys.peek_hash(&key)?.is_some_and(|hash| hash.get(name, now_ms).is_some());
@@ -126,7 +126,7 @@ fn hsetnx(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn hdel(call: &mut Call<'_>) -> Outcome {
+fn hdel(call: &mut Call<'_, '_>) -> Outcome {
     let (key, limits) = (call.key(1), limits(call));
     let names = call.arguments.from(2);
     let mut removal = Removal::default();

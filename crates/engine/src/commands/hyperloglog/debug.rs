@@ -12,7 +12,7 @@ use crate::value::string::StringRef;
 
 use super::{KEPT_OTHERWISE, Rewrite, encoding, sketch};
 
-pub(super) fn pfdebug(call: &mut Call<'_>) -> Outcome {
+pub(super) fn pfdebug(call: &mut Call<'_, '_>) -> Outcome {
     const NO_SUCH_KEY: CommandError = CommandError::fixed("ERR The specified key does not exist");
     let (subcommand, key) = (call.arguments.at(1), call.key(2));
     if is_word(subcommand, "SIMD") {
@@ -38,7 +38,7 @@ pub(super) fn pfdebug(call: &mut Call<'_>) -> Outcome {
 
 /// Answers as if vector instructions were switched: there is but one way in which registers are merged, which the
 /// compiler turns into those that the processor has.
-fn simd(call: &mut Call<'_>) -> Outcome {
+fn simd(call: &mut Call<'_, '_>) -> Outcome {
     let argument = call.arguments.at(2);
     if is_word(argument, "ON") {
         call.reply.simple("enabled");
@@ -51,7 +51,7 @@ fn simd(call: &mut Call<'_>) -> Outcome {
 }
 
 /// Makes a sparse value dense. Says whether it was sparse.
-fn make_dense(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandError> {
+fn make_dense(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<bool, CommandError> {
     let text = call.keys.peek_string(key)?.map(StringRef::bytes).unwrap_or_default();
     let sketch = sketch(&text)?;
     if sketch.encoding() == Encoding::Dense {
@@ -62,7 +62,7 @@ fn make_dense(call: &mut Call<'_>, key: &Key<'_>) -> Result<bool, CommandError> 
     Ok(true)
 }
 
-fn get_registers(call: &mut Call<'_>, key: &Key<'_>) -> Outcome {
+fn get_registers(call: &mut Call<'_, '_>, key: &Key<'_>) -> Outcome {
     make_dense(call, key)?;
     let text = call.keys.peek_string(key)?.map(StringRef::bytes).unwrap_or_default();
     call.reply.array(hyperloglog::REGISTERS);
@@ -70,7 +70,7 @@ fn get_registers(call: &mut Call<'_>, key: &Key<'_>) -> Outcome {
     Ok(())
 }
 
-fn decode(call: &mut Call<'_>, key: &Key<'_>) -> Outcome {
+fn decode(call: &mut Call<'_, '_>, key: &Key<'_>) -> Outcome {
     const NOT_SPARSE: CommandError = CommandError::fixed("ERR HLL encoding is not sparse");
     let text = call.keys.peek_string(key)?.map(StringRef::bytes).unwrap_or_default();
     let sketch = sketch(&text)?;
@@ -91,7 +91,7 @@ fn decode(call: &mut Call<'_>, key: &Key<'_>) -> Outcome {
 }
 
 /// Checks that both encodings keep the same registers, and that the estimate is as good as it should be.
-pub(super) fn pfselftest(call: &mut Call<'_>) -> Outcome {
+pub(super) fn pfselftest(call: &mut Call<'_, '_>) -> Outcome {
     const ELEMENTS: u64 = 100_000;
     /// Six standard errors.
     const ERROR_MAX: f64 = 6.0 * 1.04 / 128.0;

@@ -62,31 +62,31 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         .deprecated("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments"),
 ];
 
-fn pop(call: &mut Call<'_>, end: End) -> Outcome {
+fn pop(call: &mut Call<'_, '_>, end: End) -> Outcome {
     let timeout = call.arguments.len() - 1;
     let deadline = deadline_of(call.arguments.at(timeout), call.now_ms())?;
     let limit = node_limit(call);
     take_or_wait(call, 1..timeout, deadline, Pop { end, limit })
 }
 
-fn blmpop(call: &mut Call<'_>) -> Outcome {
+fn blmpop(call: &mut Call<'_, '_>) -> Outcome {
     let MultiplePop { keys, end, count } = MultiplePop::parse(&call.arguments, 2)?;
     let deadline = deadline_of(call.arguments.at(1), call.now_ms())?;
     let limit = node_limit(call);
     take_or_wait(call, keys, deadline, PopSeveral { end, count, limit })
 }
 
-fn blmove(call: &mut Call<'_>) -> Outcome {
+fn blmove(call: &mut Call<'_, '_>) -> Outcome {
     let from = parse_end(call.arguments.at(3))?;
     let to = parse_end(call.arguments.at(4))?;
     move_or_wait(call, from, to, 5)
 }
 
-fn brpoplpush(call: &mut Call<'_>) -> Outcome {
+fn brpoplpush(call: &mut Call<'_, '_>) -> Outcome {
     move_or_wait(call, End::Back, End::Front, 3)
 }
 
-fn move_or_wait(call: &mut Call<'_>, from: End, to: End, timeout: usize) -> Outcome {
+fn move_or_wait(call: &mut Call<'_, '_>, from: End, to: End, timeout: usize) -> Outcome {
     let deadline = deadline_of(call.arguments.at(timeout), call.now_ms())?;
     let limit = node_limit(call);
     let destination = call.arguments.at(2).into();

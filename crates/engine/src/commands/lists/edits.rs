@@ -47,7 +47,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn lset(call: &mut Call<'_>) -> Outcome {
+fn lset(call: &mut Call<'_, '_>) -> Outcome {
     const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR index out of range");
     let key = call.key(1);
     let limit = node_limit(call);
@@ -65,7 +65,7 @@ fn lset(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn linsert(call: &mut Call<'_>) -> Outcome {
+fn linsert(call: &mut Call<'_, '_>) -> Outcome {
     let side = match call.arguments.at(2) {
         word if is_word(word, "BEFORE") => Side::Before,
         word if is_word(word, "AFTER") => Side::After,
@@ -86,7 +86,7 @@ fn linsert(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn lrem(call: &mut Call<'_>) -> Outcome {
+fn lrem(call: &mut Call<'_, '_>) -> Outcome {
     let count = parse_directed(call.arguments.at(2))?;
     let from = if count < 0 { End::Back } else { End::Front };
     let most = match usize::try_from(count.unsigned_abs()) {
@@ -111,7 +111,7 @@ fn lrem(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn ltrim(call: &mut Call<'_>) -> Outcome {
+fn ltrim(call: &mut Call<'_, '_>) -> Outcome {
     let first = parse_integer(call.arguments.at(2))?;
     let last = parse_integer(call.arguments.at(3))?;
     let key = call.key(1);

@@ -39,17 +39,17 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         .deprecated("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"),
 ];
 
-fn lmove(call: &mut Call<'_>) -> Outcome {
+fn lmove(call: &mut Call<'_, '_>) -> Outcome {
     let from = parse_end(call.arguments.at(3))?;
     let to = parse_end(call.arguments.at(4))?;
     reply_moved(call, from, to)
 }
 
-fn rpoplpush(call: &mut Call<'_>) -> Outcome {
+fn rpoplpush(call: &mut Call<'_, '_>) -> Outcome {
     reply_moved(call, End::Back, End::Front)
 }
 
-fn reply_moved(call: &mut Call<'_>, from: End, to: End) -> Outcome {
+fn reply_moved(call: &mut Call<'_, '_>, from: End, to: End) -> Outcome {
     let (source, destination) = (call.key(1), call.key(2));
     let limit = node_limit(call);
     if !move_element(&mut call.keys, call.reply, (&source, from), (&destination, to), limit)? {

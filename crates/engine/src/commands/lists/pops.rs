@@ -42,7 +42,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Outcome {
+fn pop(call: &mut Call<'_, '_>, end: End, name: &'static str) -> Outcome {
     const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     let key = call.key(1);
     let limit = node_limit(call);
@@ -63,7 +63,7 @@ fn pop(call: &mut Call<'_>, end: End, name: &'static str) -> Outcome {
     Ok(())
 }
 
-fn lmpop(call: &mut Call<'_>) -> Outcome {
+fn lmpop(call: &mut Call<'_, '_>) -> Outcome {
     let MultiplePop { keys, end, count } = MultiplePop::parse(&call.arguments, 1)?;
     let limit = node_limit(call);
     for index in keys {

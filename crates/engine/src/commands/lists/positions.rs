@@ -73,7 +73,7 @@ fn parse_limit(argument: &[u8], error: &'static str) -> Result<usize, CommandErr
     }
 }
 
-fn lpos(call: &mut Call<'_>) -> Outcome {
+fn lpos(call: &mut Call<'_, '_>) -> Outcome {
     let options = Options::parse(call.arguments.from(3))?;
     let wanted = Element::of(call.arguments.at(2));
     let key = call.key(1);

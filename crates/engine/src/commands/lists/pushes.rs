@@ -37,7 +37,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         .docs(Group::List, "2.2.0", COMPLEXITY, SYNTAX, "Adds elements at the tail of a list that exists."),
 ];
 
-fn push(call: &mut Call<'_>, end: End, event: &'static str) -> Outcome {
+fn push(call: &mut Call<'_, '_>, end: End, event: &'static str) -> Outcome {
     let key = call.key(1);
     let len = call.keys.push(&key, end, call.arguments.from(2), node_limit(call))?;
     call.keys.note(&key, event);
@@ -45,7 +45,7 @@ fn push(call: &mut Call<'_>, end: End, event: &'static str) -> Outcome {
     Ok(())
 }
 
-fn push_existing(call: &mut Call<'_>, end: End, event: &'static str) -> Outcome {
+fn push_existing(call: &mut Call<'_, '_>, end: End, event: &'static str) -> Outcome {
     let key = call.key(1);
     let limit = node_limit(call);
     let Some(mut list) = call.keys.change_list(&key, limit)? else {

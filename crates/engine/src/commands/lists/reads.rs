@@ -37,14 +37,14 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn llen(call: &mut Call<'_>) -> Outcome {
+fn llen(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let len = call.keys.read_list(&key)?.map_or(0, |list| list.len());
     call.reply.integer(len as i64);
     Ok(())
 }
 
-fn lindex(call: &mut Call<'_>) -> Outcome {
+fn lindex(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let Some(list) = call.keys.read_list(&key)? else {
         call.reply.null();
@@ -58,7 +58,7 @@ fn lindex(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn lrange(call: &mut Call<'_>) -> Outcome {
+fn lrange(call: &mut Call<'_, '_>) -> Outcome {
     let first = parse_integer(call.arguments.at(2))?;
     let last = parse_integer(call.arguments.at(3))?;
     let key = call.key(1);

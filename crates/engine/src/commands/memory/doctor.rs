@@ -6,7 +6,7 @@ use crate::host::MemoryFacts;
 
 use super::stats::ratio;
 
-pub(super) fn doctor(call: &mut Call<'_>) -> Outcome {
+pub(super) fn doctor(call: &mut Call<'_, '_>) -> Outcome {
     let report = report(&call.engine.host.facts().memory);
     call.reply.verbatim("txt", report.as_bytes());
     Ok(())

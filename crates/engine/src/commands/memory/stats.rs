@@ -20,7 +20,7 @@ enum Figure {
     Database(DatabaseFigures),
 }
 
-pub(super) fn stats(call: &mut Call<'_>) -> Outcome {
+pub(super) fn stats(call: &mut Call<'_, '_>) -> Outcome {
     let figures = figures(call.engine, &call.keys);
     call.reply.map(figures.len());
     for (name, figure) in &figures {

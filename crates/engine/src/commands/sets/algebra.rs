@@ -133,11 +133,11 @@ fn sources<'k>(keys: &'k mut Keys<'_>, names: &[Key<'_>]) -> Result<Vec<SetRef<'
 }
 
 /// The keys at the arguments from `first` to before `end`.
-fn names<'a>(call: &Call<'a>, first: usize, end: usize) -> Vec<Key<'a>> {
+fn names<'a>(call: &Call<'a, '_>, first: usize, end: usize) -> Vec<Key<'a>> {
     (first..end).map(|index| call.key(index)).collect()
 }
 
-fn reply_with(call: &mut Call<'_>, operation: Operation) -> Outcome {
+fn reply_with(call: &mut Call<'_, '_>, operation: Operation) -> Outcome {
     let names = names(call, 1, call.arguments.len());
     let mut sets = sources(&mut call.keys, &names)?;
     let header = call.reply.array_later();
@@ -150,7 +150,7 @@ fn reply_with(call: &mut Call<'_>, operation: Operation) -> Outcome {
     Ok(())
 }
 
-fn store(call: &mut Call<'_>, operation: Operation) -> Outcome {
+fn store(call: &mut Call<'_, '_>, operation: Operation) -> Outcome {
     const FIRST_SOURCE: usize = 2;
     let (destination, limits) = (call.key(1), limits(call));
     let names = names(call, FIRST_SOURCE, call.arguments.len());
@@ -186,7 +186,7 @@ fn combined(operation: Operation, sets: &mut [SetRef<'_>], limits: SetLimits) ->
     result
 }
 
-fn count_intersection(call: &mut Call<'_>) -> Outcome {
+fn count_intersection(call: &mut Call<'_, '_>) -> Outcome {
     const FIRST_SOURCE: usize = 2;
     let count = parse_i64(call.arguments.at(1)).and_then(|count| usize::try_from(count).ok());
     let count = count.filter(|count| *count > 0).ok_or(NO_KEYS)?;

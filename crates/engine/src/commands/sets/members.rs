@@ -74,21 +74,21 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn add(call: &mut Call<'_>) -> Outcome {
+fn add(call: &mut Call<'_, '_>) -> Outcome {
     let (key, limits) = (call.key(1), limits(call));
     let added = call.keys.add_members(&key, call.arguments.from(2), limits)?;
     call.reply.integer(added as i64);
     Ok(())
 }
 
-fn remove(call: &mut Call<'_>) -> Outcome {
+fn remove(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let removed = call.keys.remove_members(&key, call.arguments.from(2))?;
     call.reply.integer(removed as i64);
     Ok(())
 }
 
-fn move_member(call: &mut Call<'_>) -> Outcome {
+fn move_member(call: &mut Call<'_, '_>) -> Outcome {
     let (source, destination, member) = (call.key(1), call.key(2), call.arguments.at(3));
     call.remove_expired_keys();
     let Some(set) = call.keys.peek_as(&source, Type::Set)? else {
@@ -106,21 +106,21 @@ fn move_member(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn count(call: &mut Call<'_>) -> Outcome {
+fn count(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_as(&key, Type::Set)?.map_or(SetRef::EMPTY, SetRef::of);
     call.reply.integer(set.len() as i64);
     Ok(())
 }
 
-fn is_member(call: &mut Call<'_>) -> Outcome {
+fn is_member(call: &mut Call<'_, '_>) -> Outcome {
     let (key, member) = (call.key(1), Wanted::new(Element::of(call.arguments.at(2))));
     let set = call.keys.read_as(&key, Type::Set)?.map_or(SetRef::EMPTY, SetRef::of);
     call.reply.integer(i64::from(set.contains(&member)));
     Ok(())
 }
 
-fn are_members(call: &mut Call<'_>) -> Outcome {
+fn are_members(call: &mut Call<'_, '_>) -> Outcome {
     const MEMBERS: usize = 2;
     let key = call.key(1);
     let set = call.keys.read_as(&key, Type::Set)?.map_or(SetRef::EMPTY, SetRef::of);
@@ -131,7 +131,7 @@ fn are_members(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn members(call: &mut Call<'_>) -> Outcome {
+fn members(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_as(&key, Type::Set)?.map_or(SetRef::EMPTY, SetRef::of);
     call.reply.set(set.len());

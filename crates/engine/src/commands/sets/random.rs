@@ -38,7 +38,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"]),
 ];
 
-fn pop(call: &mut Call<'_>) -> Outcome {
+fn pop(call: &mut Call<'_, '_>) -> Outcome {
     match call.arguments.len() {
         2 => pop_one(call),
         3 => pop_several(call),
@@ -46,7 +46,7 @@ fn pop(call: &mut Call<'_>) -> Outcome {
     }
 }
 
-fn pop_one(call: &mut Call<'_>) -> Outcome {
+fn pop_one(call: &mut Call<'_, '_>) -> Outcome {
     let (key, is_logged) = (call.key(1), call.keys.is_logged());
     let reply = &mut *call.reply;
     let popped = call.keys.pop_member(&key, |member| {
@@ -61,7 +61,7 @@ fn pop_one(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn pop_several(call: &mut Call<'_>) -> Outcome {
+fn pop_several(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_POSITIVE: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     let count = parse_i64(call.arguments.at(2)).and_then(|count| usize::try_from(count).ok());
     let count = count.ok_or(NOT_POSITIVE)?;
@@ -91,7 +91,7 @@ fn pop_several(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn random_member(call: &mut Call<'_>) -> Outcome {
+fn random_member(call: &mut Call<'_, '_>) -> Outcome {
     const OUT_OF_RANGE: CommandError = CommandError::fixed(
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
     );

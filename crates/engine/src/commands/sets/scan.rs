@@ -21,7 +21,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("SSCAN", -3
     )
     .tips(&["nondeterministic_output"])];
 
-fn scan(call: &mut Call<'_>) -> Outcome {
+fn scan(call: &mut Call<'_, '_>) -> Outcome {
     let (key, cursor) = (call.key(1), scanning::cursor(call.arguments.at(2))?);
     let Some(record) = call.keys.read_as(&key, Type::Set)? else {
         call.reply.array(2);

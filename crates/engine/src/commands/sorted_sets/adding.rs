@@ -125,7 +125,7 @@ impl Effects {
     }
 }
 
-fn zadd(call: &mut Call<'_>) -> Outcome {
+fn zadd(call: &mut Call<'_, '_>) -> Outcome {
     let mut options = Options::default();
     let mut first = 2;
     while call.arguments.get(first).is_some_and(|word| options.accept(word)) {
@@ -139,12 +139,12 @@ fn zadd(call: &mut Call<'_>) -> Outcome {
     add(call, options, first)
 }
 
-fn zincrby(call: &mut Call<'_>) -> Outcome {
+fn zincrby(call: &mut Call<'_, '_>) -> Outcome {
     add(call, Options { increment: true, ..Options::default() }, 2)
 }
 
 /// Adds or changes the members that are given in pairs with numbers from the argument `first` on.
-fn add(call: &mut Call<'_>, options: Options, first: usize) -> Outcome {
+fn add(call: &mut Call<'_, '_>, options: Options, first: usize) -> Outcome {
     let pairs = (call.arguments.len() - first) / 2;
     let number = |argument| parse_f64(argument).ok_or(CommandError::NOT_A_FLOAT);
     // The usual case of one pair needs no list.
@@ -158,7 +158,7 @@ fn add(call: &mut Call<'_>, options: Options, first: usize) -> Outcome {
 
 /// Adds or changes `count` members of the first key's sorted set, given with their numbers. Replies what ZADD does.
 pub(in crate::commands) fn add_members<'a>(
-    call: &mut Call<'_>,
+    call: &mut Call<'_, '_>,
     options: Options,
     count: usize,
     members: impl Iterator<Item = (f64, &'a [u8])>,

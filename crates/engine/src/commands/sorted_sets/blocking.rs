@@ -50,13 +50,13 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
         ),
 ];
 
-fn bzpop(call: &mut Call<'_>, end: End) -> Outcome {
+fn bzpop(call: &mut Call<'_, '_>, end: End) -> Outcome {
     let timeout = call.arguments.len() - 1;
     let deadline = deadline_of(call.arguments.at(timeout), call.now_ms())?;
     take_or_wait(call, 1..timeout, deadline, Pop { end, count: 1, form: PopReply::OneOfKey })
 }
 
-fn bzmpop(call: &mut Call<'_>) -> Outcome {
+fn bzmpop(call: &mut Call<'_, '_>) -> Outcome {
     let MultiplePop { keys_end, end, count } = MultiplePop::parse(call, 2)?;
     let deadline = deadline_of(call.arguments.at(1), call.now_ms())?;
     take_or_wait(call, 3..keys_end, deadline, Pop { end, count, form: PopReply::OfKey })

@@ -86,31 +86,31 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn zdiff(call: &mut Call<'_>) -> Outcome {
+fn zdiff(call: &mut Call<'_, '_>) -> Outcome {
     reply_combination(call, Operation::Difference)
 }
 
-fn zinter(call: &mut Call<'_>) -> Outcome {
+fn zinter(call: &mut Call<'_, '_>) -> Outcome {
     reply_combination(call, Operation::Intersection)
 }
 
-fn zunion(call: &mut Call<'_>) -> Outcome {
+fn zunion(call: &mut Call<'_, '_>) -> Outcome {
     reply_combination(call, Operation::Union)
 }
 
-fn zdiffstore(call: &mut Call<'_>) -> Outcome {
+fn zdiffstore(call: &mut Call<'_, '_>) -> Outcome {
     store_combination(call, Operation::Difference, "zdiffstore")
 }
 
-fn zinterstore(call: &mut Call<'_>) -> Outcome {
+fn zinterstore(call: &mut Call<'_, '_>) -> Outcome {
     store_combination(call, Operation::Intersection, "zinterstore")
 }
 
-fn zunionstore(call: &mut Call<'_>) -> Outcome {
+fn zunionstore(call: &mut Call<'_, '_>) -> Outcome {
     store_combination(call, Operation::Union, "zunionstore")
 }
 
-fn reply_combination(call: &mut Call<'_>, operation: Operation) -> Outcome {
+fn reply_combination(call: &mut Call<'_, '_>, operation: Operation) -> Outcome {
     let indexes = inputs::keys(call, 1)?;
     let keys = inputs::note_reads(call, indexes.clone())?;
     let (recipe, with_scores) = parse_options(call, &indexes, operation, true)?;
@@ -120,7 +120,7 @@ fn reply_combination(call: &mut Call<'_>, operation: Operation) -> Outcome {
     Ok(())
 }
 
-fn store_combination(call: &mut Call<'_>, operation: Operation, event: &'static str) -> Outcome {
+fn store_combination(call: &mut Call<'_, '_>, operation: Operation, event: &'static str) -> Outcome {
     let indexes = inputs::keys(call, 2)?;
     call.remove_expired_keys();
     let keys = inputs::note_reads(call, indexes.clone())?;
@@ -135,7 +135,7 @@ fn store_combination(call: &mut Call<'_>, operation: Operation, event: &'static 
 
 /// Reads the options behind the keys: what is made of the inputs, and whether scores are replied.
 fn parse_options(
-    call: &Call<'_>,
+    call: &Call<'_, '_>,
     keys: &Range<usize>,
     operation: Operation,
     can_have_scores: bool,
@@ -162,7 +162,7 @@ fn parse_options(
     Ok((recipe, with_scores))
 }
 
-fn zintercard(call: &mut Call<'_>) -> Outcome {
+fn zintercard(call: &mut Call<'_, '_>) -> Outcome {
     const NEGATIVE: CommandError = CommandError::fixed("ERR LIMIT can't be negative");
     let indexes = inputs::keys(call, 1)?;
     let keys = inputs::note_reads(call, indexes.clone())?;

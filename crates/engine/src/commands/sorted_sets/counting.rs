@@ -26,15 +26,15 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn zcount(call: &mut Call<'_>) -> Outcome {
+fn zcount(call: &mut Call<'_, '_>) -> Outcome {
     count(call, By::Score)
 }
 
-fn zlexcount(call: &mut Call<'_>) -> Outcome {
+fn zlexcount(call: &mut Call<'_, '_>) -> Outcome {
     count(call, By::Member)
 }
 
-fn count(call: &mut Call<'_>, by: By) -> Outcome {
+fn count(call: &mut Call<'_, '_>, by: By) -> Outcome {
     let bounds = Bounds::parse(by, call.arguments.at(2), call.arguments.at(3))?;
     let key = call.key(1);
     let count = call.keys.read_sorted_set(&key)?.map_or(0, |set| bounds.ranks(set, false).len());

@@ -65,7 +65,7 @@ impl<'a> Input<'a> {
 ///
 /// # Errors
 /// It is no number, not positive, or there are not so many arguments.
-pub(super) fn keys(call: &Call<'_>, at: usize) -> Result<Range<usize>, CommandError> {
+pub(super) fn keys(call: &Call<'_, '_>, at: usize) -> Result<Range<usize>, CommandError> {
     let count = parse_i64(call.arguments.at(at)).ok_or(CommandError::NOT_AN_INTEGER)?;
     if count < 1 {
         let name = &call.command.full_name;
@@ -81,7 +81,7 @@ pub(super) fn keys(call: &Call<'_>, at: usize) -> Result<Range<usize>, CommandEr
 /// # Errors
 /// One holds a value that is neither a sorted set nor a set.
 pub(super) fn note_reads<'a>(
-    call: &mut Call<'a>,
+    call: &mut Call<'a, '_>,
     indexes: Range<usize>,
 ) -> Result<Vec<Key<'a>>, CommandError> {
     let keys: Vec<Key<'a>> = indexes.map(|index| call.key(index)).collect();

@@ -143,15 +143,15 @@ pub(super) fn pop(
     Ok(true)
 }
 
-fn zpopmin(call: &mut Call<'_>) -> Outcome {
+fn zpopmin(call: &mut Call<'_, '_>) -> Outcome {
     pop_one_key(call, End::Lowest)
 }
 
-fn zpopmax(call: &mut Call<'_>) -> Outcome {
+fn zpopmax(call: &mut Call<'_, '_>) -> Outcome {
     pop_one_key(call, End::Highest)
 }
 
-fn pop_one_key(call: &mut Call<'_>, end: End) -> Outcome {
+fn pop_one_key(call: &mut Call<'_, '_>, end: End) -> Outcome {
     const INVALID_COUNT: CommandError = CommandError::fixed("ERR value is out of range, must be positive");
     if call.arguments.len() > 3 {
         return Err(CommandError::SYNTAX);
@@ -190,7 +190,7 @@ impl MultiplePop {
     ///
     /// # Errors
     /// They do not follow the syntax, or a number is not positive.
-    pub(super) fn parse(call: &Call<'_>, first: usize) -> Result<Self, CommandError> {
+    pub(super) fn parse(call: &Call<'_, '_>, first: usize) -> Result<Self, CommandError> {
         const NO_KEYS: CommandError = CommandError::fixed("ERR numkeys should be greater than 0");
         const NO_COUNT: CommandError = CommandError::fixed("ERR count should be greater than 0");
         let positive = |argument: &[u8]| {
@@ -212,7 +212,7 @@ impl MultiplePop {
     }
 }
 
-fn zmpop(call: &mut Call<'_>) -> Outcome {
+fn zmpop(call: &mut Call<'_, '_>) -> Outcome {
     let MultiplePop { keys_end, end, count } = MultiplePop::parse(call, 1)?;
     for index in 2..keys_end {
         let key = call.key(index);

@@ -25,7 +25,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("ZRANDMEMBE
     )
     .tips(&["nondeterministic_output"])];
 
-fn zrandmember(call: &mut Call<'_>) -> Outcome {
+fn zrandmember(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let Some(count) = call.arguments.get(2) else {
         let set = call.keys.read_sorted_set(&key)?.filter(|set| !set.is_empty());
@@ -80,7 +80,7 @@ fn repeat(reply: &mut Reply, shape: Shape, set: SortedSetRef<'_>, count: usize) 
 }
 
 /// Reads the count, and whether scores are wanted.
-fn parse_count(call: &Call<'_>, count: &[u8]) -> Result<(i64, Shape), CommandError> {
+fn parse_count(call: &Call<'_, '_>, count: &[u8]) -> Result<(i64, Shape), CommandError> {
     const OUT_OF_RANGE: CommandError = CommandError::fixed("ERR value is out of range");
     const MINIMUM: CommandError = CommandError::fixed(
         "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",

@@ -168,31 +168,31 @@ impl<'a> Wanted<'a> {
     }
 }
 
-fn zrange(call: &mut Call<'_>) -> Outcome {
+fn zrange(call: &mut Call<'_, '_>) -> Outcome {
     reply_range(call, Form { by: None, reversed: None, can_have_scores: true })
 }
 
-fn zrangebylex(call: &mut Call<'_>) -> Outcome {
+fn zrangebylex(call: &mut Call<'_, '_>) -> Outcome {
     reply_range(call, Form::only(By::Member, false))
 }
 
-fn zrangebyscore(call: &mut Call<'_>) -> Outcome {
+fn zrangebyscore(call: &mut Call<'_, '_>) -> Outcome {
     reply_range(call, Form::only(By::Score, false))
 }
 
-fn zrevrange(call: &mut Call<'_>) -> Outcome {
+fn zrevrange(call: &mut Call<'_, '_>) -> Outcome {
     reply_range(call, Form::only(By::Rank, true))
 }
 
-fn zrevrangebylex(call: &mut Call<'_>) -> Outcome {
+fn zrevrangebylex(call: &mut Call<'_, '_>) -> Outcome {
     reply_range(call, Form::only(By::Member, true))
 }
 
-fn zrevrangebyscore(call: &mut Call<'_>) -> Outcome {
+fn zrevrangebyscore(call: &mut Call<'_, '_>) -> Outcome {
     reply_range(call, Form::only(By::Score, true))
 }
 
-fn reply_range(call: &mut Call<'_>, form: Form) -> Outcome {
+fn reply_range(call: &mut Call<'_, '_>, form: Form) -> Outcome {
     let wanted = Wanted::parse(&call.arguments, 2, form)?;
     let key = call.key(1);
     let Some(set) = call.keys.read_sorted_set(&key)? else {

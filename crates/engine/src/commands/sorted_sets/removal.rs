@@ -42,7 +42,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn zrem(call: &mut Call<'_>) -> Outcome {
+fn zrem(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let (mut removed, mut is_empty) = (0, false);
     if let Some(mut set) = call.keys.change_sorted_set(&key)? {
@@ -55,19 +55,19 @@ fn zrem(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn zremrangebylex(call: &mut Call<'_>) -> Outcome {
+fn zremrangebylex(call: &mut Call<'_, '_>) -> Outcome {
     remove_range(call, By::Member, "zremrangebylex")
 }
 
-fn zremrangebyrank(call: &mut Call<'_>) -> Outcome {
+fn zremrangebyrank(call: &mut Call<'_, '_>) -> Outcome {
     remove_range(call, By::Rank, "zremrangebyrank")
 }
 
-fn zremrangebyscore(call: &mut Call<'_>) -> Outcome {
+fn zremrangebyscore(call: &mut Call<'_, '_>) -> Outcome {
     remove_range(call, By::Score, "zremrangebyscore")
 }
 
-fn remove_range(call: &mut Call<'_>, by: By, event: &'static str) -> Outcome {
+fn remove_range(call: &mut Call<'_, '_>, by: By, event: &'static str) -> Outcome {
     let bounds = Bounds::parse(by, call.arguments.at(2), call.arguments.at(3))?;
     let key = call.key(1);
     let (mut removed, mut is_empty) = (0, false);
@@ -82,7 +82,7 @@ fn remove_range(call: &mut Call<'_>, by: By, event: &'static str) -> Outcome {
 }
 
 /// Notes that members were removed, takes an empty key away, and replies how many members there were.
-fn finish(call: &mut Call<'_>, removed: i64, is_empty: bool, event: &'static str) {
+fn finish(call: &mut Call<'_, '_>, removed: i64, is_empty: bool, event: &'static str) {
     let key = call.key(1);
     if removed > 0 {
         call.keys.note(&key, event);

@@ -22,7 +22,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[Command::read("ZSCAN", -3
     )
     .tips(&["nondeterministic_output"])];
 
-fn zscan(call: &mut Call<'_>) -> Outcome {
+fn zscan(call: &mut Call<'_, '_>) -> Outcome {
     let cursor = scanning::cursor(call.arguments.at(2))?;
     let key = call.key(1);
     let mut next = 0;

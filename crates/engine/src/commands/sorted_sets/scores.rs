@@ -49,21 +49,21 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn zcard(call: &mut Call<'_>) -> Outcome {
+fn zcard(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let len = call.keys.read_sorted_set(&key)?.map_or(0, |set| set.len());
     call.reply.integer(len as i64);
     Ok(())
 }
 
-fn zscore(call: &mut Call<'_>) -> Outcome {
+fn zscore(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_sorted_set(&key)?;
     reply_score(call.reply, set.and_then(|set| set.score(call.arguments.at(2))));
     Ok(())
 }
 
-fn zmscore(call: &mut Call<'_>) -> Outcome {
+fn zmscore(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let set = call.keys.read_sorted_set(&key)?;
     let members = call.arguments.from(2);
@@ -81,15 +81,15 @@ fn reply_score(reply: &mut Reply, score: Option<f64>) {
     }
 }
 
-fn zrank(call: &mut Call<'_>) -> Outcome {
+fn zrank(call: &mut Call<'_, '_>) -> Outcome {
     reply_rank(call, false)
 }
 
-fn zrevrank(call: &mut Call<'_>) -> Outcome {
+fn zrevrank(call: &mut Call<'_, '_>) -> Outcome {
     reply_rank(call, true)
 }
 
-fn reply_rank(call: &mut Call<'_>, from_end: bool) -> Outcome {
+fn reply_rank(call: &mut Call<'_, '_>, from_end: bool) -> Outcome {
     let with_score = match call.arguments.get(3) {
         None => false,
         Some(_) if call.arguments.len() > 4 => {

@@ -27,7 +27,7 @@ pub(in crate::commands) const COMMANDS: &[Command] =
         "Stores the members of a sorted set in a range of ranks, scores or members.",
     )];
 
-fn zrangestore(call: &mut Call<'_>) -> Outcome {
+fn zrangestore(call: &mut Call<'_, '_>) -> Outcome {
     let form = Form { by: None, reversed: None, can_have_scores: false };
     let wanted = Wanted::parse(&call.arguments, 3, form)?;
     let (source, limits) = (call.key(2), packed_limits(call));
@@ -57,7 +57,7 @@ fn zrangestore(call: &mut Call<'_>) -> Outcome {
 
 /// Stores a sorted set under a key, or removes that if there are no members. Replies their number.
 pub(in crate::commands) fn store(
-    call: &mut Call<'_>,
+    call: &mut Call<'_, '_>,
     destination: &Key<'_>,
     set: Option<NewSortedSet>,
     event: &'static str,

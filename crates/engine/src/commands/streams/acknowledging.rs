@@ -29,7 +29,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn xack(call: &mut Call<'_>) -> Outcome {
+fn xack(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let stream = call.keys.change_stream(&key)?;
     let mut acknowledged = 0;
@@ -51,7 +51,7 @@ fn xack(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn xackdel(call: &mut Call<'_>) -> Outcome {
+fn xackdel(call: &mut Call<'_, '_>) -> Outcome {
     let (references, ids) = parse_ids(&call.arguments, 3)?;
     let key = call.key(1);
     let group_name = call.arguments.at(2);

@@ -77,7 +77,7 @@ impl NewId {
     }
 }
 
-fn xadd(call: &mut Call<'_>) -> Outcome {
+fn xadd(call: &mut Call<'_, '_>) -> Outcome {
     const ZERO: CommandError = CommandError::fixed("ERR The ID specified in XADD must be greater than 0-0");
     const EXHAUSTED: CommandError =
         CommandError::fixed("ERR The stream has exhausted the last possible ID, unable to add more items");
@@ -148,7 +148,7 @@ fn xadd(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn xtrim(call: &mut Call<'_>) -> Outcome {
+fn xtrim(call: &mut Call<'_, '_>) -> Outcome {
     let (mut place, mut trimming) = (2, Trimming::default());
     while place < call.arguments.len() {
         place = trimming.accept(&call.arguments, place)?.ok_or(CommandError::SYNTAX)?;

@@ -90,7 +90,7 @@ impl Options {
     }
 }
 
-fn member_of(call: &Call<'_>) -> Member {
+fn member_of(call: &Call<'_, '_>) -> Member {
     Member { group: call.arguments.at(2).into(), consumer: call.arguments.at(3).into(), acknowledges: false }
 }
 
@@ -109,7 +109,7 @@ struct Claimed {
     forgotten: Vec<StreamId>,
 }
 
-fn xclaim(call: &mut Call<'_>) -> Outcome {
+fn xclaim(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(1), call.now_ms());
     let name = call.arguments.at(2);
     let stream = call.keys.seek_stream(&key)?;
@@ -179,7 +179,7 @@ fn xclaim(call: &mut Call<'_>) -> Outcome {
 
 /// Notes what was claimed, and how it is claimed again.
 fn finish(
-    call: &mut Call<'_>,
+    call: &mut Call<'_, '_>,
     key: &Key<'_>,
     member: &Member,
     consumer: ConsumerId,
@@ -209,7 +209,7 @@ fn finish(
     Ok(())
 }
 
-fn xautoclaim(call: &mut Call<'_>) -> Outcome {
+fn xautoclaim(call: &mut Call<'_, '_>) -> Outcome {
     const NO_COUNT: CommandError = CommandError::fixed("ERR COUNT must be > 0");
     const COUNT_DEFAULT: usize = 100;
     /// The greatest that the stock servers take.

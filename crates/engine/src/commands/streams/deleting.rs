@@ -28,7 +28,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn xdel(call: &mut Call<'_>) -> Outcome {
+fn xdel(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let mut deleted = 0;
     if let Some(stream) = call.keys.change_stream(&key)? {
@@ -42,7 +42,7 @@ fn xdel(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn xdelex(call: &mut Call<'_>) -> Outcome {
+fn xdelex(call: &mut Call<'_, '_>) -> Outcome {
     let (references, ids) = parse_ids(&call.arguments, 2)?;
     let key = call.key(1);
     call.reply.array(ids.len());

@@ -90,7 +90,7 @@ const NO_KEY: CommandError = CommandError::fixed(
      option to create an empty stream automatically.",
 );
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "XGROUP", HELP);
     Ok(())
 }
@@ -104,7 +104,7 @@ struct Options {
 }
 
 impl Options {
-    fn parse(call: &Call<'_>, may_make_stream: bool) -> Result<Self, CommandError> {
+    fn parse(call: &Call<'_, '_>, may_make_stream: bool) -> Result<Self, CommandError> {
         const NEGATIVE: CommandError =
             CommandError::fixed("ERR value for ENTRIESREAD must be positive or -1");
         let mut options = Self::default();
@@ -130,7 +130,7 @@ fn check_length(arguments: &Arguments<'_>, most: usize) -> Result<(), CommandErr
     if arguments.len() > most { Err(unknown_form("XGROUP", arguments.at(1))) } else { Ok(()) }
 }
 
-fn create(call: &mut Call<'_>) -> Outcome {
+fn create(call: &mut Call<'_, '_>) -> Outcome {
     const EXISTS: CommandError = CommandError::fixed("BUSYGROUP Consumer Group name already exists");
     let Options { makes_stream, entries_read } = Options::parse(call, true)?;
     let key = call.key(2);
@@ -168,7 +168,7 @@ fn create(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn set_id(call: &mut Call<'_>) -> Outcome {
+fn set_id(call: &mut Call<'_, '_>) -> Outcome {
     let Options { entries_read, .. } = Options::parse(call, false)?;
     let key = call.key(2);
     let (name, id) = (call.arguments.at(3), call.arguments.at(4));
@@ -184,7 +184,7 @@ fn set_id(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn destroy(call: &mut Call<'_>) -> Outcome {
+fn destroy(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;
     let existed = stream.groups.remove(call.arguments.at(3)).is_some();
@@ -196,7 +196,7 @@ fn destroy(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn create_consumer(call: &mut Call<'_>) -> Outcome {
+fn create_consumer(call: &mut Call<'_, '_>) -> Outcome {
     let (key, now_ms) = (call.key(2), call.now_ms());
     let (name, consumer) = (call.arguments.at(3), call.arguments.at(4));
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;
@@ -210,7 +210,7 @@ fn create_consumer(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn delete_consumer(call: &mut Call<'_>) -> Outcome {
+fn delete_consumer(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     let (name, consumer) = (call.arguments.at(3), call.arguments.at(4));
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;

@@ -52,12 +52,12 @@ const HELP: &[Explained] = &[
     ("STREAM <key> [FULL [COUNT <count>]]", &["Tell about a stream."]),
 ];
 
-fn help(call: &mut Call<'_>) -> Outcome {
+fn help(call: &mut Call<'_, '_>) -> Outcome {
     reply_help(call.reply, "XINFO", HELP);
     Ok(())
 }
 
-fn stream(call: &mut Call<'_>) -> Outcome {
+fn stream(call: &mut Call<'_, '_>) -> Outcome {
     const COUNT_DEFAULT: usize = 10;
     let (key, arguments) = (call.key(2), call.arguments);
     let stream = call.keys.read_stream(&key)?.ok_or(CommandError::NO_SUCH_KEY)?;
@@ -177,7 +177,7 @@ fn describe_progress(stream: &Stream, group: &ConsumerGroup, reply: &mut Reply) 
     optional(reply, stream.lag(group));
 }
 
-fn groups(call: &mut Call<'_>) -> Outcome {
+fn groups(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     let stream = call.keys.read_stream(&key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     let reply = &mut *call.reply;
@@ -195,7 +195,7 @@ fn groups(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn consumers(call: &mut Call<'_>) -> Outcome {
+fn consumers(call: &mut Call<'_, '_>) -> Outcome {
     let (key, name, now_ms) = (call.key(2), call.arguments.at(3), call.now_ms());
     let stream = call.keys.read_stream(&key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     let group = stream.groups.get(name).ok_or_else(|| no_such_group(key.bytes, name))?;

@@ -66,7 +66,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-fn xpending(call: &mut Call<'_>) -> Outcome {
+fn xpending(call: &mut Call<'_, '_>) -> Outcome {
     let listing = Listing::parse(&call.arguments)?;
     let (key, name, now_ms) = (call.key(1), call.arguments.at(2), call.now_ms());
     let stream = call.keys.read_stream(&key)?;

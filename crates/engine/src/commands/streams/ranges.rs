@@ -35,14 +35,14 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn xlen(call: &mut Call<'_>) -> Outcome {
+fn xlen(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
     let len = call.keys.read_stream(&key)?.map_or(0, |stream| stream.len());
     call.reply.integer(len as i64);
     Ok(())
 }
 
-fn range(call: &mut Call<'_>, is_reversed: bool) -> Outcome {
+fn range(call: &mut Call<'_, '_>, is_reversed: bool) -> Outcome {
     let (first, last) = if is_reversed { (3, 2) } else { (2, 3) };
     let first = interval_start(call.arguments.at(first))?;
     let last = interval_end(call.arguments.at(last))?;

@@ -55,7 +55,7 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(call: &Call<'a>, in_group: bool) -> Result<Self, CommandError> {
+    fn parse(call: &Call<'a, '_>, in_group: bool) -> Result<Self, CommandError> {
         const GROUP: CommandError = CommandError::fixed(
             "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.",
         );
@@ -123,15 +123,15 @@ impl<'a> Options<'a> {
     }
 }
 
-fn xread(call: &mut Call<'_>) -> Outcome {
+fn xread(call: &mut Call<'_, '_>) -> Outcome {
     read(call, false)
 }
 
-fn xreadgroup(call: &mut Call<'_>) -> Outcome {
+fn xreadgroup(call: &mut Call<'_, '_>) -> Outcome {
     read(call, true)
 }
 
-fn read(call: &mut Call<'_>, in_group: bool) -> Outcome {
+fn read(call: &mut Call<'_, '_>, in_group: bool) -> Outcome {
     let options = Options::parse(call, in_group)?;
     let keys: Vec<Key<'_>> = options.places().map(|place| call.key(place)).collect();
     let mut streams = Vec::with_capacity(keys.len());
@@ -160,7 +160,7 @@ fn read(call: &mut Call<'_>, in_group: bool) -> Outcome {
 }
 
 /// What the id of a stream means to XREAD.
-fn from_id(call: &mut Call<'_>, key: &Key<'_>, id: &[u8]) -> Result<From, CommandError> {
+fn from_id(call: &mut Call<'_, '_>, key: &Key<'_>, id: &[u8]) -> Result<From, CommandError> {
     const ONLY_IN_GROUP: CommandError = CommandError::fixed(
         "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.",
     );
@@ -174,7 +174,12 @@ fn from_id(call: &mut Call<'_>, key: &Key<'_>, id: &[u8]) -> Result<From, Comman
 }
 
 /// What the id of a stream means to XREADGROUP.
-fn from_in_group(call: &mut Call<'_>, key: &Key<'_>, group: &[u8], id: &[u8]) -> Result<From, CommandError> {
+fn from_in_group(
+    call: &mut Call<'_, '_>,
+    key: &Key<'_>,
+    group: &[u8],
+    id: &[u8],
+) -> Result<From, CommandError> {
     let stream = call.keys.seek_stream(key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(group)) {
         return Err(no_group_to_read(key.bytes, group));

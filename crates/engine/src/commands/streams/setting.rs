@@ -20,7 +20,7 @@ pub(in crate::commands) const COMMANDS: &[Command] =
         "Sets what a stream knows of its past, for whoever writes a stream anew.",
     )];
 
-fn xsetid(call: &mut Call<'_>) -> Outcome {
+fn xsetid(call: &mut Call<'_, '_>) -> Outcome {
     const NOT_POSITIVE: CommandError = CommandError::fixed("ERR entries_added must be positive");
     const BELOW_GIVEN: CommandError = CommandError::fixed(
         "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id",

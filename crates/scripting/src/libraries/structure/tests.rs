@@ -10,19 +10,7 @@ fn script() -> Script {
 /// What the stock server (8.0) has answered, a line each.
 #[test]
 fn answers_are_those_of_the_stock_server() {
-    let script = script();
-    let mut failures = Vec::new();
-    for line in include_str!("answers.txt").lines() {
-        let (expression, expected) = line.split_once(" =>").unwrap();
-        let answer = match script.eval(expression) {
-            Ok(shown) => shown,
-            Err(error) => format!("error: {}", error.strip_prefix("user_script:1: ").unwrap()),
-        };
-        if answer != expected.trim_start() {
-            failures.push(format!("{expression}: {answer}, not{expected}"));
-        }
-    }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    script().answers(include_str!("answers.txt"));
 }
 
 #[test]

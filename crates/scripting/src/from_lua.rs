@@ -1,0 +1,136 @@
+//! From what a script returns to the reply that its client gets.
+
+use mlua::{LuaString, Table, Value};
+use nuthatch_protocol::Reply;
+
+/// The most tables inside tables.
+const DEPTH_MAX: usize = 1000;
+
+/// The longest reply, in bytes: tables that contain others several times could be replies of any length.
+const REPLY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Writes a value that a script has returned. `script_resp3` says whether the script has chosen RESP3 by
+/// `redis.setresp`.
+///
+/// # Errors
+/// A table of the script could not be read, or the value is too big to be a reply.
+pub(crate) fn write(value: &Value, script_resp3: bool, reply: &mut Reply) -> mlua::Result<()> {
+    let limit = reply.len().saturating_add(REPLY_BYTES_MAX);
+    Writer { script_resp3, limit, reply }.value(value, 0)
+}
+
+struct Writer<'r> {
+    script_resp3: bool,
+    /// The length at which the reply is too long.
+    limit: usize,
+    reply: &'r mut Reply,
+}
+
+impl Writer<'_> {
+    fn value(&mut self, value: &Value, depth: usize) -> mlua::Result<()> {
+        if self.reply.len() > self.limit {
+            return Err(mlua::Error::MemoryError("reply is too long".to_owned()));
+        }
+        match value {
+            Value::String(text) => self.reply.bulk(&text.as_bytes()),
+            Value::Integer(number) => self.reply.integer(i64::from(*number)),
+            Value::Number(number) => self.reply.integer(truncated(*number)),
+            Value::Boolean(value) => match (self.script_resp3 && self.reply.resp3(), *value) {
+                (true, value) => self.reply.boolean(value),
+                (false, true) => self.reply.integer(1),
+                (false, false) => self.reply.null(),
+            },
+            Value::Table(table) => self.table(table, depth)?,
+            _ => self.reply.null(),
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
+        if depth >= DEPTH_MAX {
+            self.reply.error("ERR reached lua stack limit");
+            return Ok(());
+        }
+        if let Value::String(text) = table.raw_get("err")? {
+            self.reply.error(error_text(&text));
+            return Ok(());
+        }
+        if let Value::String(text) = table.raw_get("ok")? {
+            self.reply.simple(&String::from_utf8_lossy(&text.as_bytes()));
+            return Ok(());
+        }
+        if let Some(number) = number_of(&table.raw_get("double")?) {
+            self.reply.double(number);
+            return Ok(());
+        }
+        if let Value::Table(map) = table.raw_get("map")? {
+            let pairs: Vec<(Value, Value)> = map.pairs().collect::<mlua::Result<_>>()?;
+            self.reply.map(pairs.len());
+            for (key, value) in &pairs {
+                self.value(key, depth + 1)?;
+                self.value(value, depth + 1)?;
+            }
+            return Ok(());
+        }
+        if let Value::Table(set) = table.raw_get("set")? {
+            let members: Vec<(Value, Value)> = set.pairs().collect::<mlua::Result<_>>()?;
+            self.reply.set(members.len());
+            for (member, _) in &members {
+                self.value(member, depth + 1)?;
+            }
+            return Ok(());
+        }
+        if let Value::String(digits) = table.raw_get("big_number")? {
+            let sanitised = |byte: &u8| if matches!(byte, b'\r' | b'\n') { ' ' } else { char::from(*byte) };
+            let digits: String = digits.as_bytes().iter().map(sanitised).collect();
+            self.reply.big_number(&digits);
+            return Ok(());
+        }
+        if let Value::Table(verbatim) = table.raw_get("verbatim_string")?
+            && let Value::String(format) = verbatim.raw_get("format")?
+            && let Value::String(text) = verbatim.raw_get("string")?
+        {
+            let format: String = format.as_bytes().iter().map(|byte| char::from(*byte)).take(3).collect();
+            self.reply.verbatim(&format!("{format:<3}"), &text.as_bytes());
+            return Ok(());
+        }
+        self.array(table, depth)
+    }
+
+    /// The elements from the first to the last before one that is missing.
+    fn array(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
+        let header = self.reply.array_later();
+        let mut length = 0;
+        loop {
+            let element: Value = table.raw_get(length + 1)?;
+            if element.is_nil() {
+                break;
+            }
+            self.value(&element, depth + 1)?;
+            length += 1;
+        }
+        self.reply.set_array_len(header, length);
+        Ok(())
+    }
+}
+
+/// The text of an error that a script returns: one leading sign is the protocol's, and without a code it is `ERR`.
+fn error_text(text: &LuaString) -> Vec<u8> {
+    let text = text.as_bytes();
+    text.strip_prefix(b"-").unwrap_or(&text).to_vec()
+}
+
+/// A number, or a string that Lua would take for one.
+fn number_of(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(f64::from(*number as f64)),
+        Value::Number(number) => Some(*number),
+        _ => None,
+    }
+}
+
+/// The integer of a number as the processor converts it where it has none: the smallest one.
+fn truncated(number: f64) -> i64 {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&number) { number as i64 } else { i64::MIN }
+}

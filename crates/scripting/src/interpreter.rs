@@ -1,0 +1,252 @@
+//! A thread's interpreter: compiles scripts and runs them in the sandbox.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use mlua::chunk::ChunkMode;
+use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, VmState};
+use nuthatch_protocol::Reply;
+
+use crate::api::Choices;
+use crate::bytecode::Compiler;
+use crate::host::{HOST, Host};
+use crate::{api, from_lua, libraries};
+
+/// How many instructions a script runs between two looks at whether it is to go on.
+const INSTRUCTIONS_PER_LOOK: u32 = 10_000;
+
+/// The most arguments that are handed over on the interpreter's stack, which is short, rather than in tables.
+const ARGUMENTS_ON_STACK_MAX: usize = 64;
+
+/// What tells scripts about the server.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The version of Redis whose behaviour they can expect: `8.0.6`.
+    pub redis_version: &'static str,
+    /// The name of the server.
+    pub server_name: &'static str,
+}
+
+/// An interpreter in its sandbox.
+#[derive(Debug)]
+pub struct Interpreter {
+    lua: Lua,
+    compiler: Rc<Compiler>,
+    run_script: Function,
+    run_script_of_tables: Function,
+    choices: Rc<Choices>,
+    /// Set when the host has ended the script.
+    interrupted: Rc<Cell<bool>>,
+}
+
+/// A compiled script.
+#[derive(Debug, Clone)]
+pub struct Script(Function);
+
+/// Why a script has not returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It raised an error.
+    Raised {
+        /// The text, with its code.
+        text: Vec<u8>,
+        /// Source and line where it was raised.
+        place: Option<(String, i64)>,
+        /// Whether it is the error of a command, which was counted when the command failed.
+        is_of_command: bool,
+    },
+    /// The host has ended it.
+    Interrupted,
+}
+
+impl Failure {
+    fn raised(text: impl Into<Vec<u8>>) -> Self {
+        Self::Raised { text: text.into(), place: None, is_of_command: false }
+    }
+}
+
+impl Interpreter {
+    /// A new interpreter that uses at most `memory_max` bytes.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    pub fn new(identity: &Identity, memory_max: usize) -> mlua::Result<Self> {
+        let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::OS;
+        let lua = Lua::new_with(libraries, LuaOptions::default())?;
+        let choices = Rc::new(Choices::default());
+        let (compiler, running) = sandbox(&lua, identity, &choices)?;
+        let interrupted = Rc::new(Cell::new(false));
+        let interpreter = Self {
+            run_script: running.raw_get("script")?,
+            run_script_of_tables: running.raw_get("script_of_tables")?,
+            lua,
+            compiler,
+            choices,
+            interrupted,
+        };
+        interpreter.watch()?;
+        interpreter.lua.set_memory_limit(memory_max)?;
+        Ok(interpreter)
+    }
+
+    /// Bytes that scripts and their values take.
+    pub fn memory(&self) -> usize {
+        self.lua.used_memory()
+    }
+
+    /// Compiles a script that errors call by `name`.
+    ///
+    /// # Errors
+    /// The text of the compiler's error.
+    pub fn compile(&self, source: &[u8], name: &str) -> Result<Script, Vec<u8>> {
+        let name = self.lua.create_string(name).map_err(|error| error.to_string().into_bytes())?;
+        self.compiler.compile(&self.lua, source, &name).map(|(function, _)| Script(function))
+    }
+
+    /// Runs a script with its keys and its other arguments, and writes the reply.
+    ///
+    /// # Errors
+    /// It raised an error, or was ended.
+    pub fn run<'a>(
+        &self,
+        script: &Script,
+        keys: usize,
+        arguments: impl ExactSizeIterator<Item = &'a [u8]>,
+        host: &mut dyn Host,
+        reply: &mut Reply,
+    ) -> Result<(), Failure> {
+        self.choices.resp3.set(false);
+        libraries::reset(&self.lua);
+        self.interrupted.set(false);
+        let mark = reply.mark();
+        let outcome = HOST
+            .set(host, || self.run_to_end(&script.0, keys, arguments))
+            .and_then(|value| from_lua::write(&value, self.choices.resp3.get(), reply));
+        if self.interrupted.get() {
+            reply.truncate(mark);
+            return Err(Failure::Interrupted);
+        }
+        outcome.map_err(|error| {
+            reply.truncate(mark);
+            failure_of(&error)
+        })
+    }
+
+    fn run_to_end<'a>(
+        &self,
+        script: &Function,
+        keys: usize,
+        arguments: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> mlua::Result<Value> {
+        let texts = arguments.map(|argument| self.lua.create_string(argument));
+        let (succeeded, value): (bool, Value) = if texts.len() <= ARGUMENTS_ON_STACK_MAX {
+            let mut all = mlua::MultiValue::with_capacity(texts.len() + 2);
+            all.push_back(Value::Function(script.clone()));
+            all.push_back(Value::Integer(keys as i64));
+            for text in texts {
+                all.push_back(Value::String(text?));
+            }
+            self.run_script.call(all)?
+        } else {
+            let mut texts = texts;
+            let of_keys: Vec<LuaString> = texts.by_ref().take(keys).collect::<mlua::Result<_>>()?;
+            let rest: Vec<LuaString> = texts.collect::<mlua::Result<_>>()?;
+            let of_keys = self.lua.create_sequence_from(of_keys)?;
+            let rest = self.lua.create_sequence_from(rest)?;
+            self.run_script_of_tables.call((script, of_keys, rest))?
+        };
+        if succeeded { Ok(value) } else { Err(mlua::Error::external(raised(&value))) }
+    }
+
+    /// Asks the host now and then whether a script is to go on, and ends it if not.
+    fn watch(&self) -> mlua::Result<()> {
+        let interrupted = self.interrupted.clone();
+        let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_LOOK);
+        self.lua.set_global_hook(triggers, move |_, _| {
+            if HOST.is_set() && (interrupted.get() || HOST.with(|host| host.interrupt())) {
+                interrupted.set(true);
+                return Err(mlua::Error::runtime("the script is ended"));
+            }
+            Ok(VmState::Continue)
+        })
+    }
+}
+
+/// Builds the environment of scripts. Returns the compiler of code for it, and the functions that run scripts.
+fn sandbox(lua: &Lua, identity: &Identity, choices: &Rc<Choices>) -> mlua::Result<(Rc<Compiler>, Table)> {
+    let native = lua.create_table()?;
+    api::provide(lua, &native, choices)?;
+    native.raw_set("constants", constants(lua, identity)?)?;
+    // Without its names and lines, so that errors do not name it.
+    let code = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").into_function()?.dump(true);
+    let build = lua.load(&code).set_mode(ChunkMode::Binary).into_function()?;
+    let (environment, running): (Table, Table) = build.call((&native, libraries::all(lua)?))?;
+    let compiler = Rc::new(Compiler::new(lua, environment)?);
+    api::provide_compiler(lua, &native, &compiler)?;
+    Ok((compiler, running))
+}
+
+/// `redis.REDIS_VERSION` and others.
+fn constants(lua: &Lua, identity: &Identity) -> mlua::Result<Table> {
+    let constants = lua.create_table()?;
+    let number = identity
+        .redis_version
+        .split('.')
+        .fold(0, |number, part| number << 8 | part.parse::<i64>().unwrap_or_default());
+    constants.raw_set("REDIS_VERSION", identity.redis_version)?;
+    constants.raw_set("REDIS_VERSION_NUM", number)?;
+    constants.raw_set("SERVER_NAME", identity.server_name)?;
+    Ok(constants)
+}
+
+/// An error that a script has raised, on its way through the interpreter's results.
+#[derive(Debug)]
+struct Raised(Failure);
+
+impl std::fmt::Display for Raised {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:?}", self.0)
+    }
+}
+
+impl std::error::Error for Raised {}
+
+/// Reads what the sandbox's handler has made of an error.
+fn raised(value: &Value) -> Raised {
+    const UNKNOWN: &[u8] = b"ERR unknown error";
+    let field = |table: &Table, name: &str| table.raw_get::<Value>(name).ok();
+    Raised(match value {
+        Value::Table(table) => {
+            let text = match field(table, "err") {
+                Some(Value::String(text)) => text.as_bytes().to_vec(),
+                Some(Value::Integer(number)) => number.to_string().into_bytes(),
+                Some(Value::Number(number)) => number.to_string().into_bytes(),
+                _ => UNKNOWN.to_vec(),
+            };
+            let place = match (field(table, "source"), field(table, "line")) {
+                (Some(Value::String(source)), Some(Value::Integer(line))) => {
+                    Some((source.to_string_lossy(), line))
+                }
+                _ => None,
+            };
+            let is_of_command =
+                matches!(field(table, "ignore_error_stats_update"), Some(Value::Boolean(true)));
+            Failure::Raised { text, place, is_of_command }
+        }
+        // The interpreter's own errors pass the handler by.
+        Value::String(text) => Failure::raised([b"ERR ", &text.as_bytes()[..]].concat()),
+        _ => Failure::raised(UNKNOWN),
+    })
+}
+
+fn failure_of(error: &mlua::Error) -> Failure {
+    if let mlua::Error::ExternalError(external) = error
+        && let Some(Raised(failure)) = external.downcast_ref()
+    {
+        return failure.clone();
+    }
+    match error {
+        mlua::Error::MemoryError(_) => Failure::raised("ERR not enough memory"),
+        error => Failure::raised(format!("ERR {error}")),
+    }
+}

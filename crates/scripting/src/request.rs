@@ -1,0 +1,71 @@
+//! From the arguments of `redis.call` to a request.
+
+use mlua::Value;
+use nuthatch_protocol::Span;
+use nuthatch_protocol::number::{format_f64_17, format_i64};
+
+use crate::host::Request;
+
+/// The most bytes of one request's arguments.
+const REQUEST_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Why arguments are not a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// There is not even a command.
+    Empty,
+    /// One is neither a string nor a number.
+    Type,
+    /// They are too many bytes.
+    TooLarge,
+}
+
+impl Request {
+    /// Takes the arguments in place of what was there.
+    ///
+    /// # Errors
+    /// They are not a request.
+    pub(crate) fn fill<'v>(&mut self, arguments: impl Iterator<Item = &'v Value>) -> Result<(), Malformed> {
+        self.bytes.clear();
+        self.spans.clear();
+        for argument in arguments {
+            let start = self.bytes.len();
+            match argument {
+                Value::String(text) => {
+                    let text = text.as_bytes();
+                    if self.bytes.len() + text.len() > REQUEST_BYTES_MAX {
+                        return Err(Malformed::TooLarge);
+                    }
+                    self.bytes.extend_from_slice(&text);
+                }
+                Value::Integer(number) => format_i64(i64::from(*number), &mut self.bytes),
+                Value::Number(number) => format_number(*number, &mut self.bytes),
+                _ => return Err(Malformed::Type),
+            }
+            // Below the limit, which is below 4 GiB.
+            self.spans.push(Span { start: start as u32, end: self.bytes.len() as u32 });
+        }
+        if self.spans.is_empty() { Err(Malformed::Empty) } else { Ok(()) }
+    }
+
+    /// Gives memory back that a big request has taken.
+    pub(crate) fn shrink(&mut self) {
+        /// What is kept for the next request, in bytes.
+        const KEPT_BYTES: usize = 64 * 1024;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+    }
+}
+
+/// A number as an argument: as an integer if it is one of 64 bits, else with 17 digits.
+fn format_number(number: f64, out: &mut Vec<u8>) {
+    let integer = number as i64;
+    if integer as f64 == number && integer != i64::MAX {
+        format_i64(integer, out);
+    } else if number.is_nan() {
+        // As the C library prints it, with the sign.
+        out.extend_from_slice(if number.is_sign_negative() { b"-nan" } else { b"nan" });
+    } else {
+        format_f64_17(number, out);
+    }
+}

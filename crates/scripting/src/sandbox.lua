@@ -1,0 +1,363 @@
+-- The world that scripts see. Runs once, with the real globals as its environment and the functions written in Rust as
+-- its arguments. Scripts reach every table of it through an empty one that stands for it, a proxy, because a table of
+-- Lua 5.1 cannot be made read-only: reading falls through to the contents, and writing is refused.
+
+local native, libraries = ...
+local error, type, tostring, tonumber, select = error, type, tostring, tonumber, select
+local raw_next, raw_pairs, raw_get, raw_set, raw_unpack = next, pairs, rawget, rawset, unpack
+local raw_getmetatable, raw_setmetatable, raw_pcall, raw_xpcall = getmetatable, setmetatable, pcall, xpcall
+
+local READONLY = "Attempt to modify a readonly table"
+
+-- From each proxy to what it stands for.
+local contents_of = {}
+-- From each proxy to the metatable that scripts see.
+local metatable_of = {}
+
+local function refuse()
+    error(READONLY, 2)
+end
+
+local function protect(contents)
+    local proxy = {}
+    contents_of[proxy] = contents
+    return raw_setmetatable(proxy, { __index = contents, __newindex = refuse })
+end
+
+-- Raises what the auxiliary library raises, at the place that called the function that calls this.
+local function bad_argument(number, name, expected, got, absent)
+    error("bad argument #" .. number .. " to '" .. name .. "' (" .. expected .. " expected, got "
+        .. (absent and "no value" or type(got)) .. ")", 3)
+end
+
+local globals = {}
+
+for _, name in raw_pairs({
+    "assert", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type", "xpcall", "_VERSION",
+}) do
+    globals[name] = _G[name]
+end
+
+-- Tables: what reads or writes them past their metatables has to know proxies.
+
+function globals.next(...)
+    local t, key = ...
+    if type(t) ~= "table" then bad_argument(1, "next", "table", t, select("#", ...) == 0) end
+    return raw_next(contents_of[t] or t, key)
+end
+
+function globals.pairs(...)
+    local t = ...
+    if type(t) ~= "table" then bad_argument(1, "pairs", "table", t, select("#", ...) == 0) end
+    if contents_of[t] then return globals.next, t, nil end
+    return raw_next, t, nil
+end
+
+function globals.rawget(...)
+    local t, key = ...
+    if type(t) ~= "table" then bad_argument(1, "rawget", "table", t, select("#", ...) == 0) end
+    return raw_get(contents_of[t] or t, key)
+end
+
+function globals.rawset(...)
+    local t, key, value = ...
+    if type(t) ~= "table" then bad_argument(1, "rawset", "table", t, select("#", ...) == 0) end
+    if contents_of[t] then error(READONLY, 0) end
+    return raw_set(t, key, value)
+end
+
+function globals.getmetatable(...)
+    local value = ...
+    if select("#", ...) == 0 then error("bad argument #1 to 'getmetatable' (value expected)", 2) end
+    if contents_of[value] then return metatable_of[value] end
+    local metatable = raw_getmetatable(value)
+    return metatable_of[metatable] or metatable
+end
+
+function globals.setmetatable(...)
+    local t, metatable = ...
+    if type(t) ~= "table" then bad_argument(1, "setmetatable", "table", t, select("#", ...) == 0) end
+    if metatable ~= nil and type(metatable) ~= "table" or select("#", ...) < 2 then
+        error("bad argument #2 to 'setmetatable' (nil or table expected)", 2)
+    end
+    if contents_of[t] then error(READONLY, 0) end
+    return raw_setmetatable(t, metatable)
+end
+
+-- Calls a function of the reference implementation whose errors, which name neither it nor the place when it is called
+-- like this, are all its own.
+local gsub = string.gsub
+local function raise_again(name, succeeded, ...)
+    if succeeded then return ... end
+    local message = ...
+    error((gsub(message, "'%?'", "'" .. name .. "'")), 3)
+end
+
+local table_library = {}
+for name, original in raw_pairs(table) do
+    table_library[name] = original
+end
+
+for _, name in raw_pairs({ "insert", "remove", "setn" }) do
+    local original = table[name]
+    table_library[name] = function(...)
+        if contents_of[(...)] then error(READONLY, 0) end
+        return raise_again(name, raw_pcall(original, ...))
+    end
+end
+
+local insert = table.insert
+local insert_or_raise = table_library.insert
+function table_library.insert(...)
+    local t, value = ...
+    -- By far the most frequent form, without the detour.
+    if select("#", ...) == 2 and type(t) == "table" and not contents_of[t] then return insert(t, value) end
+    return insert_or_raise(...)
+end
+
+local sort = table.sort
+function table_library.sort(...)
+    local t, before = ...
+    if type(t) ~= "table" then bad_argument(1, "sort", "table", t, select("#", ...) == 0) end
+    if contents_of[t] then error(READONLY, 0) end
+    if before ~= nil and type(before) ~= "function" then bad_argument(2, "sort", "function", before) end
+    return sort(t, before)
+end
+
+-- The reference implementation adds 1 to the distance of the ends without a look at whether that overflows, and
+-- takes 8000 results at most: what is beyond them never gets there.
+function globals.unpack(...)
+    local UNPACKED_MAX = 8000
+    local t, first, last = ...
+    if type(t) ~= "table" then bad_argument(1, "unpack", "table", t, select("#", ...) == 0) end
+    local from, to = 1, #t
+    if first ~= nil then from = tonumber(first) end
+    if from == nil then bad_argument(2, "unpack", "number", first) end
+    if last ~= nil then to = tonumber(last) end
+    if to == nil then bad_argument(3, "unpack", "number", last) end
+    if from > to then return end
+    if not (from >= -2147483648 and to <= 2147483647 and to - from < UNPACKED_MAX) then
+        error("too many results to unpack", 2)
+    end
+    return raw_unpack(t, from, to)
+end
+
+-- Errors: those of commands are tables, which pcall shows as their texts.
+
+local function shown(succeeded, ...)
+    if not succeeded then
+        local failure = ...
+        if type(failure) == "table" then
+            local text = raw_get(failure, "err")
+            if type(text) == "string" then return false, text end
+        end
+    end
+    return succeeded, ...
+end
+
+function globals.pcall(...)
+    return shown(raw_pcall(...))
+end
+
+-- Text: matching calls itself for each item of a pattern, as deep as the pattern is long, and the stack has an end.
+
+local string_library = {}
+for name, original in raw_pairs(string) do
+    string_library[name] = original
+end
+
+local PATTERN_BYTES_MAX = 8192
+
+for _, name in raw_pairs({ "find", "match", "gmatch", "gfind" }) do
+    local original = string[name]
+    string_library[name] = function(...)
+        local _, pattern, _, plain = ...
+        if type(pattern) == "string" and #pattern > PATTERN_BYTES_MAX and not plain then
+            error("pattern too complex", 2)
+        end
+        return raise_again(name, raw_pcall(original, ...))
+    end
+end
+
+function string_library.gsub(...)
+    local _, pattern, replacement = ...
+    if type(pattern) == "string" and #pattern > PATTERN_BYTES_MAX then error("pattern too complex", 2) end
+    -- What the script's own functions raise names its place already.
+    if type(replacement) == "function" or type(replacement) == "table" then return gsub(...) end
+    return raise_again("gsub", raw_pcall(gsub, ...))
+end
+
+-- Code: only text is compiled, and only what is safe to run.
+
+local function compiled(source, name)
+    local code, message = native.compile(source, name)
+    if code == nil then return nil, message end
+    return code
+end
+
+function globals.loadstring(...)
+    local source, name = ...
+    if type(source) == "number" then source = tostring(source) end
+    if type(source) ~= "string" then
+        bad_argument(1, "loadstring", "string", source, select("#", ...) == 0)
+    end
+    if name ~= nil and type(name) ~= "string" and type(name) ~= "number" then
+        bad_argument(2, "loadstring", "string", name)
+    end
+    return compiled(source, name == nil and source or tostring(name))
+end
+
+function globals.load(...)
+    local reader, name = ...
+    if type(reader) ~= "function" then bad_argument(1, "load", "function", reader, select("#", ...) == 0) end
+    if name ~= nil and type(name) ~= "string" and type(name) ~= "number" then
+        bad_argument(2, "load", "string", name)
+    end
+    local pieces = {}
+    while true do
+        local piece = reader()
+        if piece == nil or piece == "" then break end
+        if type(piece) ~= "string" and type(piece) ~= "number" then
+            return nil, "reader function must return a string"
+        end
+        pieces[#pieces + 1] = piece
+    end
+    return compiled(table.concat(pieces), name == nil and "=(load)" or tostring(name))
+end
+
+-- How the collector works is not for one script to decide for those after it.
+local collectgarbage = collectgarbage
+function globals.collectgarbage(...)
+    local option = ...
+    if option == nil or option == "collect" or option == "count" or option == "step" then
+        return collectgarbage(option or "collect")
+    elseif option == "stop" or option == "restart" then
+        return 0
+    elseif option == "setpause" or option == "setstepmul" then
+        return 200
+    end
+    return raise_again("collectgarbage", raw_pcall(collectgarbage, ...))
+end
+
+-- Commands.
+
+local function value_or_error(value, has_failed)
+    if has_failed then error(value, 0) end
+    return value
+end
+
+local function raising(wrapped)
+    return function(...) return value_or_error(wrapped(...)) end
+end
+
+local api = {
+    LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
+    REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
+    call = raising(native.call),
+    pcall = native.pcall,
+    acl_check_cmd = raising(native.acl_check_cmd),
+    log = raising(native.log),
+    setresp = raising(native.setresp),
+    set_repl = raising(native.set_repl),
+    sha1hex = raising(native.sha1hex),
+}
+for name, value in raw_pairs(native.constants) do
+    api[name] = value
+end
+
+local WRONG_REPLY = "ERR wrong number or type of arguments"
+
+local function is_text(...)
+    return select("#", ...) == 1 and type((...)) == "string"
+end
+
+function api.error_reply(...)
+    if not is_text(...) then return { err = WRONG_REPLY } end
+    local text = ...
+    if text:sub(1, 1) == "-" then text = text:sub(2) end
+    if not text:find(" ", 1, true) then text = "ERR " .. text end
+    return { err = text }
+end
+
+function api.status_reply(...)
+    if not is_text(...) then return { err = WRONG_REPLY } end
+    return { ok = (...) }
+end
+
+-- Kept for scripts that were written for servers where they meant something.
+function api.replicate_commands() return true end
+function api.breakpoint() return false end
+function api.debug() end
+
+-- The tables as scripts see them.
+
+libraries.string, libraries.table = string_library, table_library
+libraries.math, libraries.coroutine, libraries.os = math, coroutine, { clock = os.clock }
+for name, contents in raw_pairs(libraries) do
+    globals[name] = protect(contents)
+end
+local redis = protect(api)
+globals.redis, globals.server = redis, redis
+
+local string_metatable = raw_getmetatable("")
+string_metatable.__index = string_library
+metatable_of[string_metatable] = protect({ __index = globals.string })
+
+local function unknown(_, name)
+    error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
+end
+raw_setmetatable(globals, { __index = unknown })
+
+local environment = protect(globals)
+globals._G = environment
+metatable_of[environment] = protect({ __index = unknown })
+
+-- Turns what a script has raised into a table that tells where, too.
+local function located(failure)
+    local source, line = native.place()
+    if type(failure) ~= "table" then failure = { err = "ERR " .. tostring(failure) } end
+    if contents_of[failure] then failure = { err = "ERR unknown error" } end
+    if source then
+        raw_set(failure, "source", source)
+        raw_set(failure, "line", line)
+    end
+    return failure
+end
+globals.__redis__err__handler = located
+
+-- Running: what the host calls.
+
+local running = {}
+
+local function set_one_key(key, ...)
+    globals.KEYS, globals.ARGV = { key }, { ... }
+end
+
+-- A script with as many keys, which come first, and the other arguments.
+function running.script(script, keys, ...)
+    if keys == 1 then
+        set_one_key(...)
+    elseif keys == 0 then
+        globals.KEYS, globals.ARGV = {}, { ... }
+    else
+        local names, arguments = { ... }, {}
+        for place = keys + 1, #names do
+            arguments[place - keys], names[place] = names[place], nil
+        end
+        globals.KEYS, globals.ARGV = names, arguments
+    end
+    return raw_xpcall(script, located)
+end
+
+-- A script with its keys and other arguments as tables.
+function running.script_of_tables(script, keys, arguments)
+    globals.KEYS, globals.ARGV = keys, arguments
+    return raw_xpcall(script, located)
+end
+
+-- A function of a library.
+function running.callback(callback, keys, arguments)
+    return raw_xpcall(function() return callback(keys, arguments) end, located)
+end
+
+return environment, running
