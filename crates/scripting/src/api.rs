@@ -1,14 +1,15 @@
-//! The functions behind `redis.*` that need more than Lua. Each returns a value, or a value to raise and true.
+//! The functions behind `redis.*` that need more than Lua.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mlua::{Function, Lua, LuaString, MultiValue, Table, Value};
+use mlua::{Function, Lua, LuaString, MultiValue, Table, Value, Variadic};
 use nuthatch_protocol::Reply;
 use sha1::{Digest, Sha1};
 
 use crate::bytecode::Compiler;
 use crate::host::{HOST, Host, LogLevel, Request, UnknownCommand};
+use crate::raise::{self, Raised, reply_table};
 use crate::request::Malformed;
 use crate::to_lua;
 
@@ -16,6 +17,9 @@ const NO_ARGUMENTS: &[u8] = b"ERR Please specify at least one argument for this 
 const WRONG_TYPE: &[u8] = b"ERR Lua redis lib command arguments must be strings or integers";
 const TOO_LARGE: &[u8] = b"ERR the arguments of a command are too large";
 const NO_HOST: &[u8] = b"ERR commands can not be called while a script is being loaded";
+
+/// How the code of the sandbox is called.
+pub(crate) const SANDBOX_NAME: &str = "=sandbox";
 
 /// What the functions keep between calls.
 #[derive(Debug, Default)]
@@ -31,27 +35,13 @@ pub(crate) struct Choices {
     pub(crate) resp3: Cell<bool>,
 }
 
-/// The text of an error of the API, as the table that is raised or returned.
-fn failure(lua: &Lua, text: &[u8], is_of_command: bool) -> mlua::Result<Value> {
-    let table = lua.create_table_with_capacity(0, 2)?;
-    table.raw_set("err", lua.create_string(text)?)?;
-    if is_of_command {
-        table.raw_set("ignore_error_stats_update", true)?;
-    }
-    Ok(Value::Table(table))
-}
-
 /// Makes a function whose errors are texts that are raised as tables.
 fn function(
     lua: &Lua,
     function: impl Fn(&Lua, &[Value]) -> mlua::Result<Result<Value, &'static [u8]>> + 'static,
 ) -> mlua::Result<Function> {
-    lua.create_function(move |lua, arguments: MultiValue| {
-        let arguments: Vec<Value> = arguments.into_iter().collect();
-        Ok(match function(lua, &arguments)? {
-            Ok(value) => (value, false),
-            Err(text) => (failure(lua, text, false)?, true),
-        })
+    lua.create_function(move |lua, arguments: Variadic<Value>| {
+        function(lua, &arguments)?.map_err(|text| Raised::Reply(text.to_vec(), false).into())
     })
 }
 
@@ -88,6 +78,7 @@ pub(crate) fn provide(lua: &Lua, native: &Table, choices: &Rc<Choices>) -> mlua:
             Ok(Ok(Value::String(lua.create_string(sha1_hex(&text))?)))
         })?,
     )?;
+    native.raw_set("unwrapped", lua.create_function(raise::unwrapped)?)?;
     native.raw_set("place", lua.create_function(|lua, ()| Ok(place(lua)))?)
 }
 
@@ -122,22 +113,26 @@ fn call(
 ) -> mlua::Result<Function> {
     let (buffers, choices) = (buffers.clone(), choices.clone());
     lua.create_function(move |lua, arguments: MultiValue| {
+        let fail = |text: &[u8], is_of_command| match raises {
+            true => Err(Raised::Reply(text.to_vec(), is_of_command).into()),
+            false => Ok(Value::Table(reply_table(lua, text, is_of_command)?)),
+        };
         // A command never comes back here: those that run scripts are not for scripts.
         let Buffers { request, reply } = &mut *buffers.borrow_mut();
         if let Err(malformed) = request.fill(arguments.iter()) {
-            return Ok((failure(lua, text_of(malformed), false)?, raises));
+            return fail(text_of(malformed), false);
         }
         reply.set_resp3(choices.resp3.get());
         let mark = reply.mark();
         let outcome = with_host(|host| host.call(request, reply)).unwrap_or_else(|| Err(NO_HOST.to_vec()));
         let value = match outcome {
-            Ok(()) => (to_lua::value_of(lua, reply)?, false),
-            Err(text) => (failure(lua, &text, true)?, raises),
+            Ok(()) => to_lua::value_of(lua, reply),
+            Err(text) => fail(&text, true),
         };
         reply.truncate(mark);
         reply.shrink();
         request.shrink();
-        Ok(value)
+        value
     })
 }
 
@@ -148,12 +143,11 @@ fn log(arguments: &[Value]) -> Result<Value, &'static [u8]> {
     if parts.is_empty() {
         return Err(b"ERR redis.log() requires two arguments or more.");
     }
-    let level = match level {
-        Value::Integer(level) => *level,
-        Value::Number(level) => *level as i64,
-        _ => return Err(b"ERR First argument must be a number (log level)."),
+    let level = match number(level) {
+        None => return Err(b"ERR First argument must be a number (log level)."),
+        Some(level) => level,
     };
-    let level = match level {
+    let level = match level as i64 {
         0 => LogLevel::Debug,
         1 => LogLevel::Verbose,
         2 => LogLevel::Notice,
@@ -174,17 +168,19 @@ fn log(arguments: &[Value]) -> Result<Value, &'static [u8]> {
     Ok(Value::Nil)
 }
 
-/// A number, or a text that Lua takes for one, as the integer that it is cut to.
-fn integer(value: &Value) -> i64 {
+/// A number, or a text that Lua takes for one.
+fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Integer(number) => *number,
-        Value::Number(number) => *number as i64,
-        Value::String(text) => {
-            let text = text.to_string_lossy();
-            text.trim().parse::<f64>().map_or(0, |number| number as i64)
-        }
-        _ => 0,
+        Value::Integer(number) => Some(*number as f64),
+        Value::Number(number) => Some(*number),
+        Value::String(text) => text.to_string_lossy().trim().parse().ok(),
+        _ => None,
     }
+}
+
+/// As [`number`], cut to an integer; what is no number is 0.
+fn integer(value: &Value) -> i64 {
+    number(value).unwrap_or_default() as i64
 }
 
 fn set_protocol(arguments: &[Value], choices: &Choices) -> Result<Value, &'static [u8]> {
@@ -208,22 +204,26 @@ fn set_replication(arguments: &[Value]) -> Result<Value, &'static [u8]> {
     }
 }
 
-/// The source and line where what is running was called that called this: where an error handler finds the error.
+/// The source and line of the script where what is running was called that called this: where an error handler finds the
+/// error. The sandbox's own functions are not what a script wants to know of.
 fn place(lua: &Lua) -> (Option<String>, Option<usize>) {
     /// This function, and the handler that has called it.
     const OWN_LEVELS: usize = 2;
-    let at = |level| {
-        lua.inspect_stack(level, |debug| {
+    /// How far the script is sought below functions of the sandbox.
+    const LEVELS_MAX: usize = 8;
+    for level in OWN_LEVELS..LEVELS_MAX {
+        let found = lua.inspect_stack(level, |debug| {
             let source = debug.source();
             let name = source.source.map(|name| name.into_owned()).unwrap_or_default();
-            (source.what == "C", name, debug.current_line())
-        })
-    };
-    match at(OWN_LEVELS) {
-        Some((true, ..)) => at(OWN_LEVELS + 1),
-        place => place,
+            (source.what, name, debug.current_line())
+        });
+        match found {
+            Some(("Lua" | "main", name, line)) if name != SANDBOX_NAME => return (Some(name), line),
+            Some(_) => {}
+            None => break,
+        }
     }
-    .map_or((None, None), |(_, name, line)| (Some(name), line))
+    (None, None)
 }
 
 /// Makes the function that compiles code for `load` and `loadstring`.

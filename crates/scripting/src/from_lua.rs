@@ -33,7 +33,7 @@ impl Writer<'_> {
         }
         match value {
             Value::String(text) => self.reply.bulk(&text.as_bytes()),
-            Value::Integer(number) => self.reply.integer(i64::from(*number)),
+            Value::Integer(number) => self.reply.integer(*number),
             Value::Number(number) => self.reply.integer(truncated(*number)),
             Value::Boolean(value) => match (self.script_resp3 && self.reply.resp3(), *value) {
                 (true, value) => self.reply.boolean(value),
@@ -123,7 +123,7 @@ fn error_text(text: &LuaString) -> Vec<u8> {
 /// A number, or a string that Lua would take for one.
 fn number_of(value: &Value) -> Option<f64> {
     match value {
-        Value::Integer(number) => Some(f64::from(*number as f64)),
+        Value::Integer(number) => Some(*number as f64),
         Value::Number(number) => Some(*number),
         _ => None,
     }

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mlua::chunk::ChunkMode;
 use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, VmState};
 use nuthatch_protocol::Reply;
 
@@ -119,14 +118,15 @@ impl Interpreter {
         libraries::reset(&self.lua);
         self.interrupted.set(false);
         let mark = reply.mark();
-        let outcome = HOST
-            .set(host, || self.run_to_end(&script.0, keys, arguments))
-            .and_then(|value| from_lua::write(&value, self.choices.resp3.get(), reply));
+        let outcome = HOST.set(host, || self.run_to_end(&script.0, keys, arguments));
         if self.interrupted.get() {
-            reply.truncate(mark);
             return Err(Failure::Interrupted);
         }
-        outcome.map_err(|error| {
+        let (succeeded, value) = outcome.map_err(|error| failure_of(&error))?;
+        if !succeeded {
+            return Err(failure_of_value(&value));
+        }
+        from_lua::write(&value, self.choices.resp3.get(), reply).map_err(|error| {
             reply.truncate(mark);
             failure_of(&error)
         })
@@ -137,25 +137,24 @@ impl Interpreter {
         script: &Function,
         keys: usize,
         arguments: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> mlua::Result<Value> {
+    ) -> mlua::Result<(bool, Value)> {
         let texts = arguments.map(|argument| self.lua.create_string(argument));
-        let (succeeded, value): (bool, Value) = if texts.len() <= ARGUMENTS_ON_STACK_MAX {
+        if texts.len() <= ARGUMENTS_ON_STACK_MAX {
             let mut all = mlua::MultiValue::with_capacity(texts.len() + 2);
             all.push_back(Value::Function(script.clone()));
             all.push_back(Value::Integer(keys as i64));
             for text in texts {
                 all.push_back(Value::String(text?));
             }
-            self.run_script.call(all)?
+            self.run_script.call(all)
         } else {
             let mut texts = texts;
             let of_keys: Vec<LuaString> = texts.by_ref().take(keys).collect::<mlua::Result<_>>()?;
             let rest: Vec<LuaString> = texts.collect::<mlua::Result<_>>()?;
             let of_keys = self.lua.create_sequence_from(of_keys)?;
             let rest = self.lua.create_sequence_from(rest)?;
-            self.run_script_of_tables.call((script, of_keys, rest))?
-        };
-        if succeeded { Ok(value) } else { Err(mlua::Error::external(raised(&value))) }
+            self.run_script_of_tables.call((script, of_keys, rest))
+        }
     }
 
     /// Asks the host now and then whether a script is to go on, and ends it if not.
@@ -177,9 +176,7 @@ fn sandbox(lua: &Lua, identity: &Identity, choices: &Rc<Choices>) -> mlua::Resul
     let native = lua.create_table()?;
     api::provide(lua, &native, choices)?;
     native.raw_set("constants", constants(lua, identity)?)?;
-    // Without its names and lines, so that errors do not name it.
-    let code = lua.load(include_str!("sandbox.lua")).set_name("=sandbox").into_function()?.dump(true);
-    let build = lua.load(&code).set_mode(ChunkMode::Binary).into_function()?;
+    let build = lua.load(include_str!("sandbox.lua")).set_name(api::SANDBOX_NAME).into_function()?;
     let (environment, running): (Table, Table) = build.call((&native, libraries::all(lua)?))?;
     let compiler = Rc::new(Compiler::new(lua, environment)?);
     api::provide_compiler(lua, &native, &compiler)?;
@@ -199,23 +196,11 @@ fn constants(lua: &Lua, identity: &Identity) -> mlua::Result<Table> {
     Ok(constants)
 }
 
-/// An error that a script has raised, on its way through the interpreter's results.
-#[derive(Debug)]
-struct Raised(Failure);
-
-impl std::fmt::Display for Raised {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{:?}", self.0)
-    }
-}
-
-impl std::error::Error for Raised {}
-
 /// Reads what the sandbox's handler has made of an error.
-fn raised(value: &Value) -> Raised {
+fn failure_of_value(value: &Value) -> Failure {
     const UNKNOWN: &[u8] = b"ERR unknown error";
     let field = |table: &Table, name: &str| table.raw_get::<Value>(name).ok();
-    Raised(match value {
+    match value {
         Value::Table(table) => {
             let text = match field(table, "err") {
                 Some(Value::String(text)) => text.as_bytes().to_vec(),
@@ -236,15 +221,11 @@ fn raised(value: &Value) -> Raised {
         // The interpreter's own errors pass the handler by.
         Value::String(text) => Failure::raised([b"ERR ", &text.as_bytes()[..]].concat()),
         _ => Failure::raised(UNKNOWN),
-    })
+    }
 }
 
+/// An error that is none of the script: mostly that there is no memory left.
 fn failure_of(error: &mlua::Error) -> Failure {
-    if let mlua::Error::ExternalError(external) = error
-        && let Some(Raised(failure)) = external.downcast_ref()
-    {
-        return failure.clone();
-    }
     match error {
         mlua::Error::MemoryError(_) => Failure::raised("ERR not enough memory"),
         error => Failure::raised(format!("ERR {error}")),

@@ -1,7 +1,9 @@
 //! How functions written in Rust become functions of a script: they raise errors as functions of the reference
 //! implementation do, with the place in the script that called them.
 
-use mlua::{Function, Lua, MultiValue, Table, Value};
+use mlua::{Lua, MultiValue, Table, Value, Variadic};
+
+use crate::raise::at_caller;
 
 /// Why a function of a library does not return.
 #[derive(Debug)]
@@ -38,26 +40,12 @@ pub(crate) type Outcome = Result<MultiValue, Failure>;
 pub(crate) struct Library<'l> {
     lua: &'l Lua,
     table: Table,
-    /// Makes a function that raises the errors of the one that it wraps.
-    raising: Function,
 }
 
 impl<'l> Library<'l> {
     /// An empty library.
     pub(crate) fn new(lua: &'l Lua) -> mlua::Result<Self> {
-        // The wrapped function returns an error's text, or nothing and the results. The level counts from `finish`: the
-        // function that was replaced by it in a tail call, and then the one that has called that.
-        let raising = lua.load(
-            "local error = error
-            local function finish(failure, ...)
-                if failure then error(failure, 3) end
-                return ...
-            end
-            return function(wrapped)
-                return function(...) return finish(wrapped(...)) end
-            end",
-        );
-        Ok(Self { lua, table: lua.create_table()?, raising: raising.set_name("=library").eval()? })
+        Ok(Self { lua, table: lua.create_table()? })
     }
 
     /// Adds a function.
@@ -66,20 +54,13 @@ impl<'l> Library<'l> {
         name: &str,
         function: impl Fn(&Lua, &[Value]) -> Outcome + 'static,
     ) -> mlua::Result<()> {
-        let wrapped = self.lua.create_function(move |lua, arguments: MultiValue| {
-            let arguments: Vec<Value> = arguments.into_iter().collect();
-            match function(lua, &arguments) {
-                Ok(mut results) => {
-                    results.push_front(Value::Nil);
-                    Ok(results)
-                }
-                Err(Failure::Message(message)) => {
-                    Ok(MultiValue::from_iter([Value::String(lua.create_string(message)?)]))
-                }
-                Err(Failure::Interpreter(error)) => Err(error),
-            }
+        let function = self.lua.create_function(move |lua, arguments: Variadic<Value>| {
+            function(lua, &arguments).map_err(|failure| match failure {
+                Failure::Message(message) => at_caller(lua, &message).into(),
+                Failure::Interpreter(error) => error,
+            })
         })?;
-        self.table.raw_set(name, self.raising.call::<Function>(wrapped)?)
+        self.table.raw_set(name, function)
     }
 
     /// Adds another value.
@@ -96,6 +77,7 @@ impl<'l> Library<'l> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raise::unwrapped;
 
     #[test]
     fn errors_name_the_line_of_the_script_that_called() {
@@ -104,10 +86,13 @@ mod tests {
         library.function("fails", |_, _| Err(Failure::new("no"))).unwrap();
         library.function("two", |_, arguments| Ok(arguments.iter().cloned().collect())).unwrap();
         lua.globals().set("library", library.finish()).unwrap();
-        let run =
-            |source: &str| -> String { lua.load(source).set_name("@user_script").eval::<String>().unwrap() };
-        assert_eq!(run("local _, e = pcall(function() library.fails() end) return e"), "user_script:1: no");
-        assert_eq!(run("local _, e = pcall(library.fails) return e"), "no");
+        lua.globals()
+            .set("unwrapped", lua.create_function(|lua, value| unwrapped(lua, value)).unwrap())
+            .unwrap();
+        let run = |source: &str| -> String { lua.load(source).set_name("@user_script").call(()).unwrap() };
+        let fails = "local _, e = pcall(function() library.fails() end) return unwrapped(e)";
+        assert_eq!(run(fails), "user_script:1: no");
+        assert_eq!(run("local _, e = pcall(library.fails) return unwrapped(e)"), "no");
         assert_eq!(run("local a, b = library.two('x', 'y') return a .. b"), "xy");
     }
 }

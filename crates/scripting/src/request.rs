@@ -2,7 +2,7 @@
 
 use mlua::Value;
 use nuthatch_protocol::Span;
-use nuthatch_protocol::number::{format_f64_17, format_i64};
+use nuthatch_protocol::number::{exact_integer, format_f64, format_i64};
 
 use crate::host::Request;
 
@@ -38,7 +38,7 @@ impl Request {
                     }
                     self.bytes.extend_from_slice(&text);
                 }
-                Value::Integer(number) => format_i64(i64::from(*number), &mut self.bytes),
+                Value::Integer(number) => format_i64(*number, &mut self.bytes),
                 Value::Number(number) => format_number(*number, &mut self.bytes),
                 _ => return Err(Malformed::Type),
             }
@@ -57,15 +57,15 @@ impl Request {
     }
 }
 
-/// A number as an argument: as an integer if it is one of 64 bits, else with 17 digits.
+/// A number as an argument: as an integer if it is one of 64 bits, else with as many digits as tell it from others.
 fn format_number(number: f64, out: &mut Vec<u8>) {
-    let integer = number as i64;
-    if integer as f64 == number && integer != i64::MAX {
-        format_i64(integer, out);
-    } else if number.is_nan() {
+    if number.is_nan() {
         // As the C library prints it, with the sign.
         out.extend_from_slice(if number.is_sign_negative() { b"-nan" } else { b"nan" });
     } else {
-        format_f64_17(number, out);
+        match exact_integer(number) {
+            Some(integer) => format_i64(integer, out),
+            None => format_f64(number, out),
+        }
     }
 }

@@ -33,7 +33,7 @@ end
 local globals = {}
 
 for _, name in raw_pairs({
-    "assert", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type", "xpcall", "_VERSION",
+    "assert", "error", "gcinfo", "ipairs", "rawequal", "select", "tonumber", "tostring", "type", "_VERSION",
 }) do
     globals[name] = _G[name]
 end
@@ -98,30 +98,13 @@ for name, original in raw_pairs(table) do
     table_library[name] = original
 end
 
-for _, name in raw_pairs({ "insert", "remove", "setn" }) do
-    local original = table[name]
-    table_library[name] = function(...)
-        if contents_of[(...)] then error(READONLY, 0) end
-        return raise_again(name, raw_pcall(original, ...))
-    end
-end
-
 local insert = table.insert
-local insert_or_raise = table_library.insert
 function table_library.insert(...)
     local t, value = ...
-    -- By far the most frequent form, without the detour.
-    if select("#", ...) == 2 and type(t) == "table" and not contents_of[t] then return insert(t, value) end
-    return insert_or_raise(...)
-end
-
-local sort = table.sort
-function table_library.sort(...)
-    local t, before = ...
-    if type(t) ~= "table" then bad_argument(1, "sort", "table", t, select("#", ...) == 0) end
     if contents_of[t] then error(READONLY, 0) end
-    if before ~= nil and type(before) ~= "function" then bad_argument(2, "sort", "function", before) end
-    return sort(t, before)
+    -- By far the most frequent form, without the detour.
+    if select("#", ...) == 2 and type(t) == "table" then return insert(t, value) end
+    return raise_again("insert", raw_pcall(insert, ...))
 end
 
 -- The reference implementation adds 1 to the distance of the ends without a look at whether that overflows, and
@@ -144,19 +127,41 @@ end
 
 -- Errors: those of commands are tables, which pcall shows as their texts.
 
+local unwrapped = native.unwrapped
+
 local function shown(succeeded, ...)
-    if not succeeded then
-        local failure = ...
-        if type(failure) == "table" then
-            local text = raw_get(failure, "err")
-            if type(text) == "string" then return false, text end
-        end
+    if succeeded then return true, ... end
+    local failure = unwrapped((...))
+    if type(failure) == "table" then
+        local text = raw_get(failure, "err")
+        if text ~= nil then return false, text end
     end
-    return succeeded, ...
+    return false, failure
 end
 
 function globals.pcall(...)
     return shown(raw_pcall(...))
+end
+
+function globals.xpcall(...)
+    local attempt, handler = ...
+    if select("#", ...) < 2 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
+    return raw_xpcall(attempt, function(failure) return handler(unwrapped(failure)) end)
+end
+
+local coroutine_library = {}
+for name, original in raw_pairs(coroutine) do
+    coroutine_library[name] = original
+end
+
+local function resumed(succeeded, ...)
+    if succeeded then return true, ... end
+    return false, unwrapped((...))
+end
+
+local resume = coroutine.resume
+function coroutine_library.resume(...)
+    return resumed(resume(...))
 end
 
 -- Text: matching calls itself for each item of a pattern, as deep as the pattern is long, and the stack has an end.
@@ -241,25 +246,16 @@ end
 
 -- Commands.
 
-local function value_or_error(value, has_failed)
-    if has_failed then error(value, 0) end
-    return value
-end
-
-local function raising(wrapped)
-    return function(...) return value_or_error(wrapped(...)) end
-end
-
 local api = {
     LOG_DEBUG = 0, LOG_VERBOSE = 1, LOG_NOTICE = 2, LOG_WARNING = 3,
     REPL_NONE = 0, REPL_AOF = 1, REPL_SLAVE = 2, REPL_REPLICA = 2, REPL_ALL = 3,
-    call = raising(native.call),
+    call = native.call,
     pcall = native.pcall,
-    acl_check_cmd = raising(native.acl_check_cmd),
-    log = raising(native.log),
-    setresp = raising(native.setresp),
-    set_repl = raising(native.set_repl),
-    sha1hex = raising(native.sha1hex),
+    acl_check_cmd = native.acl_check_cmd,
+    log = native.log,
+    setresp = native.setresp,
+    set_repl = native.set_repl,
+    sha1hex = native.sha1hex,
 }
 for name, value in raw_pairs(native.constants) do
     api[name] = value
@@ -292,7 +288,7 @@ function api.debug() end
 -- The tables as scripts see them.
 
 libraries.string, libraries.table = string_library, table_library
-libraries.math, libraries.coroutine, libraries.os = math, coroutine, { clock = os.clock }
+libraries.math, libraries.coroutine, libraries.os = math, coroutine_library, { clock = os.clock }
 for name, contents in raw_pairs(libraries) do
     globals[name] = protect(contents)
 end
@@ -315,6 +311,7 @@ metatable_of[environment] = protect({ __index = unknown })
 -- Turns what a script has raised into a table that tells where, too.
 local function located(failure)
     local source, line = native.place()
+    failure = unwrapped(failure)
     if type(failure) ~= "table" then failure = { err = "ERR " .. tostring(failure) } end
     if contents_of[failure] then failure = { err = "ERR unknown error" } end
     if source then

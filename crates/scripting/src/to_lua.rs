@@ -15,7 +15,6 @@ pub(crate) fn value_of(lua: &Lua, reply: &mut Reply) -> mlua::Result<Value> {
     {
         return Reader { lua, rest: slice.as_ref() }.value();
     }
-    drop(slices);
     let bytes = std::mem::take(reply).into_bytes();
     Reader { lua, rest: &bytes }.value()
 }

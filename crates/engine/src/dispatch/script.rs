@@ -240,9 +240,8 @@ impl Host for Running<'_, '_, '_> {
 
     fn may_call(&mut self, request: &Request) -> Result<bool, UnknownCommand> {
         let arguments = Arguments::new(&request.bytes, &request.spans);
-        let command = self.engine.commands.resolve(&arguments).ok_or(UnknownCommand)?;
-        // Everybody may run everything here; a request that is none is refused as one that is not allowed.
-        Ok(command.row.accepts(arguments.len()))
+        // Everybody may run everything here.
+        self.engine.commands.resolve(&arguments).map(|_| true).ok_or(UnknownCommand)
     }
 
     fn log(&mut self, _level: LogLevel, line: &[u8]) {

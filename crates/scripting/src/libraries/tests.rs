@@ -2,6 +2,8 @@
 
 use mlua::{FromLuaMulti, IntoLuaMulti, Lua, Table};
 
+use crate::raise::unwrapped;
+
 /// Shows all values of an expression, with numbers to the last digit.
 const SHOW: &str = r##"
     local function show(value)
@@ -31,6 +33,14 @@ impl Script {
     pub(super) fn new(name: &str, table: impl Fn(&Lua) -> mlua::Result<Table>) -> Self {
         let lua = Lua::new();
         lua.globals().set(name, table(&lua).unwrap()).unwrap();
+        let unwrapped = lua.create_function(|lua, caught| unwrapped(lua, caught)).unwrap();
+        let pcall = "local unwrapped, pcall = ..., pcall
+            local function finish(ok, ...)
+                if ok then return ok, ... end
+                return ok, unwrapped((...))
+            end
+            return function(...) return finish(pcall(...)) end";
+        lua.globals().set("pcall", lua.load(pcall).call::<mlua::Function>(unwrapped).unwrap()).unwrap();
         lua.globals().set("show", lua.load(SHOW).eval::<mlua::Function>().unwrap()).unwrap();
         Self(lua)
     }
