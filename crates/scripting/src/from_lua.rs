@@ -1,6 +1,6 @@
 //! From what a script returns to the reply that its client gets.
 
-use mlua::{LuaString, Table, Value};
+use mlua::{Table, Value};
 use nuthatch_protocol::Reply;
 
 /// The most tables inside tables.
@@ -35,11 +35,8 @@ impl Writer<'_> {
             Value::String(text) => self.reply.bulk(&text.as_bytes()),
             Value::Integer(number) => self.reply.integer(*number),
             Value::Number(number) => self.reply.integer(truncated(*number)),
-            Value::Boolean(value) => match (self.script_resp3 && self.reply.resp3(), *value) {
-                (true, value) => self.reply.boolean(value),
-                (false, true) => self.reply.integer(1),
-                (false, false) => self.reply.null(),
-            },
+            Value::Boolean(value) if self.script_resp3 => self.reply.boolean(*value),
+            Value::Boolean(true) => self.reply.integer(1),
             Value::Table(table) => self.table(table, depth)?,
             _ => self.reply.null(),
         }
@@ -52,7 +49,7 @@ impl Writer<'_> {
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("err")? {
-            self.reply.error(error_text(&text));
+            self.reply.error(text.as_bytes());
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("ok")? {
@@ -114,13 +111,7 @@ impl Writer<'_> {
     }
 }
 
-/// The text of an error that a script returns: one leading sign is the protocol's, and without a code it is `ERR`.
-fn error_text(text: &LuaString) -> Vec<u8> {
-    let text = text.as_bytes();
-    text.strip_prefix(b"-").unwrap_or(&text).to_vec()
-}
-
-/// A number, or a string that Lua would take for one.
+/// A number.
 fn number_of(value: &Value) -> Option<f64> {
     match value {
         Value::Integer(number) => Some(*number as f64),

@@ -59,7 +59,9 @@ impl Request {
 
 /// A number as an argument: as an integer if it is one of 64 bits, else with as many digits as tell it from others.
 fn format_number(number: f64, out: &mut Vec<u8>) {
-    if number.is_nan() {
+    if number == 0.0 {
+        out.push(b'0');
+    } else if number.is_nan() {
         // As the C library prints it, with the sign.
         out.extend_from_slice(if number.is_sign_negative() { b"-nan" } else { b"nan" });
     } else {

@@ -84,9 +84,9 @@ function globals.setmetatable(...)
     return raw_setmetatable(t, metatable)
 end
 
--- Calls a function of the reference implementation whose errors, which name neither it nor the place when it is called
--- like this, are all its own.
-local gsub = string.gsub
+-- Raises an error of a function of the reference implementation again: when it is called by pcall its texts name neither
+-- it nor the place.
+local gsub, find = string.gsub, string.find
 local function raise_again(name, succeeded, ...)
     if succeeded then return ... end
     local message = ...
@@ -140,6 +140,7 @@ local function shown(succeeded, ...)
 end
 
 function globals.pcall(...)
+    if select("#", ...) == 0 then return false, "bad argument #1 to 'pcall' (value expected)" end
     return shown(raw_pcall(...))
 end
 
@@ -184,12 +185,24 @@ for _, name in raw_pairs({ "find", "match", "gmatch", "gfind" }) do
     end
 end
 
+-- What gsub itself raises begins like this; what the script's own functions raise, to which it hands on, may not.
+local OF_GSUB = { "^bad argument", "^invalid ", "^malformed ", "^unfinished ", "^missing " }
+
+local function substituted(succeeded, ...)
+    if succeeded then return ... end
+    local message = ...
+    if type(message) == "string" then
+        for place = 1, #OF_GSUB do
+            if find(message, OF_GSUB[place]) then error((gsub(message, "'%?'", "'gsub'")), 3) end
+        end
+    end
+    error(message, 0)
+end
+
 function string_library.gsub(...)
-    local _, pattern, replacement = ...
+    local _, pattern = ...
     if type(pattern) == "string" and #pattern > PATTERN_BYTES_MAX then error("pattern too complex", 2) end
-    -- What the script's own functions raise names its place already.
-    if type(replacement) == "function" or type(replacement) == "table" then return gsub(...) end
-    return raise_again("gsub", raw_pcall(gsub, ...))
+    return substituted(raw_pcall(gsub, ...))
 end
 
 -- Code: only text is compiled, and only what is safe to run.
