@@ -103,5 +103,6 @@ fn succeed(reply: Reply) -> io::Result<Reply> {
 
 /// The error for a reply that should not have come.
 pub(crate) fn unexpected(reply: &Reply) -> io::Error {
-    io::Error::other(format!("unexpected reply: {reply:?}"))
+    let shown = if reply.is_error() { reply.text() } else { format!("{reply:?}") };
+    io::Error::other(format!("unexpected reply: {shown}"))
 }
