@@ -287,7 +287,9 @@ const HELP: &[Explained] = &[
     ),
     (
         "DUMP",
-        &["Return a serialized payload representing the current libraries, can be restored using FUNCTION RESTORE command"],
+        &[
+            "Return a serialized payload representing the current libraries, can be restored using FUNCTION RESTORE command",
+        ],
     ),
     (
         "RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use nuthatch_scripting::{Identity, Interpreter, LibraryFunction, Script};
 
-use super::shebang::code_of;
 use super::loading::load_library;
+use super::shebang::code_of;
 use super::{FoundFunction, Library, ScriptName, Source};
 use crate::REDIS_VERSION;
 use crate::error::CommandError;
@@ -67,7 +67,12 @@ impl ThreadInterpreter {
         let identity = Identity { redis_version: REDIS_VERSION, server_name: "nuthatch" };
         let interpreter = Interpreter::new(&identity, INTERPRETER_BYTES_MAX)
             .map_err(|error| CommandError::new(format!("ERR the interpreter can not be started: {error}")))?;
-        Ok(Self { interpreter, compiled: HashMap::default(), compiled_max: COMPILED_MIN, libraries: HashMap::default() })
+        Ok(Self {
+            interpreter,
+            compiled: HashMap::default(),
+            compiled_max: COMPILED_MIN,
+            libraries: HashMap::default(),
+        })
     }
 
     /// The script of this name, if this thread has compiled it and the server has not forgotten it.
