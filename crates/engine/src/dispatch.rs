@@ -46,7 +46,7 @@ const ELEMENTS_AHEAD: usize = 4;
 #[derive(Debug, Clone, Copy)]
 struct Prepared {
     command: Option<&'static Registered>,
-    /// The hash of the first key, if the command locks one key only.
+    /// The hash of the first key, if the command locks one key only or runs a script.
     hash: u64,
     /// The hash of the element that the command looks for, if the request before has the same key.
     element: Option<u64>,
@@ -124,6 +124,11 @@ impl Batch<'_> {
                 let element = arguments.get(usize::from(row.element));
                 prepared.element = element.map(|element| ElementHasher::get().hash(element));
             }
+        } else if let Some(Registered { locks: Locks::Script, .. }) = prepared.command
+            && let Some(key) = script::first_key(arguments)
+        {
+            prepared.hash = engine.keyspace.hash(key);
+            engine.keyspace.prefetch_bucket(&self.pin, session.database, prepared.hash);
         }
         self.worker.prepared.push(prepared);
     }
@@ -132,7 +137,7 @@ impl Batch<'_> {
     #[inline]
     pub fn prefetch(&self, engine: &Engine, session: &Session, place: usize) {
         let Prepared { command, hash, .. } = self.worker.prepared[place];
-        if let Some(Registered { locks: Locks::One(_), .. }) = command {
+        if let Some(Registered { locks: Locks::One(_) | Locks::Script, .. }) = command {
             engine.keyspace.prefetch_record(&self.pin, session.database, hash);
         }
     }
@@ -227,7 +232,7 @@ impl Batch<'_> {
         }
         let (guards, first_hash) = match command.locks {
             Locks::Script => {
-                let outcome = self.execute_script(engine, session, arguments, command, reply);
+                let outcome = self.execute_script(engine, session, arguments, command, hash, reply);
                 self.finish_runs();
                 return outcome;
             }

@@ -33,10 +33,11 @@ impl Batch<'_> {
         session: &mut Session,
         arguments: Arguments<'_>,
         command: &'static Registered,
+        first_hash: u64,
         reply: &mut Reply,
     ) -> Outcome {
         let _straying = engine.scripts.stray();
-        let guards = lock_declared(engine, &arguments, command);
+        let guards = lock_declared(engine, &arguments, command, first_hash);
         let mut keys = self.keys(engine, session, guards);
         let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
         let outcome = self.call(&mut call);
@@ -170,20 +171,27 @@ fn key_count(call: &Call<'_, '_>) -> Result<usize, CommandError> {
     usize::try_from(count).map_err(|_| NEGATIVE)
 }
 
-/// Locks the shards of the keys that a script declares.
+/// The first key that a script declares, if it declares any.
+#[inline]
+pub(super) fn first_key<'a>(arguments: &Arguments<'a>) -> Option<&'a [u8]> {
+    arguments.get(COUNT + 1).filter(|_| arguments.get(COUNT) != Some(b"0"))
+}
+
+/// Locks the shards of the keys that a script declares, of which the first has this hash.
 fn lock_declared<'k>(
     engine: &'k Engine,
     arguments: &Arguments<'_>,
     command: &'static Registered,
+    first_hash: u64,
 ) -> Guards<'k> {
-    let mut hashes = command
-        .key_positions(arguments)
-        .filter_map(|index| arguments.get(index))
-        .map(|key| engine.keyspace.hash(key));
-    let guards = match (hashes.next(), hashes.next()) {
+    let mut keys = command.key_positions(arguments).filter_map(|index| arguments.get(index));
+    let guards = match (keys.next(), keys.next()) {
         (None, _) => Guards::None,
-        (Some(hash), None) => engine.keyspace.lock_one(hash),
-        (Some(first), Some(second)) => engine.keyspace.lock_many([first, second].into_iter().chain(hashes)),
+        (Some(_), None) => engine.keyspace.lock_one(first_hash),
+        (Some(_), Some(second)) => {
+            let others = std::iter::once(second).chain(keys).map(|key| engine.keyspace.hash(key));
+            engine.keyspace.lock_many(std::iter::once(first_hash).chain(others))
+        }
     };
     if guards.reach_further() { engine.keyspace.widen(guards) } else { guards }
 }
