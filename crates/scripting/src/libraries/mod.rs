@@ -7,6 +7,7 @@ mod assembly;
 #[cfg_attr(not(test), expect(dead_code, reason = "the sandbox will use it"))]
 pub(crate) mod bits;
 mod json;
+mod memory;
 mod message_pack;
 #[cfg_attr(not(test), expect(dead_code, reason = "the sandbox will use it"))]
 pub(crate) mod random;
