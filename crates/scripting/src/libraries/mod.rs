@@ -4,24 +4,24 @@ use mlua::{Lua, Table};
 
 mod arguments;
 mod assembly;
-#[cfg_attr(not(test), expect(dead_code, reason = "the sandbox will use it"))]
-pub(crate) mod bits;
+mod bits;
 mod json;
 mod memory;
 mod message_pack;
-#[cfg_attr(not(test), expect(dead_code, reason = "the sandbox will use it"))]
-pub(crate) mod random;
-#[cfg_attr(not(test), expect(dead_code, reason = "the sandbox will use it"))]
-pub(crate) mod structure;
+mod random;
+mod structure;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-/// All of them by their names.
+/// All of them by their names. What the language's own library has for chance is replaced.
 pub(crate) fn all(lua: &Lua) -> mlua::Result<Table> {
     let libraries = lua.create_table()?;
+    random::replace(lua, &lua.globals().raw_get("math")?)?;
+    libraries.raw_set("bit", bits::table(lua)?)?;
     libraries.raw_set("cjson", json::table(lua)?)?;
     libraries.raw_set("cmsgpack", message_pack::table(lua)?)?;
+    libraries.raw_set("struct", structure::table(lua)?)?;
     Ok(libraries)
 }
 

@@ -9,35 +9,36 @@ use mlua::{Lua, Table, Value};
 use super::arguments::Arguments;
 use crate::library::{Failure, Library, Outcome};
 
-/// The generator's state: the 48-bit linear congruential generator of `lrand48`, before any seed was given.
-#[derive(Clone)]
-pub(crate) struct Random(Rc<Cell<u64>>);
+/// Puts `random` and `randomseed` into the library `math`.
+pub(super) fn replace(lua: &Lua, math: &Table) -> mlua::Result<()> {
+    let library = Library::new(lua)?;
+    let generator = Generator::default();
+    let seeded = generator.clone();
+    library
+        .function("random", move |lua, values| random(&generator, Arguments::new(lua, "random", values)))?;
+    library.function("randomseed", move |lua, values| {
+        seeded.seed(Arguments::new(lua, "randomseed", values).integer(1)?);
+        Ok(mlua::MultiValue::new())
+    })?;
+    for pair in library.finish().pairs::<Value, Value>() {
+        let (name, function) = pair?;
+        math.raw_set(name, function)?;
+    }
+    Ok(())
+}
 
-impl Random {
-    /// A generator in the state in which a server starts.
-    pub(crate) fn new() -> Self {
+/// The 48-bit linear congruential generator of `lrand48`.
+#[derive(Clone)]
+struct Generator(Rc<Cell<u64>>);
+
+impl Default for Generator {
+    /// The state in which a server starts.
+    fn default() -> Self {
         Self(Rc::new(Cell::new(0x1234_abcd_330e)))
     }
+}
 
-    /// Puts `random` and `randomseed`, which use this generator, into the library `math`.
-    pub(crate) fn replace(&self, lua: &Lua, math: &Table) -> mlua::Result<()> {
-        let library = Library::new(lua)?;
-        let generator = self.clone();
-        library.function("random", move |lua, values| {
-            random(&generator, Arguments::new(lua, "random", values))
-        })?;
-        let generator = self.clone();
-        library.function("randomseed", move |lua, values| {
-            generator.seed(Arguments::new(lua, "randomseed", values).integer(1)?);
-            Ok(mlua::MultiValue::new())
-        })?;
-        for pair in library.finish().pairs::<Value, Value>() {
-            let (name, function) = pair?;
-            math.raw_set(name, function)?;
-        }
-        Ok(())
-    }
-
+impl Generator {
     /// Starts again from a seed, of which the lowest 32 bits count.
     fn seed(&self, seed: i64) {
         self.0.set(u64::from(seed as u32) << 16 | 0x330e);
@@ -53,7 +54,7 @@ impl Random {
 }
 
 /// A number from 0 until 1, from 1 to a greatest one, or from a least to a greatest one.
-fn random(generator: &Random, arguments: Arguments) -> Outcome {
+fn random(generator: &Generator, arguments: Arguments) -> Outcome {
     // One is drawn whatever the arguments are.
     let drawn = generator.next();
     let bound = |number| arguments.integer(number).map(|bound| bound as i32);
@@ -87,7 +88,7 @@ mod tests {
     fn script() -> Script {
         Script::new("math", |lua| {
             let math = lua.create_table()?;
-            Random::new().replace(lua, &math)?;
+            replace(lua, &math)?;
             Ok(math)
         })
     }
