@@ -4,6 +4,8 @@ use std::mem::replace;
 
 use mlua::{Either, Lua, Table, Value};
 
+use super::memory::Unlimited;
+
 /// So many tables may stand in one another: the interpreter lends a limited number of values at a time.
 pub(super) const DEEPEST: usize = 3999;
 
@@ -33,7 +35,11 @@ pub(super) struct Assembly<'l, 't> {
     /// once is faster.
     values: Vec<Part<'t>>,
     keys: Vec<Part<'t>>,
+    _unlimited: Option<Unlimited<'l>>,
 }
+
+/// A byte gives rise to at most so many bytes of tables and texts, such as to a table that is empty and stands in another.
+const BYTES_PER_BYTE: usize = 256;
 
 /// A table that has begun.
 struct Open<'t> {
@@ -48,9 +54,10 @@ struct Open<'t> {
 }
 
 impl<'l, 't> Assembly<'l, 't> {
-    /// No table.
-    pub(super) fn new(lua: &'l Lua) -> Self {
-        Self { lua, open: Vec::new(), values: Vec::new(), keys: Vec::new() }
+    /// No table yet of those that a text lists.
+    pub(super) fn of(lua: &'l Lua, text: &[u8]) -> Self {
+        let unlimited = Unlimited::for_at_most(lua, text.len().saturating_mul(BYTES_PER_BYTE));
+        Self { lua, open: Vec::new(), values: Vec::new(), keys: Vec::new(), _unlimited: unlimited }
     }
 
     /// How many tables have begun and not ended.

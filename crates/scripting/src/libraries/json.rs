@@ -7,6 +7,7 @@ use std::rc::Rc;
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::Arguments;
+use super::walk;
 use crate::library::{Failure, Library, Outcome};
 
 mod decode;
@@ -84,8 +85,8 @@ fn instance(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<Table> {
     let of_settings = Rc::clone(settings);
     library.function("encode", move |lua, values| {
         let value = only(Arguments::new(lua, "encode", values))?;
-        let text = encode::encode(value, of_settings.get())?;
-        Ok(one(Value::String(lua.create_string(text)?)))
+        let text = walk::text(lua, || encode::encode(value, of_settings.get()))?;
+        Ok(one(Value::String(text)))
     })?;
     let of_settings = Rc::clone(settings);
     library.function("decode", move |lua, values| {

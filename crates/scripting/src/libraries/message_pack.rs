@@ -3,6 +3,7 @@
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::arguments::Arguments;
+use super::walk;
 use crate::library::{Failure, Library, Outcome};
 
 mod decode;
@@ -49,8 +50,8 @@ fn pack(lua: &Lua, values: &[Value]) -> Outcome {
     if values.len() > MOST_PACKED {
         return Err(arguments.refusal(0, "Too many arguments for MessagePack pack."));
     }
-    let packed = encode::encode(values)?;
-    Ok([Value::String(lua.create_string(packed)?)].into_iter().collect())
+    let packed = walk::text(lua, || encode::encode(values))?;
+    Ok([Value::String(packed)].into_iter().collect())
 }
 
 /// Which values are unpacked.

@@ -6,6 +6,7 @@ mod arguments;
 mod assembly;
 mod bits;
 mod json;
+mod memory;
 mod message_pack;
 mod random;
 mod structure;

@@ -43,7 +43,7 @@ impl Script {
     pub(super) fn new(name: &str, table: impl Fn(&Lua) -> mlua::Result<Table>) -> Self {
         let lua = Lua::new();
         lua.globals().set(name, table(&lua).unwrap()).unwrap();
-        let unwrapped = lua.create_function(|lua, value| unwrapped(lua, value)).unwrap();
+        let unwrapped = lua.create_function(unwrapped).unwrap();
         let pcall: mlua::Function = lua.load(PCALL).call(unwrapped).unwrap();
         lua.globals().set("pcall", pcall).unwrap();
         lua.globals().set("show", lua.load(SHOW).eval::<mlua::Function>().unwrap()).unwrap();

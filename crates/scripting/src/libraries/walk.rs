@@ -1,8 +1,21 @@
 //! How tables are walked through.
 
-use mlua::{FromLua, Table, Value};
+use mlua::{FromLua, Lua, LuaString, Table, Value};
 
+use super::memory::Unlimited;
 use crate::library::Failure;
+
+/// A text that is made by walking through values, handed to the interpreter.
+pub(super) fn text(lua: &Lua, make: impl FnOnce() -> Result<Vec<u8>, Failure>) -> Result<LuaString, Failure> {
+    let unlimited = Unlimited::for_at_most(lua, WALKING);
+    let made = make()?;
+    drop(unlimited);
+    let _unlimited = Unlimited::for_at_most(lua, WALKING + made.len());
+    Ok(lua.create_string(made)?)
+}
+
+/// Bytes that the interpreter may take to lend what is walked through.
+const WALKING: usize = 1024 * 1024;
 
 /// The index that a key is, if it is one. Greater numbers are keys as texts are.
 pub(super) fn index(key: &Value) -> Option<usize> {

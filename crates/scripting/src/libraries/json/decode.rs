@@ -16,7 +16,7 @@ pub(super) fn decode(lua: &Lua, text: &[u8], settings: Settings) -> Result<Value
     }
     let deepest = usize::try_from(settings.decode_max_depth).unwrap_or(0).min(assembly::DEEPEST);
     let tokens = Tokens::new(text, settings.decode_invalid_numbers);
-    Decoder { lua, tokens, deepest, assembly: Assembly::new(lua) }.document()
+    Decoder { lua, tokens, deepest, assembly: Assembly::of(lua, text) }.document()
 }
 
 struct Decoder<'l, 't> {

@@ -41,7 +41,7 @@ enum Token<'t> {
 impl<'l, 't> Unpacker<'l, 't> {
     /// Takes values from an offset on.
     pub(super) fn new(lua: &'l Lua, text: &'t [u8], at: usize) -> Self {
-        Self { lua, text, at, assembly: Assembly::new(lua), open: Vec::new() }
+        Self { lua, text, at, assembly: Assembly::of(lua, text), open: Vec::new() }
     }
 
     pub(super) fn is_at_end(&self) -> bool {

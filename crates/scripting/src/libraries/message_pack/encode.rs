@@ -54,13 +54,13 @@ impl Encoder {
     fn integer(&mut self, integer: i64) -> Result<(), Failure> {
         match integer {
             -32..=127 => self.append(&[integer as u8]),
-            0..=0xff => self.append(&[0xcc, integer as u8]),
-            0..=0xffff => self.tagged(0xcd, (integer as u16).to_be_bytes()),
-            0..=0xffff_ffff => self.tagged(0xce, (integer as u32).to_be_bytes()),
-            0.. => self.tagged(0xcf, integer.to_be_bytes()),
-            -0x80.. => self.append(&[0xd0, integer as u8]),
-            -0x8000.. => self.tagged(0xd1, (integer as i16).to_be_bytes()),
-            -0x8000_0000.. => self.tagged(0xd2, (integer as i32).to_be_bytes()),
+            0x80..=0xff => self.append(&[0xcc, integer as u8]),
+            0x100..=0xffff => self.tagged(0xcd, (integer as u16).to_be_bytes()),
+            0x1_0000..=0xffff_ffff => self.tagged(0xce, (integer as u32).to_be_bytes()),
+            0x1_0000_0000.. => self.tagged(0xcf, integer.to_be_bytes()),
+            -0x80..=-33 => self.append(&[0xd0, integer as u8]),
+            -0x8000..=-0x81 => self.tagged(0xd1, (integer as i16).to_be_bytes()),
+            -0x8000_0000..=-0x8001 => self.tagged(0xd2, (integer as i32).to_be_bytes()),
             _ => self.tagged(0xd3, integer.to_be_bytes()),
         }
     }
@@ -79,8 +79,8 @@ impl Encoder {
     fn text(&mut self, text: &[u8]) -> Result<(), Failure> {
         match text.len() {
             length @ ..=31 => self.append(&[0xa0 | length as u8])?,
-            length @ ..=0xff => self.append(&[0xd9, length as u8])?,
-            length @ ..=0xffff => self.tagged(0xda, (length as u16).to_be_bytes())?,
+            length @ 32..=0xff => self.append(&[0xd9, length as u8])?,
+            length @ 0x100..=0xffff => self.tagged(0xda, (length as u16).to_be_bytes())?,
             length => self.tagged(0xdb, (length as u32).to_be_bytes())?,
         }
         self.append(text)
@@ -202,7 +202,7 @@ fn header(tags: Tags, count: usize) -> Header {
     let [.., third, second, first, last] = count.to_be_bytes();
     match count {
         ..=15 => Header { bytes: [tags.few | last, 0, 0, 0, 0], length: 1 },
-        ..=0xffff => Header { bytes: [tags.many, first, last, 0, 0], length: 3 },
+        16..=0xffff => Header { bytes: [tags.many, first, last, 0, 0], length: 3 },
         _ => Header { bytes: [tags.very_many, third, second, first, last], length: 5 },
     }
 }
