@@ -3,13 +3,15 @@
 
 use mlua::{Lua, MultiValue, Table, Value, Variadic};
 
-use crate::raise::at_caller;
+use crate::raise::{Raised, at_caller};
 
 /// Why a function of a library does not return.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// An error of the script, raised where the script has called the function.
     Message(Vec<u8>),
+    /// An error that does not tell where the script has called the function.
+    Unplaced(Vec<u8>),
     /// The interpreter's own error, such as that there is no memory left.
     Interpreter(mlua::Error),
 }
@@ -18,6 +20,11 @@ impl Failure {
     /// An error of the script.
     pub(crate) fn new(message: impl Into<Vec<u8>>) -> Self {
         Self::Message(message.into())
+    }
+
+    /// An error that does not tell where it was raised, such as those of the interpreter itself.
+    pub(crate) fn unplaced(message: impl Into<Vec<u8>>) -> Self {
+        Self::Unplaced(message.into())
     }
 
     /// What the auxiliary library of Lua says of an argument (counted from 1) that it does not take.
@@ -57,6 +64,7 @@ impl<'l> Library<'l> {
         let function = self.lua.create_function(move |lua, arguments: Variadic<Value>| {
             function(lua, &arguments).map_err(|failure| match failure {
                 Failure::Message(message) => at_caller(lua, &message).into(),
+                Failure::Unplaced(message) => Raised::Text(message).into(),
                 Failure::Interpreter(error) => error,
             })
         })?;

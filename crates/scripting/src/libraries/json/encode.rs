@@ -2,10 +2,11 @@
 
 use std::mem::replace;
 
-use mlua::{FromLua, Table, Value};
+use mlua::{Table, Value};
 use nuthatch_protocol::number::format_f64_significant;
 
 use super::super::arguments::type_name;
+use super::super::walk::{Walk, index, short_sequence, walk};
 use super::{InvalidNumbers, Settings};
 use crate::library::Failure;
 
@@ -17,7 +18,7 @@ pub(super) fn encode(value: &Value, settings: Settings) -> Result<Vec<u8>, Failu
 }
 
 /// So many tables may stand in one another whatever the settings say: each takes its part of the thread's stack.
-const DEEPEST: i32 = 1000;
+const DEEPEST: usize = 1000;
 
 /// No text becomes longer: tables that are reached on several ways could multiply without end.
 const LONGEST: usize = 512 * 1024 * 1024;
@@ -26,7 +27,7 @@ struct Encoder {
     settings: Settings,
     out: Vec<u8>,
     /// How many tables the current value stands in.
-    depth: i32,
+    depth: usize,
 }
 
 /// As what a table is encoded.
@@ -94,50 +95,36 @@ impl Encoder {
 
     fn table(&mut self, table: &Table) -> Result<(), Failure> {
         self.depth += 1;
-        if self.depth > self.settings.encode_max_depth.min(DEEPEST) {
+        let deepest = usize::try_from(self.settings.encode_max_depth).unwrap_or(0);
+        if self.depth > deepest.min(DEEPEST) {
             return Err(Failure::new(format!("Cannot serialise, excessive nesting ({})", self.depth)));
         }
-        let is_done = match table.raw_len() {
-            // A table without a first element is an object unless its first key says otherwise.
-            0 => self.object(table, true)?,
-            1..=FEW => self.few_elements(table)?,
-            _ => false,
-        };
-        if !is_done {
-            match self.shape(table)? {
-                Shape::Sequence => self.sequence(table)?,
-                Shape::Array(length) => self.array(table, length)?,
-                Shape::Object => {
-                    self.object(table, false)?;
-                }
+        // A table without a first element is an object unless its first key says otherwise.
+        if table.raw_len() > 0 || !self.object(table, true)? {
+            match short_sequence(table, self.depth)? {
+                Some(elements) => self.elements(&elements)?,
+                None => self.by_shape(table)?,
             }
         }
         self.depth -= 1;
         Ok(())
     }
 
-    /// Appends a table that is a short sequence of elements; nothing, if it is not. It is walked through only once.
-    fn few_elements(&mut self, table: &Table) -> Result<bool, Failure> {
-        if self.depth > WALKED_AT_ONCE {
-            return Ok(false);
+    fn elements(&mut self, elements: &[Value]) -> Result<(), Failure> {
+        let mut before = b'[';
+        for element in elements {
+            self.out.push(replace(&mut before, b','));
+            self.value(element)?;
         }
-        let mut elements = Vec::with_capacity(FEW);
-        let is_sequence = walk(table, self.depth, |key: Value, value: Value| {
-            if elements.len() == FEW || index(&key) != Some(elements.len() + 1) {
-                return Ok(Walk::Stop);
-            }
-            elements.push(value);
-            Ok(Walk::On)
-        })?;
-        if is_sequence {
-            let mut before = b'[';
-            for element in elements {
-                self.out.push(replace(&mut before, b','));
-                self.value(&element)?;
-            }
-            self.append(b"]")?;
+        self.append(b"]")
+    }
+
+    fn by_shape(&mut self, table: &Table) -> Result<(), Failure> {
+        match self.shape(table)? {
+            Shape::Sequence => self.sequence(table),
+            Shape::Array(length) => self.array(table, length),
+            Shape::Object => self.object(table, false).map(|_| ()),
         }
-        Ok(is_sequence)
     }
 
     /// A table is an array if all its keys are integers from 1 on.
@@ -240,55 +227,6 @@ impl Encoder {
         Ok(())
     }
 }
-
-/// The index that a key is, if it is one. Greater numbers are keys of objects.
-fn index(key: &Value) -> Option<usize> {
-    match key {
-        Value::Integer(index @ 1..=0x7fff_ffff) => usize::try_from(*index).ok(),
-        _ => None,
-    }
-}
-
-/// Whether a walk through a table goes on.
-enum Walk {
-    On,
-    Stop,
-}
-
-/// Visits the pairs of a table that stands in so many others, and tells whether all have been visited.
-fn walk<K: FromLua, V: FromLua>(
-    table: &Table,
-    depth: i32,
-    mut visit: impl FnMut(K, V) -> Result<Walk, Failure>,
-) -> Result<bool, Failure> {
-    if depth > WALKED_AT_ONCE {
-        for pair in table.pairs() {
-            let (key, value) = pair?;
-            if let Walk::Stop = visit(key, value)? {
-                return Ok(false);
-            }
-        }
-        return Ok(true);
-    }
-    let mut stopped = None;
-    let walked = table.for_each(|key, value| match visit(key, value) {
-        Ok(Walk::On) => Ok(()),
-        end => {
-            stopped = Some(end);
-            Err(mlua::Error::StackError)
-        }
-    });
-    match stopped {
-        Some(end) => end.map(|_| false),
-        None => Ok(walked.map(|()| true)?),
-    }
-}
-
-/// So many elements of one table may be lent by the interpreter at a time.
-const FEW: usize = 32;
-
-/// Walking through a table at once is fast, but calls back from the interpreter, which does not nest deeply.
-const WALKED_AT_ONCE: i32 = 32;
 
 fn refusal(kind: &str, why: &str) -> Failure {
     Failure::new(format!("Cannot serialise {kind}: {why}"))
