@@ -3,6 +3,8 @@
 //! Texts are kept once for the server. Each thread has an interpreter of its own, and compiles a script when it first runs
 //! it, so that scripts on different keys run side by side and share nothing.
 
+mod libraries;
+mod loading;
 mod shebang;
 mod thread;
 
@@ -14,8 +16,11 @@ use nuthatch_scripting::sha1_hex;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::error::CommandError;
+pub use libraries::{FoundFunction, FunctionFacts, Libraries, Library, Policy};
+pub(crate) use loading::{library_name, load_library};
+pub(crate) use shebang::FLAG_NAMES;
 pub use shebang::ScriptFlags;
-pub(crate) use thread::{Compiled, with_interpreter};
+pub(crate) use thread::{Compiled, ThreadInterpreter, with_interpreter};
 
 /// The name of a script: the SHA-1 of its text in hexadecimal digits.
 pub type ScriptName = [u8; 40];
@@ -73,6 +78,8 @@ pub struct Scripts {
     straying: Mutex<()>,
     strayed: AtomicU64,
     interpreter_bytes: AtomicU64,
+    /// Libraries of functions.
+    pub libraries: Libraries,
 }
 
 impl Scripts {

@@ -226,14 +226,13 @@ fn place(lua: &Lua) -> (Option<String>, Option<usize>) {
     (None, None)
 }
 
-/// Makes the function that compiles code for `load` and `loadstring`.
-pub(crate) fn provide_compiler(lua: &Lua, native: &Table, compiler: &Rc<Compiler>) -> mlua::Result<()> {
+/// The function that compiles code for `load` and `loadstring`.
+pub(crate) fn compile(lua: &Lua, compiler: &Rc<Compiler>) -> mlua::Result<Function> {
     let compiler = compiler.clone();
-    let compile = lua.create_function(move |lua, (source, name): (LuaString, LuaString)| {
+    lua.create_function(move |lua, (source, name): (LuaString, LuaString)| {
         Ok(match compiler.compile(lua, &source.as_bytes(), &name) {
             Ok((code, _)) => (Some(code), None),
             Err(message) => (None, Some(lua.create_string(message)?)),
         })
-    })?;
-    native.raw_set("compile", compile)
+    })
 }

@@ -31,8 +31,11 @@ pub struct Identity {
 pub struct Interpreter {
     lua: Lua,
     compiler: Rc<Compiler>,
+    function_compiler: Rc<Compiler>,
     run_script: Function,
     run_script_of_tables: Function,
+    run_callback: Function,
+    run_library: Function,
     choices: Rc<Choices>,
     /// Set when the host has ended the script.
     interrupted: Rc<Cell<bool>>,
@@ -41,6 +44,39 @@ pub struct Interpreter {
 /// A compiled script.
 #[derive(Debug, Clone)]
 pub struct Script(Function);
+
+/// A function that a library has registered.
+#[derive(Debug, Clone)]
+pub struct LibraryFunction {
+    /// Its name.
+    pub name: String,
+    /// What it says of itself.
+    pub description: Option<Vec<u8>>,
+    /// The names of its flags.
+    pub flags: Vec<String>,
+    callback: Function,
+}
+
+impl LibraryFunction {
+    fn read(table: &Table) -> mlua::Result<Self> {
+        let description: Option<LuaString> = table.raw_get("description")?;
+        Ok(Self {
+            name: table.raw_get("name")?,
+            description: description.map(|text| text.as_bytes().to_vec()),
+            flags: table.raw_get("flags")?,
+            callback: table.raw_get("callback")?,
+        })
+    }
+}
+
+/// Why a library is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadFailure {
+    /// The compiler's error.
+    NotCode(Vec<u8>),
+    /// Its code has not run to its end.
+    Failed(Failure),
+}
 
 /// Why a script has not returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +109,16 @@ impl Interpreter {
         let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let choices = Rc::new(Choices::default());
-        let (compiler, running) = sandbox(&lua, identity, &choices)?;
+        let Sandbox { compiler, function_compiler, running } = sandbox(&lua, identity, &choices)?;
         let interrupted = Rc::new(Cell::new(false));
         let interpreter = Self {
             run_script: running.raw_get("script")?,
             run_script_of_tables: running.raw_get("script_of_tables")?,
+            run_callback: running.raw_get("callback")?,
+            run_library: running.raw_get("library")?,
             lua,
             compiler,
+            function_compiler,
             choices,
             interrupted,
         };
@@ -114,11 +153,68 @@ impl Interpreter {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
+        self.guarded(host, reply, || self.run_to_end(&script.0, keys, arguments))
+    }
+
+    /// Runs the code of a library, and returns the functions that it has registered.
+    ///
+    /// # Errors
+    /// It is not code, or has raised an error, or was ended.
+    pub fn load_library(
+        &self,
+        source: &[u8],
+        name: &str,
+        host: &mut dyn Host,
+    ) -> Result<Vec<LibraryFunction>, LoadFailure> {
+        let of_interpreter = |error: mlua::Error| LoadFailure::Failed(failure_of(&error));
+        let name = self.lua.create_string(name).map_err(of_interpreter)?;
+        let (code, _) =
+            self.function_compiler.compile(&self.lua, source, &name).map_err(LoadFailure::NotCode)?;
+        self.interrupted.set(false);
+        let outcome: mlua::Result<(bool, Value)> = HOST.set(host, || self.run_library.call(code));
+        if self.interrupted.get() {
+            return Err(LoadFailure::Failed(Failure::Interrupted));
+        }
+        match outcome.map_err(of_interpreter)? {
+            (true, Value::Table(list)) => list
+                .sequence_values()
+                .map(|function| LibraryFunction::read(&function?))
+                .collect::<mlua::Result<_>>()
+                .map_err(of_interpreter),
+            (_, failure) => Err(LoadFailure::Failed(failure_of_value(&failure))),
+        }
+    }
+
+    /// Runs a function with its keys and its other arguments, and writes the reply.
+    ///
+    /// # Errors
+    /// It raised an error, or was ended.
+    pub fn run_function<'a>(
+        &self,
+        function: &LibraryFunction,
+        keys: usize,
+        arguments: impl ExactSizeIterator<Item = &'a [u8]>,
+        host: &mut dyn Host,
+        reply: &mut Reply,
+    ) -> Result<(), Failure> {
+        self.guarded(host, reply, || {
+            let (keys, arguments) = self.tables(keys, arguments)?;
+            self.run_callback.call((&function.callback, keys, arguments))
+        })
+    }
+
+    /// Runs something that returns whether it has succeeded, and what it has returned or raised, and writes the reply.
+    fn guarded(
+        &self,
+        host: &mut dyn Host,
+        reply: &mut Reply,
+        run: impl FnOnce() -> mlua::Result<(bool, Value)>,
+    ) -> Result<(), Failure> {
         self.choices.resp3.set(false);
         libraries::reset(&self.lua);
         self.interrupted.set(false);
         let mark = reply.mark();
-        let outcome = HOST.set(host, || self.run_to_end(&script.0, keys, arguments));
+        let outcome = HOST.set(host, run);
         if self.interrupted.get() {
             return Err(Failure::Interrupted);
         }
@@ -138,23 +234,35 @@ impl Interpreter {
         keys: usize,
         arguments: impl ExactSizeIterator<Item = &'a [u8]>,
     ) -> mlua::Result<(bool, Value)> {
-        let texts = arguments.map(|argument| self.lua.create_string(argument));
-        if texts.len() <= ARGUMENTS_ON_STACK_MAX {
-            let mut all = mlua::MultiValue::with_capacity(texts.len() + 2);
+        if arguments.len() <= ARGUMENTS_ON_STACK_MAX {
+            let mut all = mlua::MultiValue::with_capacity(arguments.len() + 2);
             all.push_back(Value::Function(script.clone()));
             all.push_back(Value::Integer(keys as i64));
-            for text in texts {
-                all.push_back(Value::String(text?));
+            for argument in arguments {
+                all.push_back(Value::String(self.lua.create_string(argument)?));
             }
             self.run_script.call(all)
         } else {
-            let mut texts = texts;
-            let of_keys: Vec<LuaString> = texts.by_ref().take(keys).collect::<mlua::Result<_>>()?;
-            let rest: Vec<LuaString> = texts.collect::<mlua::Result<_>>()?;
-            let of_keys = self.lua.create_sequence_from(of_keys)?;
-            let rest = self.lua.create_sequence_from(rest)?;
-            self.run_script_of_tables.call((script, of_keys, rest))
+            let (keys, arguments) = self.tables(keys, arguments)?;
+            self.run_script_of_tables.call((script, keys, arguments))
         }
+    }
+
+    /// The first arguments, which are keys, and the others, each as a table.
+    fn tables<'a>(
+        &self,
+        keys: usize,
+        mut arguments: impl Iterator<Item = &'a [u8]>,
+    ) -> mlua::Result<(Table, Table)> {
+        let table = |texts: &mut dyn Iterator<Item = &'a [u8]>| {
+            let table = self.lua.create_table()?;
+            for (place, text) in texts.enumerate() {
+                table.raw_set(place + 1, self.lua.create_string(text)?)?;
+            }
+            mlua::Result::Ok(table)
+        };
+        let keys = table(&mut arguments.by_ref().take(keys))?;
+        Ok((keys, table(&mut arguments)?))
     }
 
     /// Asks the host now and then whether a script is to go on, and ends it if not.
@@ -171,16 +279,29 @@ impl Interpreter {
     }
 }
 
-/// Builds the environment of scripts. Returns the compiler of code for it, and the functions that run scripts.
-fn sandbox(lua: &Lua, identity: &Identity, choices: &Rc<Choices>) -> mlua::Result<(Rc<Compiler>, Table)> {
+/// What the sandbox is made of.
+struct Sandbox {
+    /// Compiles scripts.
+    compiler: Rc<Compiler>,
+    /// Compiles libraries of functions.
+    function_compiler: Rc<Compiler>,
+    /// The functions that run them.
+    running: Table,
+}
+
+/// Builds the environments of scripts and of functions.
+fn sandbox(lua: &Lua, identity: &Identity, choices: &Rc<Choices>) -> mlua::Result<Sandbox> {
     let native = lua.create_table()?;
     api::provide(lua, &native, choices)?;
     native.raw_set("constants", constants(lua, identity)?)?;
     let build = lua.load(include_str!("sandbox.lua")).set_name(api::SANDBOX_NAME).into_function()?;
-    let (environment, running): (Table, Table) = build.call((&native, libraries::all(lua)?))?;
+    let (environment, function_environment, running): (Table, Table, Table) =
+        build.call((&native, libraries::all(lua)?))?;
     let compiler = Rc::new(Compiler::new(lua, environment)?);
-    api::provide_compiler(lua, &native, &compiler)?;
-    Ok((compiler, running))
+    let function_compiler = Rc::new(Compiler::new(lua, function_environment)?);
+    native.raw_set("compile", api::compile(lua, &compiler)?)?;
+    native.raw_set("compile_function", api::compile(lua, &function_compiler)?)?;
+    Ok(Sandbox { compiler, function_compiler, running })
 }
 
 /// `redis.REDIS_VERSION` and others.

@@ -17,4 +17,4 @@ mod to_lua;
 
 pub use api::sha1_hex;
 pub use host::{Host, LogLevel, Request, UnknownCommand};
-pub use interpreter::{Failure, Identity, Interpreter, Script};
+pub use interpreter::{Failure, Identity, Interpreter, LibraryFunction, LoadFailure, Script};

@@ -10,7 +10,7 @@ use crate::raise::{Raised, at_caller};
 pub(crate) enum Failure {
     /// An error of the script, raised where the script has called the function.
     Message(Vec<u8>),
-    /// An error that does not tell where the script has called the function.
+    /// An error that does not tell where it was raised.
     Unplaced(Vec<u8>),
     /// The interpreter's own error, such as that there is no memory left.
     Interpreter(mlua::Error),
@@ -22,7 +22,7 @@ impl Failure {
         Self::Message(message.into())
     }
 
-    /// An error that does not tell where it was raised, such as those of the interpreter itself.
+    /// An error that does not tell where it was raised, as those of the interpreter itself.
     pub(crate) fn unplaced(message: impl Into<Vec<u8>>) -> Self {
         Self::Unplaced(message.into())
     }

@@ -207,41 +207,48 @@ end
 
 -- Code: only text is compiled, and only what is safe to run.
 
-local function compiled(source, name)
-    local code, message = native.compile(source, name)
-    if code == nil then return nil, message end
-    return code
-end
+-- Makes `load` and `loadstring` for one of the environments; `compile` is a field of `native` that is there later.
+local function loaders(into, compile)
+    local function compiled(source, name)
+        local code, message = native[compile](source, name)
+        if code == nil then return nil, message end
+        return code
+    end
 
-function globals.loadstring(...)
-    local source, name = ...
-    if type(source) == "number" then source = tostring(source) end
-    if type(source) ~= "string" then
-        bad_argument(1, "loadstring", "string", source, select("#", ...) == 0)
-    end
-    if name ~= nil and type(name) ~= "string" and type(name) ~= "number" then
-        bad_argument(2, "loadstring", "string", name)
-    end
-    return compiled(source, name == nil and source or tostring(name))
-end
-
-function globals.load(...)
-    local reader, name = ...
-    if type(reader) ~= "function" then bad_argument(1, "load", "function", reader, select("#", ...) == 0) end
-    if name ~= nil and type(name) ~= "string" and type(name) ~= "number" then
-        bad_argument(2, "load", "string", name)
-    end
-    local pieces = {}
-    while true do
-        local piece = reader()
-        if piece == nil or piece == "" then break end
-        if type(piece) ~= "string" and type(piece) ~= "number" then
-            return nil, "reader function must return a string"
+    function into.loadstring(...)
+        local source, name = ...
+        if type(source) == "number" then source = tostring(source) end
+        if type(source) ~= "string" then
+            bad_argument(1, "loadstring", "string", source, select("#", ...) == 0)
         end
-        pieces[#pieces + 1] = piece
+        if name ~= nil and type(name) ~= "string" and type(name) ~= "number" then
+            bad_argument(2, "loadstring", "string", name)
+        end
+        return compiled(source, name == nil and source or tostring(name))
     end
-    return compiled(table.concat(pieces), name == nil and "=(load)" or tostring(name))
+
+    function into.load(...)
+        local reader, name = ...
+        if type(reader) ~= "function" then
+            bad_argument(1, "load", "function", reader, select("#", ...) == 0)
+        end
+        if name ~= nil and type(name) ~= "string" and type(name) ~= "number" then
+            bad_argument(2, "load", "string", name)
+        end
+        local pieces = {}
+        while true do
+            local piece = reader()
+            if piece == nil or piece == "" then break end
+            if type(piece) ~= "string" and type(piece) ~= "number" then
+                return nil, "reader function must return a string"
+            end
+            pieces[#pieces + 1] = piece
+        end
+        return compiled(table.concat(pieces), name == nil and "=(load)" or tostring(name))
+    end
 end
+
+loaders(globals, "compile")
 
 -- How the collector works is not for one script to decide for those after it.
 local collectgarbage = collectgarbage
@@ -305,9 +312,6 @@ libraries.math, libraries.coroutine, libraries.os = math, coroutine_library, { c
 for name, contents in raw_pairs(libraries) do
     globals[name] = protect(contents)
 end
-local redis = protect(api)
-globals.redis, globals.server = redis, redis
-
 local string_metatable = raw_getmetatable("")
 string_metatable.__index = string_library
 metatable_of[string_metatable] = protect({ __index = globals.string })
@@ -315,11 +319,36 @@ metatable_of[string_metatable] = protect({ __index = globals.string })
 local function unknown(_, name)
     error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2)
 end
-raw_setmetatable(globals, { __index = unknown })
+local metatable_of_environments = protect({ __index = unknown })
 
-local environment = protect(globals)
-globals._G = environment
-metatable_of[environment] = protect({ __index = unknown })
+local function copy_without(contents, ...)
+    local copy = {}
+    for name, value in raw_pairs(contents) do
+        copy[name] = value
+    end
+    for _, name in raw_pairs({ ... }) do
+        copy[name] = nil
+    end
+    return copy
+end
+
+-- Makes an environment of these globals.
+local function environment_of(contents, redis)
+    contents.redis, contents.server = redis, redis
+    raw_setmetatable(contents, { __index = unknown })
+    local environment = protect(contents)
+    contents._G = environment
+    metatable_of[environment] = metatable_of_environments
+    return environment
+end
+
+-- Functions see less than scripts, and while their library is loaded almost nothing.
+local function_globals = copy_without(globals, "load", "loadstring")
+loaders(function_globals, "compile_function")
+local function_environment =
+    environment_of(function_globals, protect(copy_without(api, "breakpoint", "debug", "replicate_commands")))
+
+local environment = environment_of(globals, protect(api))
 
 -- Turns what a script has raised into a table that tells where, too.
 local function located(failure)
@@ -370,4 +399,122 @@ function running.callback(callback, keys, arguments)
     return raw_xpcall(function() return callback(keys, arguments) end, located)
 end
 
-return environment, running
+-- Libraries of functions: their code runs once, and registers functions.
+
+-- What the library that is being loaded has registered.
+local registered
+
+local FLAGS = {
+    ["no-writes"] = true, ["allow-oom"] = true, ["allow-stale"] = true, ["no-cluster"] = true,
+    ["allow-cross-slot-keys"] = true,
+}
+
+local function refuse_to_register(reason)
+    error({ err = "ERR " .. reason }, 0)
+end
+
+-- Reads the named arguments of register_function.
+local function of_named(named)
+    local found = { flags = {} }
+    for name, value in raw_next, named do
+        if name == "function_name" then
+            if type(value) ~= "string" and type(value) ~= "number" then
+                refuse_to_register("function_name argument given to redis.register_function must be a string")
+            end
+            found.name = tostring(value)
+        elseif name == "description" then
+            if type(value) ~= "string" and type(value) ~= "number" then
+                refuse_to_register("description argument given to redis.register_function must be a string")
+            end
+            found.description = tostring(value)
+        elseif name == "callback" then
+            if type(value) ~= "function" then
+                refuse_to_register("callback argument given to redis.register_function must be a function")
+            end
+            found.callback = value
+        elseif name == "flags" then
+            if type(value) ~= "table" then
+                refuse_to_register(
+                    "flags argument to redis.register_function must be a table representing function flags")
+            end
+            for place = 1, #value do
+                local flag = value[place]
+                if not FLAGS[flag] then refuse_to_register("unknown flag given") end
+                found.flags[place] = flag
+            end
+        else
+            refuse_to_register("unknown argument given to redis.register_function")
+        end
+    end
+    if not found.name then
+        refuse_to_register("redis.register_function must get a function name argument")
+    elseif not found.callback then
+        refuse_to_register("redis.register_function must get a callback argument")
+    end
+    return found
+end
+
+local function of_positions(name, callback)
+    if type(name) ~= "string" and type(name) ~= "number" then
+        refuse_to_register("first argument to redis.register_function must be a string")
+    elseif type(callback) ~= "function" then
+        refuse_to_register("second argument to redis.register_function must be a function")
+    end
+    return { name = tostring(name), callback = callback, flags = {} }
+end
+
+local function register_function(...)
+    if not registered then
+        refuse_to_register("redis.register_function can only be called on FUNCTION LOAD command")
+    end
+    local count, first, second = select("#", ...), ...
+    local found
+    if count == 1 then
+        if type(first) ~= "table" then
+            refuse_to_register("calling redis.register_function with a single argument is only applicable to Lua "
+                .. "table (representing named arguments).")
+        end
+        found = of_named(first)
+    elseif count == 2 then
+        found = of_positions(first, second)
+    else
+        refuse_to_register("wrong number of arguments to redis.register_function")
+    end
+    if not find(found.name, "^[%w_]+$") then
+        refuse_to_register(
+            "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long")
+    end
+    for place = 1, #registered do
+        if registered[place].name:lower() == found.name:lower() then
+            refuse_to_register("Function already exists in the library")
+        end
+    end
+    registered[#registered + 1] = found
+end
+
+local loading_api = copy_without(api, "breakpoint", "debug", "replicate_commands", "call", "pcall", "setresp",
+    "set_repl", "acl_check_cmd", "sha1hex", "error_reply", "status_reply")
+loading_api.register_function = register_function
+raw_setmetatable(loading_api, { __index = unknown })
+local loading_globals = {}
+environment_of(loading_globals, protect(loading_api))
+loading_globals._G = function_environment
+
+local function see(contents)
+    raw_getmetatable(function_environment).__index = contents
+    contents_of[function_environment] = contents
+end
+
+-- The code of a library. Returns what it has registered.
+function running.library(code)
+    registered = {}
+    see(loading_globals)
+    local succeeded, failure = raw_xpcall(code, located)
+    see(function_globals)
+    local list = registered
+    registered = nil
+    if succeeded then return true, list end
+    return false, failure
+end
+
+return environment, function_environment, running

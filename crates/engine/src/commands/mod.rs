@@ -16,6 +16,7 @@ mod deadlines;
 mod debug;
 mod elements;
 mod expiration;
+mod functions;
 mod geo;
 mod hashes;
 mod hyperloglog;
@@ -60,6 +61,7 @@ pub const FAMILIES: &[&[Command]] = &[
     databases::COMMANDS,
     deadlines::COMMANDS,
     debug::COMMANDS,
+    functions::COMMANDS,
     geo::adding::COMMANDS,
     geo::radius::COMMANDS,
     geo::reading::COMMANDS,

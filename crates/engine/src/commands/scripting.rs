@@ -102,7 +102,7 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 /// A command that runs a script: the dispatcher does it itself.
-const fn runs(name: &'static str, is_read_only: bool) -> Command {
+pub(super) const fn runs(name: &'static str, is_read_only: bool) -> Command {
     const READ: &[KeySpec] = &[KeySpec::counted(2, 1, KeyFlags::RO.union(KeyFlags::ACCESS))];
     const WRITE: &[KeySpec] =
         &[KeySpec::counted(2, 1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))];
@@ -114,7 +114,7 @@ const fn runs(name: &'static str, is_read_only: bool) -> Command {
         .keys(if is_read_only { READ } else { WRITE })
 }
 
-const fn manages(name: &'static str, arity: i16, handler: Handler) -> Command {
+pub(super) const fn manages(name: &'static str, arity: i16, handler: Handler) -> Command {
     Command::other(name, arity, handler).without(Flags::LOADING.union(Flags::STALE)).with(Flags::NO_SCRIPT)
 }
 

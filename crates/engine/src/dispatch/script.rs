@@ -7,7 +7,7 @@
 
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
-use nuthatch_scripting::{Failure, Host, LogLevel, Request, UnknownCommand};
+use nuthatch_scripting::{Failure, Host, LibraryFunction, LogLevel, Request, Script, UnknownCommand};
 
 use super::{Batch, monitor};
 use crate::Engine;
@@ -16,7 +16,9 @@ use crate::call::Call;
 use crate::command::Flags;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
-use crate::scripts::{Compiled, ScriptFlags, Source, name_of, parse_name, with_interpreter};
+use crate::scripts::{
+    Compiled, ScriptFlags, ScriptName, ThreadInterpreter, name_of, parse_name, with_interpreter,
+};
 use crate::session::Session;
 use crate::table::{Locks, Registered};
 
@@ -43,31 +45,17 @@ impl Batch<'_> {
         outcome
     }
 
-    /// Runs the script that a request names, with the locks that are held.
+    /// Runs the script or function that a request names, with the locks that are held.
     pub(super) fn run_script(&mut self, call: &mut Call<'_, '_>) -> Outcome {
         monitor::show_script(call.engine, call.session, call.command, &call.arguments);
-        let keys = key_count(&call.arguments)?;
-        let is_read_only_command = call.command.row.flags.contains(Flags::READONLY);
         with_interpreter(|thread| {
-            let compiled = if call.command.row.name.starts_with("EVALSHA") {
-                let name = parse_name(call.arguments.at(1)).ok_or(NO_SCRIPT)?;
-                match thread.find(&name) {
-                    Some(compiled) => compiled.clone(),
-                    None => thread.compile(&call.engine.scripts.find(&name).ok_or(NO_SCRIPT)?)?,
-                }
-            } else {
-                let text = call.arguments.at(1);
-                let source = call.engine.scripts.evaluate(name_of(text), text)?;
-                thread.compile(&source).inspect_err(|_| call.engine.scripts.forget(&source))?
-            };
-            let Compiled { source, script } = compiled;
-            let is_read_only = source.flags.contains(ScriptFlags::NO_WRITES) || is_read_only_command;
-            if is_read_only_command
-                && source.flags.contains(ScriptFlags::DECLARED)
-                && !source.flags.contains(ScriptFlags::NO_WRITES)
-            {
+            let program = Program::of(thread, call)?;
+            let keys = key_count(call)?;
+            let is_read_only_command = call.command.row.flags.contains(Flags::READONLY);
+            if is_read_only_command && program.may_write() {
                 return Err(WRITES);
             }
+            let is_read_only = is_read_only_command || program.flags.contains(ScriptFlags::NO_WRITES);
             let database = call.session.database;
             let in_transaction = std::mem::replace(&mut call.session.is_executing, true);
             call.session.runs_script = true;
@@ -83,7 +71,13 @@ impl Batch<'_> {
                 is_read_only,
                 has_strayed: false,
             };
-            let outcome = thread.interpreter.run(&script, keys, arguments, &mut running, call.reply);
+            let interpreter = &thread.interpreter;
+            let outcome = match &program.code {
+                Code::Script(script) => interpreter.run(script, keys, arguments, &mut running, call.reply),
+                Code::Function(function) => {
+                    interpreter.run_function(function, keys, arguments, &mut running, call.reply)
+                }
+            };
             if running.has_strayed {
                 call.engine.scripts.count_strayed();
             }
@@ -95,8 +89,63 @@ impl Batch<'_> {
             if call.session.database != database {
                 call.session.select(database);
             }
-            outcome.map_err(|failure| error_of(failure, &source))
+            outcome.map_err(|failure| error_of(failure, &program.name()))
         })
+    }
+}
+
+/// What a request asks to be run.
+struct Program {
+    flags: ScriptFlags,
+    code: Code,
+    /// The name of a script.
+    script: Option<ScriptName>,
+}
+
+enum Code {
+    Script(Script),
+    Function(LibraryFunction),
+}
+
+impl Program {
+    /// What the request of `call` asks for, as this thread runs it.
+    fn of(thread: &mut ThreadInterpreter, call: &Call<'_, '_>) -> Result<Self, CommandError> {
+        const NO_FUNCTION: CommandError = CommandError::fixed("ERR Function not found");
+        let (scripts, named) = (&call.engine.scripts, call.arguments.at(1));
+        let Compiled { source, script } = match call.command.row.name {
+            "FCALL" | "FCALL_RO" => {
+                let found = scripts.libraries.find(named).ok_or(NO_FUNCTION)?;
+                let code = Code::Function(thread.function(&found)?);
+                let flags = found.facts().flags | ScriptFlags::DECLARED;
+                return Ok(Self { flags, code, script: None });
+            }
+            "EVALSHA" | "EVALSHA_RO" => {
+                let name = parse_name(named).ok_or(NO_SCRIPT)?;
+                match thread.find(&name) {
+                    Some(compiled) => compiled.clone(),
+                    None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?)?,
+                }
+            }
+            _ => {
+                let source = scripts.evaluate(name_of(named), named)?;
+                thread.compile(&source).inspect_err(|_| scripts.forget(&source))?
+            }
+        };
+        Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name) })
+    }
+
+    /// Whether it says that it writes; a script that says nothing of itself is not held to it.
+    fn may_write(&self) -> bool {
+        self.flags.contains(ScriptFlags::DECLARED) && !self.flags.contains(ScriptFlags::NO_WRITES)
+    }
+
+    /// What errors call it.
+    fn name(&self) -> String {
+        match (&self.script, &self.code) {
+            (Some(name), _) => String::from_utf8_lossy(name).into_owned(),
+            (None, Code::Function(function)) => function.name.clone(),
+            (None, Code::Script(_)) => String::new(),
+        }
     }
 }
 
@@ -105,12 +154,17 @@ const WRITES: CommandError =
     CommandError::fixed("ERR Can not execute a script with write flag using *_ro command.");
 
 /// How many of a request's arguments are keys of its script.
-fn key_count(arguments: &Arguments<'_>) -> Result<usize, CommandError> {
+fn key_count(call: &Call<'_, '_>) -> Result<usize, CommandError> {
     const NEGATIVE: CommandError = CommandError::fixed("ERR Number of keys can't be negative");
     const TOO_MANY: CommandError =
         CommandError::fixed("ERR Number of keys can't be greater than number of args");
-    let count = parse_i64(arguments.at(COUNT)).ok_or(CommandError::NOT_AN_INTEGER)?;
-    if count > (arguments.len() - COUNT - 1) as i64 {
+    const NOT_A_COUNT: CommandError = CommandError::fixed("ERR Bad number of keys provided");
+    let not_a_count = match call.command.row.name {
+        "FCALL" | "FCALL_RO" => NOT_A_COUNT,
+        _ => CommandError::NOT_AN_INTEGER,
+    };
+    let count = parse_i64(call.arguments.at(COUNT)).ok_or(not_a_count)?;
+    if count > (call.arguments.len() - COUNT - 1) as i64 {
         return Err(TOO_MANY);
     }
     usize::try_from(count).map_err(|_| NEGATIVE)
@@ -135,10 +189,9 @@ fn lock_declared<'k>(
 }
 
 /// The error that a client gets: what the script has raised, the script, and where.
-fn error_of(failure: Failure, source: &Source) -> CommandError {
+fn error_of(failure: Failure, name: &str) -> CommandError {
     match failure {
         Failure::Raised { mut text, place, .. } => {
-            let name = String::from_utf8_lossy(&source.name);
             match place {
                 Some((file, line)) => {
                     text.extend_from_slice(format!(" script: {name}, on {file}:{line}.").as_bytes());

@@ -6,6 +6,7 @@
 //! writes the encodings of Redis 8.0.
 
 mod build;
+pub mod functions;
 mod load;
 mod lzf;
 pub mod payload;

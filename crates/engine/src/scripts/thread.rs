@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nuthatch_scripting::{Identity, Interpreter, Script};
+use nuthatch_scripting::{Identity, Interpreter, LibraryFunction, Script};
 
+use super::loading::load_library;
 use super::shebang::code_of;
-use super::{ScriptName, Source};
+use super::{FoundFunction, Library, ScriptName, Source};
 use crate::REDIS_VERSION;
 use crate::error::CommandError;
 
@@ -33,6 +34,8 @@ pub(crate) struct ThreadInterpreter {
     compiled: HashMap<ScriptName, Compiled, foldhash::fast::RandomState>,
     /// How many scripts there may be before those that are forgotten are sought.
     compiled_max: usize,
+    /// The functions of the libraries that this thread has loaded, by the libraries' numbers.
+    libraries: HashMap<u64, (Arc<Library>, Vec<LibraryFunction>)>,
 }
 
 thread_local! {
@@ -64,7 +67,12 @@ impl ThreadInterpreter {
         let identity = Identity { redis_version: REDIS_VERSION, server_name: "nuthatch" };
         let interpreter = Interpreter::new(&identity, INTERPRETER_BYTES_MAX)
             .map_err(|error| CommandError::new(format!("ERR the interpreter can not be started: {error}")))?;
-        Ok(Self { interpreter, compiled: HashMap::default(), compiled_max: COMPILED_MIN })
+        Ok(Self {
+            interpreter,
+            compiled: HashMap::default(),
+            compiled_max: COMPILED_MIN,
+            libraries: HashMap::default(),
+        })
     }
 
     /// The script of this name, if this thread has compiled it and the server has not forgotten it.
@@ -91,5 +99,23 @@ impl ThreadInterpreter {
         let compiled = Compiled { source: source.clone(), script };
         self.compiled.insert(source.name, compiled.clone());
         Ok(compiled)
+    }
+
+    /// The function as this thread runs it: its library is loaded if that was not done.
+    ///
+    /// # Errors
+    /// The library cannot be loaded.
+    pub(crate) fn function(&mut self, found: &FoundFunction) -> Result<LibraryFunction, CommandError> {
+        const GONE: CommandError = CommandError::fixed("ERR Function not found");
+        let library = &found.library;
+        if !self.libraries.contains_key(&library.id) {
+            let functions = load_library(self, &library.text)?.1;
+            self.libraries.retain(|_, (library, _)| !library.is_forgotten());
+            self.libraries.insert(library.id, (library.clone(), functions));
+        }
+        // The same text registers the same functions, unless it goes by chance.
+        let functions = self.libraries.get(&library.id).map(|(_, functions)| functions);
+        let function = functions.and_then(|functions| functions.get(found.place));
+        function.filter(|function| function.name == found.facts().name).cloned().ok_or(GONE)
     }
 }

@@ -25,6 +25,16 @@ const SHOW: &str = r##"
     end
 "##;
 
+/// Catches errors as scripts do in the sandbox.
+const PCALL: &str = "
+    local pcall, unwrapped = pcall, ...
+    local function shown(succeeded, ...)
+        if succeeded then return true, ... end
+        return false, unwrapped((...))
+    end
+    return function(...) return shown(pcall(...)) end
+";
+
 /// An interpreter with one library.
 pub(super) struct Script(Lua);
 
@@ -33,14 +43,9 @@ impl Script {
     pub(super) fn new(name: &str, table: impl Fn(&Lua) -> mlua::Result<Table>) -> Self {
         let lua = Lua::new();
         lua.globals().set(name, table(&lua).unwrap()).unwrap();
-        let unwrapped = lua.create_function(|lua, caught| unwrapped(lua, caught)).unwrap();
-        let pcall = "local unwrapped, pcall = ..., pcall
-            local function finish(ok, ...)
-                if ok then return ok, ... end
-                return ok, unwrapped((...))
-            end
-            return function(...) return finish(pcall(...)) end";
-        lua.globals().set("pcall", lua.load(pcall).call::<mlua::Function>(unwrapped).unwrap()).unwrap();
+        let unwrapped = lua.create_function(|lua, value| unwrapped(lua, value)).unwrap();
+        let pcall: mlua::Function = lua.load(PCALL).call(unwrapped).unwrap();
+        lua.globals().set("pcall", pcall).unwrap();
         lua.globals().set("show", lua.load(SHOW).eval::<mlua::Function>().unwrap()).unwrap();
         Self(lua)
     }
@@ -49,7 +54,7 @@ impl Script {
     pub(super) fn eval(&self, expression: &str) -> Result<String, String> {
         let source = format!("return pcall(function() return show({expression}) end)");
         let (ok, shown): (bool, mlua::LuaString) =
-            self.0.load(source).set_name("@user_script").eval().unwrap();
+            self.0.load(source).set_name("@user_script").call(()).unwrap();
         let shown = String::from_utf8_lossy(&shown.as_bytes()).into_owned();
         if ok { Ok(shown) } else { Err(shown) }
     }

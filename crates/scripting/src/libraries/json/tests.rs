@@ -42,7 +42,7 @@ fn nesting_is_bounded() {
     assert_eq!(encode(1001, ""), excess);
     assert_eq!(encode(100_000, "a="), excess);
     let decode = |opening: &str, levels: usize| {
-        script.eval(&format!("(function() {deep} return (cjson.decode(('{opening}'):rep({levels}))) end)()"))
+        script.eval(&format!("(function() {deep} return cjson.decode(('{opening}'):rep({levels})) end)()"))
     };
     assert_eq!(
         decode("[", 3999),
