@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, VmState};
+use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, Variadic, VmState};
 use nuthatch_protocol::Reply;
 
 use crate::api::Choices;
 use crate::bytecode::Compiler;
 use crate::host::{HOST, Host};
+use crate::memory::Unlimited;
 use crate::{api, from_lua, libraries};
 
 /// How many instructions a script runs between two looks at whether it is to go on.
@@ -16,6 +17,9 @@ const INSTRUCTIONS_PER_LOOK: u32 = 10_000;
 
 /// The most arguments that are handed over on the interpreter's stack, which is short, rather than in tables.
 const ARGUMENTS_ON_STACK_MAX: usize = 64;
+
+/// What a text takes in the interpreter beside its bytes, and more.
+const TEXT_OVERHEAD_BYTES: usize = 64;
 
 /// What tells scripts about the server.
 #[derive(Debug, Clone)]
@@ -235,13 +239,13 @@ impl Interpreter {
         arguments: impl ExactSizeIterator<Item = &'a [u8]>,
     ) -> mlua::Result<(bool, Value)> {
         if arguments.len() <= ARGUMENTS_ON_STACK_MAX {
-            let mut all = mlua::MultiValue::with_capacity(arguments.len() + 2);
-            all.push_back(Value::Function(script.clone()));
-            all.push_back(Value::Integer(keys as i64));
-            for argument in arguments {
-                all.push_back(Value::String(self.lua.create_string(argument)?));
-            }
-            self.run_script.call(all)
+            let texts: Vec<&[u8]> = arguments.collect();
+            let bytes: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD_BYTES).sum();
+            let unlimited = Unlimited::for_at_most(&self.lua, bytes);
+            let texts = texts.into_iter().map(|text| self.lua.create_string(text));
+            let texts: Variadic<LuaString> = texts.collect::<mlua::Result<_>>()?;
+            drop(unlimited);
+            self.run_script.call((script, keys, texts))
         } else {
             let (keys, arguments) = self.tables(keys, arguments)?;
             self.run_script_of_tables.call((script, keys, arguments))

@@ -11,6 +11,7 @@ mod host;
 mod interpreter;
 mod libraries;
 mod library;
+mod memory;
 mod raise;
 mod request;
 mod to_lua;

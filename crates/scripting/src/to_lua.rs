@@ -4,11 +4,17 @@ use mlua::{Lua, Table, Value};
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
+use crate::memory::Unlimited;
+
 /// A reply that is not what the protocol prescribes: a defect of the server.
 const MALFORMED: &str = "malformed reply";
 
+/// A byte of a reply gives rise to at most so many bytes of values, such as a status to a table with one field.
+const BYTES_PER_BYTE: usize = 128;
+
 /// The value of one complete reply.
 pub(crate) fn value_of(lua: &Lua, reply: &mut Reply) -> mlua::Result<Value> {
+    let _unlimited = Unlimited::for_at_most(lua, reply.len().saturating_mul(BYTES_PER_BYTE));
     let slices = reply.slices();
     if let [slice] = *slices
         && slice.len() == reply.len()

@@ -4,7 +4,7 @@ use std::mem::replace;
 
 use mlua::{Either, Lua, Table, Value};
 
-use super::memory::Unlimited;
+use crate::memory::Unlimited;
 
 /// So many tables may stand in one another: the interpreter lends a limited number of values at a time.
 pub(super) const DEEPEST: usize = 3999;

@@ -6,7 +6,6 @@ mod arguments;
 mod assembly;
 mod bits;
 mod json;
-mod memory;
 mod message_pack;
 mod random;
 mod structure;

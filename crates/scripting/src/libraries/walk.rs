@@ -2,8 +2,8 @@
 
 use mlua::{FromLua, Lua, LuaString, Table, Value};
 
-use super::memory::Unlimited;
 use crate::library::Failure;
+use crate::memory::Unlimited;
 
 /// A text that is made by walking through values, handed to the interpreter.
 pub(super) fn text(lua: &Lua, make: impl FnOnce() -> Result<Vec<u8>, Failure>) -> Result<LuaString, Failure> {
