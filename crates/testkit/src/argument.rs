@@ -13,7 +13,7 @@ use crate::samples::{
     HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, MISS_CLASSES, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES,
     SCORES, SORT_PATTERNS, TYPES, WORDS,
 };
-use crate::{geo, hyperloglog, streams};
+use crate::{geo, hyperloglog, packing, streams};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -125,6 +125,7 @@ kinds! {
     EventChannel "event-channel" "A glob pattern for the channels of notifications.",
     EventClasses "event-classes" "Letters of notify-keyspace-events.",
     MissClasses "miss-classes" "Letters of notify-keyspace-events, those for keys that are not there among them.",
+    ComputingScript "computing-script" "A script that calls a function which computes.",
     Invalidations "invalidations" "The channel on which RESP2 clients hear of what is out of date.",
     Prefix "prefix" "What names of keys begin with.",
     OtherPrefix "other-prefix" "As a prefix, and no part of one.",
@@ -215,6 +216,7 @@ impl Kind {
             Self::EventChannel => world.pick(EVENT_CHANNELS).into(),
             Self::EventClasses => world.pick(EVENT_CLASSES).into(),
             Self::MissClasses => world.pick(MISS_CLASSES).into(),
+            Self::ComputingScript => packing::script(&mut world.random),
             Self::Invalidations => b"__redis__:invalidate".to_vec(),
             Self::Prefix => world.pick(PREFIXES).into(),
             Self::OtherPrefix => world.pick(OTHER_PREFIXES).into(),

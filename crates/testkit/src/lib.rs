@@ -11,6 +11,7 @@ pub mod generator;
 mod geo;
 mod hyperloglog;
 pub mod normalise;
+mod packing;
 pub mod program;
 pub mod reply;
 pub mod request;

@@ -46,7 +46,8 @@ fn all(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) ->
     library.function(name, move |lua, values| {
         let arguments = Arguments::new(lua, name, values);
         let mut result = bits(arguments, 1)?;
-        for number in 2..=arguments.count() {
+        // The last one first, which shows in the errors.
+        for number in (2..=arguments.count()).rev() {
             result = operation(result, bits(arguments, number)?);
         }
         Ok(signed(result))
@@ -188,6 +189,8 @@ mod tests {
             ("bit.tobit('a')", "bad argument #1 to 'tobit' (number expected, got string)"),
             ("bit.tobit(true)", "bad argument #1 to 'tobit' (number expected, got boolean)"),
             ("bit.band(7, 3, nil)", "bad argument #3 to 'band' (number expected, got nil)"),
+            ("bit.bor({}, true, nil)", "bad argument #1 to 'bor' (number expected, got table)"),
+            ("bit.bor(1, true, nil)", "bad argument #3 to 'bor' (number expected, got nil)"),
             ("bit.lshift(1)", "bad argument #2 to 'lshift' (number expected, got no value)"),
             ("bit.lshift('a')", "bad argument #1 to 'lshift' (number expected, got string)"),
             ("bit.tohex(1, nil)", "bad argument #2 to 'tohex' (number expected, got nil)"),
