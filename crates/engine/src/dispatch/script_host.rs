@@ -178,7 +178,8 @@ impl Host for Running<'_, '_, '_> {
                 return Err(error.text().to_vec());
             }
         };
-        let first_hash = self.reach(command, &arguments).map_err(|Ended| b"ERR the script is ended".to_vec())?;
+        let first_hash =
+            self.reach(command, &arguments).map_err(|Ended| b"ERR the script is ended".to_vec())?;
         if command.row.flags.contains(Flags::WRITE) {
             self.has_written = true;
             if let Some(busy) = &self.busy {

@@ -117,11 +117,7 @@ impl Batch<'_> {
 }
 
 /// Locks all shards that the queued commands need, and those of the watched keys.
-fn lock<'k>(
-    engine: &'k Engine,
-    session: &Session,
-    transaction: &Transaction,
-) -> Result<Guards<'k>, Busy> {
+fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) -> Result<Guards<'k>, Busy> {
     let keyspace = &engine.keyspace;
     let mut hashes: Vec<u64> = Vec::with_capacity(transaction.queued().len());
     for queued in transaction.queued() {
