@@ -156,3 +156,8 @@ fn details_of_streams_are_told_as_by_recent_stock_servers() {
         _ => pair.run(&families::STREAM_DETAILS, extent),
     });
 }
+
+#[test]
+fn scripted_documents_answer_as_the_stock_servers() {
+    compare(&families::SCRIPTED_DOCUMENTS, 1);
+}

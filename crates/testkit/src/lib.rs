@@ -6,6 +6,7 @@ pub mod client;
 pub mod conversation;
 pub mod differences;
 pub mod differential;
+mod documents;
 pub mod families;
 pub mod generator;
 mod geo;

@@ -27,7 +27,7 @@ pub(crate) fn table(lua: &Lua) -> mlua::Result<Table> {
 /// A function of one number.
 fn one(library: &Library, name: &'static str, operation: fn(u32) -> u32) -> mlua::Result<()> {
     library.function(name, move |lua, values| {
-        let arguments = Arguments::new(lua, name, values);
+        let arguments = Arguments::new(lua, values);
         Ok(signed(operation(bits(arguments, 1)?)))
     })
 }
@@ -35,7 +35,7 @@ fn one(library: &Library, name: &'static str, operation: fn(u32) -> u32) -> mlua
 /// A function of a number and a distance.
 fn two(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) -> mlua::Result<()> {
     library.function(name, move |lua, values| {
-        let arguments = Arguments::new(lua, name, values);
+        let arguments = Arguments::new(lua, values);
         let value = bits(arguments, 1)?;
         Ok(signed(operation(value, bits(arguments, 2)?)))
     })
@@ -44,7 +44,7 @@ fn two(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) ->
 /// A function of any number of numbers but none.
 fn all(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) -> mlua::Result<()> {
     library.function(name, move |lua, values| {
-        let arguments = Arguments::new(lua, name, values);
+        let arguments = Arguments::new(lua, values);
         let mut result = bits(arguments, 1)?;
         // The last one first, which shows in the errors.
         for number in (2..=arguments.count()).rev() {
@@ -56,7 +56,7 @@ fn all(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) ->
 
 /// The number in hexadecimal, with the last digits of the eight; in upper case if their count is negative.
 fn tohex(lua: &Lua, values: &[Value]) -> Outcome {
-    let arguments = Arguments::new(lua, "tohex", values);
+    let arguments = Arguments::new(lua, values);
     let value = bits(arguments, 1)?;
     let digits = if arguments.count() < 2 { 8 } else { bits(arguments, 2)?.cast_signed() };
     let text = if digits < 0 { format!("{value:08X}") } else { format!("{value:08x}") };
