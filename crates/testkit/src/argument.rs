@@ -13,7 +13,7 @@ use crate::samples::{
     HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, MISS_CLASSES, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES,
     SCORES, SORT_PATTERNS, TYPES, WORDS,
 };
-use crate::{geo, hyperloglog, streams};
+use crate::{geo, hyperloglog, lua, streams};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -128,6 +128,9 @@ kinds! {
     Invalidations "invalidations" "The channel on which RESP2 clients hear of what is out of date.",
     Prefix "prefix" "What names of keys begin with.",
     OtherPrefix "other-prefix" "As a prefix, and no part of one.",
+    Script "script" "A script in Lua.",
+    StoredScript "stored-script" "A script in Lua, one of a few.",
+    ScriptName "script-name" "The name of one of a few scripts.",
     Connection "connection" "The number of one of the connections of a conversation.",
 }
 
@@ -218,6 +221,9 @@ impl Kind {
             Self::Invalidations => b"__redis__:invalidate".to_vec(),
             Self::Prefix => world.pick(PREFIXES).into(),
             Self::OtherPrefix => world.pick(OTHER_PREFIXES).into(),
+            Self::Script => lua::script(world),
+            Self::StoredScript => world.pick(lua::STORED_SCRIPTS).0.into(),
+            Self::ScriptName => world.pick(lua::STORED_SCRIPTS).1.into(),
             Self::Connection => format!("@{}", world.random.random_range(0..SPEAKERS)).into_bytes(),
         }
     }
@@ -278,6 +284,7 @@ impl Kind {
             }
             Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::NewId | Self::Id | Self::IdBound => streams::hostile(&mut world.random),
+            Self::Script => lua::broken_script(world),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
@@ -297,6 +304,8 @@ impl Kind {
             | Self::Prefix
             | Self::Element
             | Self::Group
+            | Self::StoredScript
+            | Self::ScriptName
             | Self::Consumer => world
                 .pick(&[
                     &b""[..],

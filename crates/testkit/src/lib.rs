@@ -10,6 +10,7 @@ pub mod families;
 pub mod generator;
 mod geo;
 mod hyperloglog;
+mod lua;
 pub mod normalise;
 pub mod program;
 pub mod reply;
