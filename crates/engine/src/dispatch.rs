@@ -1,9 +1,11 @@
 //! From a parsed request to its reply: lookup, checks, locks, run.
 
 mod admission;
+pub mod bystanders;
 mod leaving;
 mod monitor;
 mod script;
+mod script_host;
 mod transaction;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use crate::call::Call;
 use crate::command::{Flags, InTransaction};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
+use crate::keyspace::patience::Busy;
 use crate::session::{ReplyMode, Session};
 use crate::statistics::{Counters, Runs};
 use crate::table::{Locks, Registered};
@@ -142,6 +145,16 @@ impl Batch<'_> {
         }
     }
 
+    /// Whether the request in this place runs scripts, which may take long.
+    #[inline]
+    pub fn may_take_long(&self, place: usize, session: &Session) -> bool {
+        let flags = |command: &Registered| match (&session.transaction, command.row.in_transaction) {
+            (Some(transaction), InTransaction::Executes) => transaction.flags,
+            _ => command.row.flags,
+        };
+        self.worker.prepared[place].command.is_some_and(|command| flags(command).contains(Flags::RUNS_SCRIPT))
+    }
+
     /// Runs the request in this place and writes its reply.
     #[inline]
     pub fn run(
@@ -155,7 +168,11 @@ impl Batch<'_> {
         let mark = reply.mark();
         let prepared = self.worker.prepared[place];
         let outcome = match prepared.command {
-            Some(command) if command.row.accepts(arguments.len()) && session.is_plain() => {
+            Some(command)
+                if command.row.accepts(arguments.len())
+                    && session.is_plain()
+                    && !engine.keyspace.is_busy() =>
+            {
                 if let Some(until) = engine.clients.paused_until(writes(command.row.flags), self.now_ms) {
                     return Next::Retry(until);
                 }
@@ -230,6 +247,7 @@ impl Batch<'_> {
         if alone && !(ran_before && self.worker.runs.is_empty()) {
             self.finish_runs();
         }
+        let busy = |Busy| engine.scripts.busy.refusal();
         let (guards, first_hash) = match command.locks {
             Locks::Script => {
                 let outcome = self.execute_script(engine, session, arguments, command, hash, reply);
@@ -237,19 +255,26 @@ impl Batch<'_> {
                 return outcome;
             }
             Locks::None | Locks::Visits => (Guards::None, None),
-            Locks::One(index) => (engine.keyspace.lock_one(hash), Some((index, hash))),
-            Locks::Depends(reaches_all) if reaches_all(&arguments) => (engine.keyspace.lock_all(), None),
+            Locks::One(index) => (engine.keyspace.lock_one(hash).map_err(busy)?, Some((index, hash))),
+            Locks::Depends(reaches_all) if reaches_all(&arguments) => {
+                (engine.keyspace.lock_all().map_err(busy)?, None)
+            }
             Locks::Several | Locks::Depends(_) => {
                 let keys = command.key_positions(&arguments).filter_map(|index| arguments.get(index));
-                (engine.keyspace.lock_many(keys.map(|key| engine.keyspace.hash(key))), None)
+                let hashes = keys.map(|key| engine.keyspace.hash(key));
+                (engine.keyspace.lock_many(hashes).map_err(busy)?, None)
             }
-            Locks::All => (engine.keyspace.lock_all(), None),
+            Locks::All => (engine.keyspace.lock_all().map_err(busy)?, None),
         };
-        let guards = if guards.reach_further() { engine.keyspace.widen(guards) } else { guards };
+        let guards =
+            if guards.reach_further() { engine.keyspace.widen(guards).map_err(busy)? } else { guards };
         let mut keys = self.keys(engine, session, guards);
         let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash };
         self.prefetch_elements(&call, place);
-        let outcome = self.call(&mut call);
+        let mut outcome = self.call(&mut call);
+        if keys.has_given_up.get() {
+            outcome = Err(engine.scripts.busy.refusal());
+        }
         keys.end();
         self.worker.runs.keys.add(keys.counters);
         drop(keys);

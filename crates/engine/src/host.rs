@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use nuthatch_scripting::LogLevel;
+
 /// How SHUTDOWN is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ShutdownOptions {
@@ -115,4 +117,7 @@ pub trait Host: Send + Sync {
 
     /// Writes a line to the server's log as a warning.
     fn log_warning(&self, line: &str);
+
+    /// Writes a line of a script to the server's log.
+    fn log_of_script(&self, level: LogLevel, line: &[u8]);
 }

@@ -3,6 +3,7 @@
 //! Texts are kept once for the server. Each thread has an interpreter of its own, and compiles a script when it first runs
 //! it, so that scripts on different keys run side by side and share nothing.
 
+mod busy;
 mod libraries;
 mod loading;
 mod shebang;
@@ -11,11 +12,13 @@ mod thread;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use nuthatch_scripting::sha1_hex;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::error::CommandError;
+pub use busy::{BusyScript, BusyScripts};
 pub use libraries::{FoundFunction, FunctionFacts, Libraries, Library, Policy};
 pub(crate) use loading::{library_name, load_library};
 pub(crate) use shebang::FLAG_NAMES;
@@ -80,6 +83,8 @@ pub struct Scripts {
     interpreter_bytes: AtomicU64,
     /// Libraries of functions.
     pub libraries: Libraries,
+    /// Scripts that have run for too long.
+    pub busy: BusyScripts,
 }
 
 impl Scripts {
@@ -149,9 +154,11 @@ impl Scripts {
         }
     }
 
-    /// Waits until no other script runs that may use keys which it has not declared. No shard may be held.
-    pub(crate) fn stray(&self) -> MutexGuard<'_, ()> {
-        self.straying.lock()
+    /// Waits for a while until no other script runs that may use keys which it has not declared. No shard may be held.
+    pub(crate) fn stray(&self) -> Option<MutexGuard<'_, ()>> {
+        /// How long it is waited before it is looked at whether scripts run for too long.
+        const PATIENCE: Duration = Duration::from_millis(1);
+        self.straying.try_lock_for(PATIENCE)
     }
 
     /// Counts a script that has used keys which it had not declared.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::blocking::BlockedClient;
 use crate::clients::ClientRecord;
 use crate::pubsub::Namespace;
+use crate::scripts::BusyScript;
 use crate::tracking::Follower;
 use crate::transaction::{Transaction, WatchedKeys};
 
@@ -121,6 +122,8 @@ pub struct Session {
     pub is_executing: bool,
     /// Whether the commands that run are those of a script.
     pub runs_script: bool,
+    /// Those of its scripts that have run for too long, until their locks are given back.
+    pub busy_scripts: Vec<Arc<BusyScript>>,
     /// The keys that it watches.
     pub watched: Option<Box<WatchedKeys>>,
     /// What it has subscribed to; nothing if there is no name.
@@ -146,6 +149,7 @@ impl Session {
             transaction: None,
             is_executing: false,
             runs_script: false,
+            busy_scripts: Vec::new(),
             watched: None,
             subscriptions: None,
             tracking: None,

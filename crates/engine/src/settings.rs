@@ -26,6 +26,8 @@ pub struct Settings {
     pub latency_percentiles: RwLock<Vec<f64>>,
     /// Up to which sizes values keep their compact encodings.
     pub encodings: EncodingLimits,
+    /// `busy-reply-threshold`: how long a script may run before others are told so, in milliseconds; 0 for ever.
+    pub busy_reply_ms: AtomicU64,
     /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
     pub debug_commands: RwLock<LocalOnly>,
 }
@@ -52,6 +54,7 @@ impl Default for Settings {
             latency_tracking: AtomicBool::new(true),
             latency_percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
             encodings: EncodingLimits::default(),
+            busy_reply_ms: AtomicU64::new(5000),
             debug_commands: RwLock::new(LocalOnly::No),
         }
     }

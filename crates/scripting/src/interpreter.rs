@@ -1,6 +1,6 @@
 //! A thread's interpreter: compiles scripts and runs them in the sandbox.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, Variadic, VmState};
@@ -42,7 +42,14 @@ pub struct Interpreter {
     run_library: Function,
     choices: Rc<Choices>,
     /// Set when the host has ended the script.
-    interrupted: Rc<Cell<bool>>,
+    interrupted: Rc<RefCell<Interruption>>,
+}
+
+/// Whether the host has ended the script, and where it was then.
+#[derive(Debug, Default)]
+struct Interruption {
+    is_wanted: bool,
+    place: Option<(String, i64)>,
 }
 
 /// A compiled script.
@@ -95,7 +102,10 @@ pub enum Failure {
         is_of_command: bool,
     },
     /// The host has ended it.
-    Interrupted,
+    Interrupted {
+        /// Source and line where it was then.
+        place: Option<(String, i64)>,
+    },
 }
 
 impl Failure {
@@ -114,7 +124,7 @@ impl Interpreter {
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let choices = Rc::new(Choices::default());
         let Sandbox { compiler, function_compiler, running } = sandbox(&lua, identity, &choices)?;
-        let interrupted = Rc::new(Cell::new(false));
+        let interrupted = Rc::new(RefCell::new(Interruption::default()));
         let interpreter = Self {
             run_script: running.raw_get("script")?,
             run_script_of_tables: running.raw_get("script_of_tables")?,
@@ -126,7 +136,7 @@ impl Interpreter {
             choices,
             interrupted,
         };
-        interpreter.watch()?;
+        watch(&interpreter.lua, &interpreter.interrupted, INSTRUCTIONS_PER_LOOK)?;
         interpreter.lua.set_memory_limit(memory_max)?;
         Ok(interpreter)
     }
@@ -174,10 +184,10 @@ impl Interpreter {
         let name = self.lua.create_string(name).map_err(of_interpreter)?;
         let (code, _) =
             self.function_compiler.compile(&self.lua, source, &name).map_err(LoadFailure::NotCode)?;
-        self.interrupted.set(false);
+        *self.interrupted.borrow_mut() = Interruption::default();
         let outcome: mlua::Result<(bool, Value)> = HOST.set(host, || self.run_library.call(code));
-        if self.interrupted.get() {
-            return Err(LoadFailure::Failed(Failure::Interrupted));
+        if let Some(failure) = self.interruption() {
+            return Err(LoadFailure::Failed(failure));
         }
         match outcome.map_err(of_interpreter)? {
             (true, Value::Table(list)) => list
@@ -216,11 +226,11 @@ impl Interpreter {
     ) -> Result<(), Failure> {
         self.choices.resp3.set(false);
         libraries::reset(&self.lua);
-        self.interrupted.set(false);
+        *self.interrupted.borrow_mut() = Interruption::default();
         let mark = reply.mark();
         let outcome = HOST.set(host, run);
-        if self.interrupted.get() {
-            return Err(Failure::Interrupted);
+        if let Some(failure) = self.interruption() {
+            return Err(failure);
         }
         let (succeeded, value) = outcome.map_err(|error| failure_of(&error))?;
         if !succeeded {
@@ -269,18 +279,43 @@ impl Interpreter {
         Ok((keys, table(&mut arguments)?))
     }
 
-    /// Asks the host now and then whether a script is to go on, and ends it if not.
-    fn watch(&self) -> mlua::Result<()> {
-        let interrupted = self.interrupted.clone();
-        let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_LOOK);
-        self.lua.set_global_hook(triggers, move |_, _| {
-            if HOST.is_set() && (interrupted.get() || HOST.with(|host| host.interrupt())) {
-                interrupted.set(true);
-                return Err(mlua::Error::runtime("the script is ended"));
+    /// That the script was ended, if it was.
+    fn interruption(&self) -> Option<Failure> {
+        let place = {
+            let mut interruption = self.interrupted.borrow_mut();
+            if !interruption.is_wanted {
+                return None;
             }
-            Ok(VmState::Continue)
-        })
+            interruption.place.take()
+        };
+        match watch(&self.lua, &self.interrupted, INSTRUCTIONS_PER_LOOK) {
+            Ok(()) => Some(Failure::Interrupted { place }),
+            Err(error) => Some(failure_of(&error)),
+        }
     }
+}
+
+/// Asks the host now and then whether a script is to go on, and ends it if not.
+fn watch(lua: &Lua, interrupted: &Rc<RefCell<Interruption>>, instructions: u32) -> mlua::Result<()> {
+    let interrupted = interrupted.clone();
+    let triggers = HookTriggers::new().every_nth_instruction(instructions);
+    lua.set_global_hook(triggers, move |lua, debug| {
+        if !HOST.is_set() {
+            return Ok(VmState::Continue);
+        }
+        let was_wanted = interrupted.borrow().is_wanted;
+        if !was_wanted && HOST.with(|host| host.interrupt()) {
+            let source = debug.source().source.map(|name| name.into_owned()).unwrap_or_default();
+            let line = debug.current_line().and_then(|line| i64::try_from(line).ok()).unwrap_or(-1);
+            *interrupted.borrow_mut() = Interruption { is_wanted: true, place: Some((source, line)) };
+            // A script that catches the error is ended at its next instruction.
+            watch(lua, &interrupted, 1)?;
+        }
+        if interrupted.borrow().is_wanted {
+            return Err(mlua::Error::runtime("the script is ended"));
+        }
+        Ok(VmState::Continue)
+    })
 }
 
 /// What the sandbox is made of.

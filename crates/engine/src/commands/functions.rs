@@ -72,6 +72,16 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Explains the subcommands.",
     ),
+    manages("KILL", 2, kill)
+        .with(Flags::ALLOW_BUSY)
+        .docs(
+            Group::Scripting,
+            "7.0.0",
+            "O(1)",
+            "",
+            "Ends a function that has run for too long and has not written.",
+        )
+        .tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
     manages("LIST", -2, list)
         .docs(
             Group::Scripting,
@@ -101,6 +111,16 @@ const SUBCOMMANDS: &[Command] = &[
             "Adds the libraries that FUNCTION DUMP has returned.",
         )
         .tips(CHANGES),
+    manages("STATS", 2, statistics)
+        .with(Flags::ALLOW_BUSY)
+        .docs(
+            Group::Scripting,
+            "7.0.0",
+            "O(1)",
+            "",
+            "Tells which function has run for too long, and how many functions there are.",
+        )
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
 ];
 
 fn load(call: &mut Call<'_, '_>) -> Outcome {
@@ -247,6 +267,47 @@ fn describe(reply: &mut Reply, function: &FunctionFacts) {
     for (name, _) in flags {
         reply.simple(name);
     }
+}
+
+fn kill(call: &mut Call<'_, '_>) -> Outcome {
+    call.engine.scripts.busy.kill(true)?;
+    call.reply.ok();
+    Ok(())
+}
+
+fn statistics(call: &mut Call<'_, '_>) -> Outcome {
+    let scripts = &call.engine.scripts;
+    let running = scripts.busy.first();
+    if running.as_ref().is_some_and(|script| script.function.is_none()) {
+        return Err(scripts.busy.refusal());
+    }
+    call.reply.map(2);
+    call.reply.bulk(b"running_script");
+    match running {
+        Some(script) => {
+            call.reply.map(3);
+            call.reply.bulk(b"name");
+            call.reply.bulk(script.function.as_deref().unwrap_or_default().as_bytes());
+            call.reply.bulk(b"command");
+            call.reply.array(script.request.len());
+            script.request.iter().for_each(|argument| call.reply.bulk(argument));
+            call.reply.bulk(b"duration_ms");
+            let duration_us = call.engine.host.now_us().saturating_sub(script.begun_us);
+            call.reply.integer(i64::try_from(duration_us / 1000).unwrap_or(i64::MAX));
+        }
+        None => call.reply.null(),
+    }
+    call.reply.bulk(b"engines");
+    call.reply.map(1);
+    call.reply.bulk(b"LUA");
+    let libraries = scripts.libraries.all();
+    let functions: usize = libraries.iter().map(|library| library.functions.len()).sum();
+    call.reply.map(2);
+    call.reply.bulk(b"libraries_count");
+    call.reply.integer(libraries.len() as i64);
+    call.reply.bulk(b"functions_count");
+    call.reply.integer(functions as i64);
+    Ok(())
 }
 
 const HELP: &[Explained] = &[

@@ -82,6 +82,10 @@ const SUBCOMMANDS: &[Command] = &[
         "",
         "Explains the subcommands.",
     ),
+    manages("KILL", 2, kill)
+        .with(Flags::ALLOW_BUSY)
+        .docs(Group::Scripting, "2.6.0", "O(1)", "", "Ends a script that has run for too long and has not written.")
+        .tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
     manages("LOAD", 3, load)
         .with(Flags::STALE)
         .docs(
@@ -154,6 +158,12 @@ fn flush(call: &mut Call<'_, '_>) -> Outcome {
         _ => return Err(OPTIONS),
     }
     call.engine.scripts.flush();
+    call.reply.ok();
+    Ok(())
+}
+
+fn kill(call: &mut Call<'_, '_>) -> Outcome {
+    call.engine.scripts.busy.kill(false)?;
     call.reply.ok();
     Ok(())
 }

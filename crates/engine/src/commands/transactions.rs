@@ -82,8 +82,12 @@ fn watch(call: &mut Call<'_, '_>) -> Outcome {
     if call.session.transaction.is_some() {
         return Err(CommandError::fixed("ERR WATCH inside MULTI is not allowed"));
     }
-    let mut watched = call.session.watched.take().unwrap_or_default();
     let watch = call.session.record.watch.clone();
+    if call.session.watched.is_none() {
+        // What it has watched before may have been forgotten later than it asked for.
+        watch.mend();
+    }
+    let mut watched = call.session.watched.take().unwrap_or_default();
     for index in 1..call.arguments.len() {
         let key = call.key(index);
         // Once broken is enough, whatever else is watched.

@@ -7,20 +7,23 @@
 
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
-use nuthatch_scripting::{Failure, Host, LibraryFunction, LogLevel, Request, Script, UnknownCommand};
+use nuthatch_scripting::{Failure, LibraryFunction, Script};
+use parking_lot::MutexGuard;
 
+use super::script_host::Running;
 use super::{Batch, monitor};
 use crate::Engine;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::Flags;
 use crate::error::{CommandError, Outcome};
-use crate::keyspace::locked::{Guards, Keys};
+use crate::keyspace::locked::Guards;
+use crate::keyspace::patience::Busy;
 use crate::scripts::{
     Compiled, ScriptFlags, ScriptName, ThreadInterpreter, name_of, parse_name, with_interpreter,
 };
 use crate::session::Session;
-use crate::table::{Locks, Registered};
+use crate::table::Registered;
 
 /// The argument that counts the keys; the first of them follows.
 const COUNT: usize = 2;
@@ -36,13 +39,16 @@ impl Batch<'_> {
         first_hash: u64,
         reply: &mut Reply,
     ) -> Outcome {
-        let _straying = engine.scripts.stray();
-        let guards = lock_declared(engine, &arguments, command, first_hash);
+        let straying = engine.stray()?;
+        let guards = lock_declared(engine, &arguments, command, first_hash)
+            .map_err(|Busy| engine.scripts.busy.refusal())?;
         let mut keys = self.keys(engine, session, guards);
         let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
         let outcome = self.call(&mut call);
         keys.end();
         self.worker.runs.keys.add(keys.counters);
+        drop((keys, straying));
+        engine.end_busy(session);
         outcome
     }
 
@@ -64,24 +70,15 @@ impl Batch<'_> {
                 call.keys.begin_unit();
             }
             let arguments = call.arguments.from(COUNT + 1);
-            let mut running = Running {
-                batch: self,
-                keys: call.keys,
-                session: call.session,
-                engine: call.engine,
-                is_read_only,
-                has_strayed: false,
-            };
+            let (mut running, reply) = Running::new(self, call, is_read_only, program.function_name());
             let interpreter = &thread.interpreter;
             let outcome = match &program.code {
-                Code::Script(script) => interpreter.run(script, keys, arguments, &mut running, call.reply),
+                Code::Script(script) => interpreter.run(script, keys, arguments, &mut running, reply),
                 Code::Function(function) => {
-                    interpreter.run_function(function, keys, arguments, &mut running, call.reply)
+                    interpreter.run_function(function, keys, arguments, &mut running, reply)
                 }
             };
-            if running.has_strayed {
-                call.engine.scripts.count_strayed();
-            }
+            running.end();
             if !in_transaction {
                 call.keys.end_unit();
             }
@@ -92,6 +89,31 @@ impl Batch<'_> {
             }
             outcome.map_err(|failure| error_of(failure, &program.name()))
         })
+    }
+}
+
+impl Engine {
+    /// Waits until no other script runs that may use keys which it has not declared.
+    ///
+    /// # Errors
+    /// A script has run for too long.
+    pub(super) fn stray(&self) -> Result<MutexGuard<'_, ()>, CommandError> {
+        loop {
+            if let Some(straying) = self.scripts.stray() {
+                return Ok(straying);
+            }
+            if self.keyspace.is_busy() {
+                return Err(self.scripts.busy.refusal());
+            }
+        }
+    }
+
+    /// If a script that the client has run was running for too long, tells that it has ended and holds nothing any more.
+    pub(super) fn end_busy(&self, session: &mut Session) {
+        for script in session.busy_scripts.drain(..) {
+            self.scripts.busy.remove(&script);
+            self.keyspace.end_busy();
+        }
     }
 }
 
@@ -146,6 +168,14 @@ impl Program {
         self.flags.contains(ScriptFlags::DECLARED) && !self.flags.contains(ScriptFlags::NO_WRITES)
     }
 
+    /// The name of a function.
+    fn function_name(&self) -> Option<&str> {
+        match &self.code {
+            Code::Function(function) => Some(&function.name),
+            Code::Script(_) => None,
+        }
+    }
+
     /// What errors call it.
     fn name(&self) -> String {
         match (&self.script, &self.code) {
@@ -189,17 +219,17 @@ fn lock_declared<'k>(
     arguments: &Arguments<'_>,
     command: &'static Registered,
     first_hash: u64,
-) -> Guards<'k> {
+) -> Result<Guards<'k>, Busy> {
     let mut keys = command.key_positions(arguments).filter_map(|index| arguments.get(index));
     let guards = match (keys.next(), keys.next()) {
         (None, _) => Guards::None,
-        (Some(_), None) => engine.keyspace.lock_one(first_hash),
+        (Some(_), None) => engine.keyspace.lock_one(first_hash)?,
         (Some(_), Some(second)) => {
             let others = std::iter::once(second).chain(keys).map(|key| engine.keyspace.hash(key));
-            engine.keyspace.lock_many(std::iter::once(first_hash).chain(others))
+            engine.keyspace.lock_many(std::iter::once(first_hash).chain(others))?
         }
     };
-    if guards.reach_further() { engine.keyspace.widen(guards) } else { guards }
+    if guards.reach_further() { engine.keyspace.widen(guards) } else { Ok(guards) }
 }
 
 /// The error that a client gets: what the script has raised, the script, and where.
@@ -214,108 +244,11 @@ fn error_of(failure: Failure, name: &str) -> CommandError {
             }
             CommandError::new(text)
         }
-        Failure::Interrupted => CommandError::fixed("ERR the script was ended"),
-    }
-}
-
-/// A script that runs.
-struct Running<'r, 'w, 'k> {
-    batch: &'r mut Batch<'w>,
-    keys: &'r mut Keys<'k>,
-    session: &'r mut Session,
-    engine: &'r Engine,
-    is_read_only: bool,
-    /// Whether it has used keys that it had not declared.
-    has_strayed: bool,
-}
-
-impl Running<'_, '_, '_> {
-    /// The command of a request, if a script may call it.
-    fn admit(&self, arguments: &Arguments<'_>) -> Result<&'static Registered, CommandError> {
-        const UNKNOWN: CommandError = CommandError::fixed("ERR Unknown Redis command called from script");
-        const WRONG_ARITY: CommandError =
-            CommandError::fixed("ERR Wrong number of args calling Redis command from script");
-        const NOT_ALLOWED: CommandError =
-            CommandError::fixed("ERR This Redis command is not allowed from script");
-        const READ_ONLY: CommandError =
-            CommandError::fixed("ERR Write commands are not allowed from read-only scripts.");
-        let command = self.engine.commands.resolve(arguments).ok_or(UNKNOWN)?;
-        let row = command.row;
-        if !row.accepts(arguments.len()) {
-            return Err(WRONG_ARITY);
+        Failure::Interrupted { place } => {
+            let (file, line) = place.unwrap_or_else(|| ("@user_script".to_owned(), 1));
+            CommandError::new(format!(
+                "ERR Script killed by user with SCRIPT KILL... script: {name}, on {file}:{line}."
+            ))
         }
-        if row.flags.contains(Flags::NO_SCRIPT) {
-            return Err(NOT_ALLOWED);
-        }
-        if self.is_read_only && row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
-            return Err(READ_ONLY);
-        }
-        Ok(command)
-    }
-
-    /// Sees to it that the shards are held which a command needs. Returns the hash of its key if it has only one.
-    fn reach(&mut self, command: &'static Registered, arguments: &Arguments<'_>) -> Option<(u16, u64)> {
-        let keyspace = &self.engine.keyspace;
-        let mut first_hash = None;
-        let has_strayed = match command.locks {
-            // No script runs another one.
-            Locks::None | Locks::Script => false,
-            Locks::One(index) => {
-                let hash = keyspace.hash(arguments.at(usize::from(index)));
-                first_hash = Some((index, hash));
-                self.keys.hold(std::iter::once(hash))
-            }
-            Locks::All | Locks::Visits => self.keys.hold_all(),
-            Locks::Depends(reaches_all) if reaches_all(arguments) => self.keys.hold_all(),
-            Locks::Several | Locks::Depends(_) => {
-                let keys = command.key_positions(arguments).filter_map(|index| arguments.get(index));
-                self.keys.hold(keys.map(|key| keyspace.hash(key)))
-            }
-        };
-        self.has_strayed |= has_strayed;
-        first_hash
-    }
-}
-
-impl Host for Running<'_, '_, '_> {
-    fn call(&mut self, request: &Request, reply: &mut Reply) -> Result<(), Vec<u8>> {
-        let arguments = Arguments::new(&request.bytes, &request.spans);
-        let command = match self.admit(&arguments) {
-            Ok(command) => command,
-            Err(error) => {
-                let command = self.engine.commands.resolve(&arguments);
-                self.batch.count_rejected(command, &error);
-                return Err(error.text().to_vec());
-            }
-        };
-        let first_hash = self.reach(command, &arguments);
-        let mark = reply.mark();
-        let mut call = Call {
-            command,
-            arguments,
-            keys: self.keys,
-            session: self.session,
-            reply,
-            engine: self.engine,
-            first_hash,
-        };
-        self.batch.call(&mut call).map_err(|error| {
-            reply.truncate(mark);
-            error.text().to_vec()
-        })
-    }
-
-    fn may_call(&mut self, request: &Request) -> Result<bool, UnknownCommand> {
-        let arguments = Arguments::new(&request.bytes, &request.spans);
-        // Everybody may run everything here.
-        self.engine.commands.resolve(&arguments).map(|_| true).ok_or(UnknownCommand)
-    }
-
-    fn log(&mut self, _level: LogLevel, line: &[u8]) {
-        self.engine.host.log_warning(&String::from_utf8_lossy(line));
-    }
-
-    fn interrupt(&mut self) -> bool {
-        false
     }
 }

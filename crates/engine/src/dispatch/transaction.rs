@@ -14,6 +14,7 @@ use crate::call::Call;
 use crate::command::{Flags, InTransaction};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::{Guards, Keys};
+use crate::keyspace::patience::Busy;
 use crate::session::Session;
 use crate::table::{Locks, Registered};
 use crate::transaction::Transaction;
@@ -58,8 +59,7 @@ impl Batch<'_> {
                     engine.unwatch(session);
                     Err(CommandError::fixed("EXECABORT Transaction discarded because of previous errors."))
                 } else {
-                    self.execute_transaction(engine, session, arguments, command, &transaction, reply);
-                    Ok(())
+                    self.execute_transaction(engine, session, arguments, command, &transaction, reply)
                 };
                 session.record.queued.store(-1, Ordering::Relaxed);
                 session.record.queued_bytes.store(0, Ordering::Relaxed);
@@ -80,12 +80,14 @@ impl Batch<'_> {
         command: &'static Registered,
         transaction: &Transaction,
         reply: &mut Reply,
-    ) {
-        let straying = transaction.flags.contains(Flags::RUNS_SCRIPT).then(|| engine.scripts.stray());
-        let guards = lock(engine, session, transaction);
+    ) -> Outcome {
+        let runs_scripts = transaction.flags.contains(Flags::RUNS_SCRIPT);
+        let straying = runs_scripts.then(|| engine.stray()).transpose()?;
+        let guards = lock(engine, session, transaction).map_err(|Busy| engine.scripts.busy.refusal())?;
         let mut keys = self.keys(engine, session, guards);
         if !keeps_watches(session, &mut keys) {
-            return reply.null_array();
+            reply.null_array();
+            return Ok(());
         }
         reply.array(transaction.queued().len());
         session.is_executing = true;
@@ -106,14 +108,16 @@ impl Batch<'_> {
         }
         call.keys.end_unit();
         call.session.is_executing = false;
-        call.keys.end();
-        self.worker.runs.keys.add(call.keys.counters);
-        drop(straying);
+        keys.end();
+        self.worker.runs.keys.add(keys.counters);
+        drop((keys, straying));
+        engine.end_busy(session);
+        Ok(())
     }
 }
 
 /// Locks all shards that the queued commands need, and those of the watched keys.
-fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) -> Guards<'k> {
+fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) -> Result<Guards<'k>, Busy> {
     let keyspace = &engine.keyspace;
     let mut hashes: Vec<u64> = Vec::with_capacity(transaction.queued().len());
     for queued in transaction.queued() {
@@ -136,8 +140,8 @@ fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) ->
     }
     let watched = session.watched.iter().flat_map(|watched| watched.keys());
     hashes.extend(watched.map(|key| key.hash));
-    let guards = keyspace.lock_many(hashes.into_iter());
-    if guards.reach_further() { keyspace.widen(guards) } else { guards }
+    let guards = keyspace.lock_many(hashes.into_iter())?;
+    if guards.reach_further() { keyspace.widen(guards) } else { Ok(guards) }
 }
 
 /// Ends the client's watches, and tells whether none of the keys has changed.

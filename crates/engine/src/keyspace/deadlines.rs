@@ -219,7 +219,7 @@ impl Keyspace {
             return progress;
         }
         let pin = pin();
-        let mut state = self.lock(shard);
+        let Ok(mut state) = self.lock(shard) else { return progress };
         for number in 0..self.databases() {
             let place = self.place(number);
             let ShardState { databases, observers, .. } = &mut *state;

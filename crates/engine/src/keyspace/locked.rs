@@ -3,16 +3,16 @@
 //! A handler reaches the keyspace only through [`Keys`], and there only the shards that the dispatcher has
 //! locked by the command's key specification: a wrong specification panics instead of racing.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
 use parking_lot::MutexGuard;
 
 use super::deadlines::Dues;
 use super::observers::NOBODY;
+use super::patience::Busy;
 use super::waiting::Ready;
 use super::{Database, Garbage, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
@@ -38,6 +38,8 @@ pub(super) enum Visited<'a> {
     Held(&'a ShardState),
     /// The lock is held for the visit.
     Locked(MutexGuard<'a, ShardState>),
+    /// A script holds it that has run for too long, and nothing is to be seen.
+    Nothing(&'a ShardState),
 }
 
 impl Visited<'_> {
@@ -54,7 +56,7 @@ impl Deref for Visited<'_> {
 
     fn deref(&self) -> &ShardState {
         match self {
-            Self::Held(state) => state,
+            Self::Held(state) | Self::Nothing(state) => state,
             Self::Locked(state) => state,
         }
     }
@@ -62,14 +64,20 @@ impl Deref for Visited<'_> {
 
 impl Keyspace {
     /// Locks the shard of one key.
+    ///
+    /// # Errors
+    /// A script holds it that has run for too long.
     #[inline]
-    pub fn lock_one(&self, hash: u64) -> Guards<'_> {
+    pub fn lock_one(&self, hash: u64) -> Result<Guards<'_>, Busy> {
         let shard = self.shard_of(hash);
-        Guards::One(shard, self.lock(shard))
+        self.lock(shard).map(|state| Guards::One(shard, state))
     }
 
     /// Locks the shards of several keys.
-    pub fn lock_many(&self, hashes: impl Iterator<Item = u64>) -> Guards<'_> {
+    ///
+    /// # Errors
+    /// A script holds one that has run for too long.
+    pub fn lock_many(&self, hashes: impl Iterator<Item = u64>) -> Result<Guards<'_>, Busy> {
         let mut shards: Vec<usize> = hashes.map(|hash| self.shard_of(hash)).collect();
         shards.sort_unstable();
         shards.dedup();
@@ -77,57 +85,11 @@ impl Keyspace {
     }
 
     /// Locks every shard.
-    pub fn lock_all(&self) -> Guards<'_> {
-        self.lock_ascending(0..self.shards.len())
-    }
-
-    pub(super) fn lock_ascending(&self, shards: impl Iterator<Item = usize> + Clone) -> Guards<'_> {
-        let mut guards: Vec<(usize, MutexGuard<'_, ShardState>)> = Vec::new();
-        let mut rest = shards.clone();
-        while let Some(shard) = rest.next() {
-            debug_assert!(guards.last().is_none_or(|(last, _)| *last < shard), "shards are locked ascending");
-            match self.lock_while_holding(shard, !guards.is_empty()) {
-                Some(state) => guards.push((shard, state)),
-                None => {
-                    guards.clear();
-                    rest = shards.clone();
-                }
-            }
-        }
-        Guards::Many(guards)
-    }
-
-    /// Locks a shard for one who may hold others, or does not because those are needed by another who holds this one.
-    fn lock_while_holding(&self, shard: usize, holds_others: bool) -> Option<MutexGuard<'_, ShardState>> {
-        /// How long the lock is waited for before it is looked at whether the others are needed.
-        const PATIENCE: Duration = Duration::from_micros(50);
-        let state = &self.shards[shard].state;
-        if !holds_others {
-            return Some(state.lock());
-        }
-        loop {
-            if let Some(state) = state.try_lock_for(PATIENCE) {
-                return Some(state);
-            }
-            if self.out_of_order.load(Ordering::SeqCst) {
-                return None;
-            }
-        }
-    }
-
-    /// Locks a shard for one who holds others, in whatever order.
     ///
-    /// Only one at a time may do so: the script that holds `Scripts::stray`. All who wait for a lock while they hold
-    /// others, do so in [`Self::lock_ascending`], and give them back when they see that somebody locks out of order.
-    fn lock_out_of_order(&self, shard: usize) -> MutexGuard<'_, ShardState> {
-        let state = &self.shards[shard].state;
-        if let Some(state) = state.try_lock() {
-            return state;
-        }
-        self.out_of_order.store(true, Ordering::SeqCst);
-        let state = state.lock();
-        self.out_of_order.store(false, Ordering::SeqCst);
-        state
+    /// # Errors
+    /// A script holds one that has run for too long.
+    pub fn lock_all(&self) -> Result<Guards<'_>, Busy> {
+        self.lock_ascending(0..self.shards.len())
     }
 }
 
@@ -175,6 +137,8 @@ pub struct Keys<'k> {
     pub(crate) client: u64,
     /// Keys that have changed, while anybody follows prefixes.
     changed_keys: BTreeSet<Box<[u8]>>,
+    /// Whether shards that were to be visited have not been, because scripts run for too long.
+    pub(crate) has_given_up: Cell<bool>,
 }
 
 impl<'k> Keys<'k> {
@@ -198,6 +162,7 @@ impl<'k> Keys<'k> {
             ready: VecDeque::new(),
             client,
             changed_keys: BTreeSet::new(),
+            has_given_up: Cell::new(false),
         }
     }
 
@@ -223,33 +188,20 @@ impl<'k> Keys<'k> {
         }
     }
 
-    /// Sees to it that the shards of keys with these hashes are held, for a script that uses keys which it has not
-    /// declared: see [`Keyspace::lock_out_of_order`]. Says whether one was not.
-    pub(crate) fn hold(&mut self, hashes: impl Iterator<Item = u64>) -> bool {
-        let keyspace = self.keyspace;
-        let mut was_missing = false;
-        for hash in hashes {
-            was_missing |= self.hold_shard(keyspace.shard_of(hash));
-        }
-        was_missing
-    }
-
-    /// Sees to it that all shards are held, as [`Self::hold`] does.
-    pub(crate) fn hold_all(&mut self) -> bool {
-        (0..self.keyspace.shards.len()).fold(false, |was_missing, shard| self.hold_shard(shard) | was_missing)
-    }
-
-    fn hold_shard(&mut self, shard: usize) -> bool {
-        let is_held = match &self.guards {
+    /// Whether the shard is held.
+    pub(crate) fn holds(&self, shard: usize) -> bool {
+        match &self.guards {
             Guards::None => false,
             Guards::One(held, _) => *held == shard,
             Guards::Many(held) => held.binary_search_by_key(&shard, |(index, _)| *index).is_ok(),
-        };
-        if is_held {
-            return false;
         }
-        let state = self.keyspace.lock_out_of_order(shard);
-        // Serving those who wait there may need further shards.
+    }
+
+    /// Tries for a while to hold another shard, too, for a script that uses a key which it has not declared: see
+    /// [`Keyspace::lock_out_of_order`]. Returns the shards that serving those may need who wait in it, or nothing if
+    /// somebody else holds it.
+    pub(crate) fn hold(&mut self, shard: usize) -> Option<Vec<usize>> {
+        let state = self.keyspace.lock_out_of_order(shard)?;
         let reached = state.shards_reached();
         let mut held = match std::mem::replace(&mut self.guards, Guards::None) {
             Guards::None => Vec::new(),
@@ -259,10 +211,7 @@ impl<'k> Keys<'k> {
         let place = held.partition_point(|(index, _)| *index < shard);
         held.insert(place, (shard, state));
         self.guards = Guards::Many(held);
-        for shard in reached {
-            self.hold_shard(shard);
-        }
-        true
+        Some(reached)
     }
 
     #[inline]
@@ -284,7 +233,13 @@ impl<'k> Keys<'k> {
     /// A shard, for commands that visit all of them one after another. A transaction holds them all.
     pub(super) fn visit(&self, shard: usize) -> Visited<'_> {
         match &self.guards {
-            Guards::None => Visited::Locked(self.keyspace.lock(shard)),
+            Guards::None => match self.keyspace.lock(shard) {
+                Ok(state) => Visited::Locked(state),
+                Err(Busy) => {
+                    self.has_given_up.set(true);
+                    Visited::Nothing(&self.keyspace.nothing)
+                }
+            },
             Guards::Many(held) if held.len() == self.keyspace.shards.len() => Visited::Held(&held[shard].1),
             _ => undeclared_key(),
         }

@@ -12,6 +12,7 @@ pub mod lists;
 pub mod locked;
 mod moves;
 pub mod observers;
+pub mod patience;
 pub mod sets;
 pub mod sorted_sets;
 pub mod streams;
@@ -20,7 +21,7 @@ pub mod sweep;
 pub mod waiting;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
@@ -28,7 +29,7 @@ use foldhash::quality::SeedableRandomState;
 use nuthatch_collections::entry::Entry;
 use nuthatch_collections::hash::ElementHasher;
 use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use self::deadlines::DeadlineIndex;
 use crate::effect::EffectLog;
@@ -153,6 +154,12 @@ pub struct Keyspace {
     active_expiry: AtomicBool,
     /// Whether somebody who holds shards waits for another one, in whatever order.
     out_of_order: AtomicBool,
+    /// How many scripts have run for too long.
+    busy: AtomicUsize,
+    /// What is done when there are none.
+    postponed: Mutex<Vec<patience::Postponed>>,
+    /// What is seen of a shard that a script holds which has run for too long.
+    nothing: ShardState,
 }
 
 impl Keyspace {
@@ -167,7 +174,7 @@ impl Keyspace {
         let hash = KeyHash::new(seed);
         ElementHasher::seed_process(seed);
         let shards = (threads.saturating_mul(32)).next_power_of_two().clamp(64, SHARDS_MAX);
-        let shard = || {
+        let state = || {
             let databases: Box<[Database]> = (0..databases)
                 .map(|_| Database {
                     table: Table::new(hash.clone()),
@@ -176,21 +183,25 @@ impl Keyspace {
                     with_field_deadlines: 0,
                 })
                 .collect();
-            let prefetchers = databases.iter().map(|database| database.table.prefetcher()).collect();
-            CachePadded::new(Shard {
-                state: Mutex::new(ShardState { databases, changes: 0, waiting: None, observers: None }),
-                prefetchers,
-            })
+            ShardState { databases, changes: 0, waiting: None, observers: None }
+        };
+        let shard = || {
+            let state = state();
+            let prefetchers = state.databases.iter().map(|database| database.table.prefetcher()).collect();
+            CachePadded::new(Shard { state: Mutex::new(state), prefetchers })
         };
         Self {
             shards: (0..shards).map(|_| shard()).collect(),
             places: (0..databases).map(AtomicU32::new).collect(),
-            hash,
+            hash: hash.clone(),
             log,
             messages: Messages::default(),
             reclaim,
             active_expiry: AtomicBool::new(true),
             out_of_order: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            postponed: Mutex::default(),
+            nothing: state(),
         }
     }
 
@@ -238,11 +249,6 @@ impl Keyspace {
     #[inline]
     fn place(&self, number: u32) -> usize {
         self.places.get(number as usize).map_or(0, |place| place.load(Ordering::Relaxed) as usize)
-    }
-
-    #[inline]
-    fn lock(&self, shard: usize) -> MutexGuard<'_, ShardState> {
-        self.shards[shard].state.lock()
     }
 }
 

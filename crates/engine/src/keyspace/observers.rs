@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::locked::{Keys, is_live};
+use super::patience::{Busy, OwnedKey, Postponed};
 use super::{Key, Keyspace, ShardState};
 use crate::effect::{Change, Effect};
 use crate::watch::Watch;
@@ -89,7 +90,10 @@ impl Keyspace {
 
     /// Ends a client's watching of a key.
     pub fn unwatch(&self, key: &Key<'_>, watch: &Arc<Watch>) {
-        self.lock(self.shard_of(key.hash)).unwatch(key, watch);
+        match self.lock(self.shard_of(key.hash)) {
+            Ok(mut state) => state.unwatch(key, watch),
+            Err(Busy) => self.postpone(Postponed::Unwatch(OwnedKey::of(key), watch.clone())),
+        }
     }
 
     /// Forgets who has read keys until no more keys than the limit are known, telling those who have. It begins at a shard
@@ -102,7 +106,7 @@ impl Keyspace {
         };
         let first = if is_over() { fastrand::usize(..self.shards()) } else { return };
         for shard in (first..self.shards()).chain(0..first).take_while(|_| is_over()) {
-            let mut state = self.lock(shard);
+            let Ok(mut state) = self.lock(shard) else { return };
             let Some(observers) = &mut state.observers else { continue };
             observers.tracked.retain(|key, readers| {
                 let is_kept = !is_over();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use super::locked::{Guards, Keys};
 use super::observers::NOBODY;
+use super::patience::{Busy, OwnedKey, Postponed};
 use super::{Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 
@@ -108,7 +109,10 @@ impl ShardState {
 impl Keyspace {
     /// Takes one out of a key's queue that was served by another key, or gave up.
     pub fn forget_waiter(&self, key: &Key<'_>, waiter: &Arc<dyn Waiter>) {
-        self.lock(self.shard_of(key.hash)).forget_waiter(key, waiter);
+        match self.lock(self.shard_of(key.hash)) {
+            Ok(mut state) => state.forget_waiter(key, waiter),
+            Err(Busy) => self.postpone(Postponed::ForgetWaiter(OwnedKey::of(key), waiter.clone())),
+        }
     }
 
     /// Has those looked after who wait for these keys, some of which may have expired.
@@ -116,7 +120,10 @@ impl Keyspace {
         let access = AccessPolicy { frequency: false, log_factor: 0, decay_minutes: 0, now_ms, silent: true };
         for (database, bytes) in keys {
             let key = Key { bytes: &bytes, hash: self.hash(&bytes), database };
-            let guards = self.widen(self.lock_one(key.hash));
+            let Ok(guards) = self.lock_one(key.hash).and_then(|guards| self.widen(guards)) else {
+                self.postpone(Postponed::EndWaits(vec![(database, bytes.clone())], now_ms));
+                continue;
+            };
             let mut keys = Keys::new(self, guards, now_ms, access, NOBODY);
             if !keys.contains(&key) {
                 keys.mark_ready(&key);
@@ -127,7 +134,10 @@ impl Keyspace {
 
     /// Locks the shards, too, that serving those who wait in the locked shards may need. Locks are given back and
     /// taken again in their order, so the command must not have looked at anything yet.
-    pub(crate) fn widen<'k>(&'k self, mut guards: Guards<'k>) -> Guards<'k> {
+    ///
+    /// # Errors
+    /// A script holds one that has run for too long.
+    pub(crate) fn widen<'k>(&'k self, mut guards: Guards<'k>) -> Result<Guards<'k>, Busy> {
         loop {
             let held = guards.shards();
             let mut needed = held.clone();
@@ -137,11 +147,11 @@ impl Keyspace {
             needed.sort_unstable();
             needed.dedup();
             if needed.len() == held.len() {
-                return guards;
+                return Ok(guards);
             }
             // A queue may have changed when all are locked: look again.
             drop(guards);
-            guards = self.lock_ascending(needed.into_iter());
+            guards = self.lock_ascending(needed.into_iter())?;
         }
     }
 }

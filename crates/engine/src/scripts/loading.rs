@@ -30,7 +30,7 @@ pub(crate) fn load_library(
             LoadFailure::NotCode(message) => {
                 CommandError::new([b"ERR Error compiling function: ", &message[..]].concat())
             }
-            LoadFailure::Failed(Failure::Interrupted) => failed(b"ERR FUNCTION LOAD timeout"),
+            LoadFailure::Failed(Failure::Interrupted { .. }) => failed(b"ERR FUNCTION LOAD timeout"),
             LoadFailure::Failed(Failure::Raised { text, .. }) => failed(&text),
         },
     )?;

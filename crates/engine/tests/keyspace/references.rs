@@ -34,7 +34,7 @@ fn server() -> Server {
 fn left(server: &Server) -> (Vec<u64>, [usize; 2]) {
     let keyspace = &server.engine.keyspace;
     let access = server.engine.settings.access_policy(server.now_ms());
-    let keys = Keys::new(keyspace, keyspace.lock_all(), server.now_ms(), access, 0);
+    let keys = Keys::new(keyspace, keyspace.lock_all().expect("no script runs"), server.now_ms(), access, 0);
     let key = Key { bytes: b"s", hash: keyspace.hash(b"s"), database: 0 };
     let stream = keys.peek_stream(&key).expect("a stream").expect("the key");
     let ids = stream.range(StreamId::MIN, StreamId::MAX);

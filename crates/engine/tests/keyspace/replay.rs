@@ -115,7 +115,7 @@ fn replay(server: &mut Server, effect: &Recorded) {
     }
     let keyspace = &server.engine.keyspace;
     let access: AccessPolicy = server.engine.settings.access_policy(0);
-    let mut keys = Keys::new(keyspace, keyspace.lock_all(), 0, access, 0);
+    let mut keys = Keys::new(keyspace, keyspace.lock_all().expect("no script runs"), 0, access, 0);
     let key_of = |bytes, database| Key { bytes, hash: keyspace.hash(bytes), database };
     let key = key_of(&effect.key, effect.database);
     match &effect.change {
@@ -256,7 +256,13 @@ fn deliveries_are_replayed_with_their_times() {
     let pending = |server: &Server| {
         let key = Key { bytes: b"s", hash: server.engine.keyspace.hash(b"s"), database: 0 };
         let access = server.engine.settings.access_policy(0);
-        let keys = Keys::new(&server.engine.keyspace, server.engine.keyspace.lock_all(), 0, access, 0);
+        let keys = Keys::new(
+            &server.engine.keyspace,
+            server.engine.keyspace.lock_all().expect("no script runs"),
+            0,
+            access,
+            0,
+        );
         let stream = keys.peek_stream(&key).expect("a stream").expect("the key");
         stream
             .groups
