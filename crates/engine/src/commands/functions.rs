@@ -74,7 +74,13 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     manages("KILL", 2, kill)
         .with(Flags::ALLOW_BUSY)
-        .docs(Group::Scripting, "7.0.0", "O(1)", "", "Ends a function that has run for too long and has not written.")
+        .docs(
+            Group::Scripting,
+            "7.0.0",
+            "O(1)",
+            "",
+            "Ends a function that has run for too long and has not written.",
+        )
         .tips(&["request_policy:all_shards", "response_policy:one_succeeded"]),
     manages("LIST", -2, list)
         .docs(

@@ -117,7 +117,8 @@ impl Keyspace {
         let mut rest = shards.clone();
         while let Some(shard) = rest.next() {
             debug_assert!(guards.last().is_none_or(|(last, _)| *last < shard), "shards are locked ascending");
-            let state = if guards.is_empty() { Some(self.lock(shard)?) } else { self.lock_while_holding(shard)? };
+            let state =
+                if guards.is_empty() { Some(self.lock(shard)?) } else { self.lock_while_holding(shard)? };
             match state {
                 Some(state) => guards.push((shard, state)),
                 None => {

@@ -256,7 +256,13 @@ fn deliveries_are_replayed_with_their_times() {
     let pending = |server: &Server| {
         let key = Key { bytes: b"s", hash: server.engine.keyspace.hash(b"s"), database: 0 };
         let access = server.engine.settings.access_policy(0);
-        let keys = Keys::new(&server.engine.keyspace, server.engine.keyspace.lock_all().expect("no script runs"), 0, access, 0);
+        let keys = Keys::new(
+            &server.engine.keyspace,
+            server.engine.keyspace.lock_all().expect("no script runs"),
+            0,
+            access,
+            0,
+        );
         let stream = keys.peek_stream(&key).expect("a stream").expect("the key");
         stream
             .groups
