@@ -145,6 +145,16 @@ impl Batch<'_> {
         }
     }
 
+    /// Whether the request in this place runs scripts, which may take long.
+    #[inline]
+    pub fn may_take_long(&self, place: usize, session: &Session) -> bool {
+        let flags = |command: &Registered| match (&session.transaction, command.row.in_transaction) {
+            (Some(transaction), InTransaction::Executes) => transaction.flags,
+            _ => command.row.flags,
+        };
+        self.worker.prepared[place].command.is_some_and(|command| flags(command).contains(Flags::RUNS_SCRIPT))
+    }
+
     /// Runs the request in this place and writes its reply.
     #[inline]
     pub fn run(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nuthatch_scripting::LogLevel;
+pub use nuthatch_scripting::LogLevel;
 
 /// How SHUTDOWN is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -148,7 +148,7 @@ impl Interpreter {
             choices,
             interrupted,
         };
-        interpreter.watch()?;
+        watch(&interpreter.lua, &interpreter.interrupted, INSTRUCTIONS_PER_LOOK)?;
         interpreter.lua.set_memory_limit(memory_max)?;
         Ok(interpreter)
     }
@@ -294,30 +294,41 @@ impl Interpreter {
 
     /// That the script was ended, if it was.
     fn interruption(&self) -> Option<Failure> {
-        let mut interruption = self.interrupted.borrow_mut();
-        interruption.is_wanted.then(|| Failure::Interrupted { place: interruption.place.take() })
+        let place = {
+            let mut interruption = self.interrupted.borrow_mut();
+            if !interruption.is_wanted {
+                return None;
+            }
+            interruption.place.take()
+        };
+        match watch(&self.lua, &self.interrupted, INSTRUCTIONS_PER_LOOK) {
+            Ok(()) => Some(Failure::Interrupted { place }),
+            Err(error) => Some(failure_of(&error)),
+        }
     }
+}
 
-    /// Asks the host now and then whether a script is to go on, and ends it if not.
-    fn watch(&self) -> mlua::Result<()> {
-        let interrupted = self.interrupted.clone();
-        let triggers = HookTriggers::new().every_nth_instruction(INSTRUCTIONS_PER_LOOK);
-        self.lua.set_global_hook(triggers, move |_, debug| {
-            if !HOST.is_set() {
-                return Ok(VmState::Continue);
-            }
-            let was_wanted = interrupted.borrow().is_wanted;
-            if !was_wanted && HOST.with(|host| host.interrupt()) {
-                let source = debug.source().source.map(|name| name.into_owned()).unwrap_or_default();
-                let line = debug.current_line().and_then(|line| i64::try_from(line).ok()).unwrap_or(-1);
-                *interrupted.borrow_mut() = Interruption { is_wanted: true, place: Some((source, line)) };
-            }
-            if interrupted.borrow().is_wanted {
-                return Err(mlua::Error::runtime("the script is ended"));
-            }
-            Ok(VmState::Continue)
-        })
-    }
+/// Asks the host now and then whether a script is to go on, and ends it if not.
+fn watch(lua: &Lua, interrupted: &Rc<RefCell<Interruption>>, instructions: u32) -> mlua::Result<()> {
+    let interrupted = interrupted.clone();
+    let triggers = HookTriggers::new().every_nth_instruction(instructions);
+    lua.set_global_hook(triggers, move |lua, debug| {
+        if !HOST.is_set() {
+            return Ok(VmState::Continue);
+        }
+        let was_wanted = interrupted.borrow().is_wanted;
+        if !was_wanted && HOST.with(|host| host.interrupt()) {
+            let source = debug.source().source.map(|name| name.into_owned()).unwrap_or_default();
+            let line = debug.current_line().and_then(|line| i64::try_from(line).ok()).unwrap_or(-1);
+            *interrupted.borrow_mut() = Interruption { is_wanted: true, place: Some((source, line)) };
+            // A script that catches the error is ended at its next instruction.
+            watch(lua, &interrupted, 1)?;
+        }
+        if interrupted.borrow().is_wanted {
+            return Err(mlua::Error::runtime("the script is ended"));
+        }
+        Ok(VmState::Continue)
+    })
 }
 
 /// What the sandbox is made of.

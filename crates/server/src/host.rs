@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use nuthatch_engine::host::{Host, MemoryFacts, ProcessFacts, ShutdownOptions};
+use nuthatch_engine::host::{Host, LogLevel, MemoryFacts, ProcessFacts, ShutdownOptions};
 
 use crate::config::{Config, Origin};
 use crate::log;
@@ -141,6 +141,16 @@ impl Host for Process {
 
     fn log_warning(&self, line: &str) {
         warning!("{line}");
+    }
+
+    fn log_of_script(&self, level: LogLevel, line: &[u8]) {
+        let level = match level {
+            LogLevel::Debug => log::Level::Debug,
+            LogLevel::Verbose => log::Level::Verbose,
+            LogLevel::Notice => log::Level::Notice,
+            LogLevel::Warning => log::Level::Warning,
+        };
+        log::write(level, format_args!("{}", String::from_utf8_lossy(line)));
     }
 }
 

@@ -224,6 +224,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     let tracked_keys_max = settings.tracking_table_max_keys;
     messages.followers.tracked_keys_max.store(tracked_keys_max, Ordering::Relaxed);
     engine.password.write().clone_from(&settings.requirepass);
+    engine.busy_reply_ms.store(settings.busy_reply_threshold, Ordering::Relaxed);
     engine.latency_tracking.store(settings.latency_tracking, Ordering::Relaxed);
     engine.latency_percentiles.write().clone_from(&settings.latency_tracking_info_percentiles);
 }

@@ -67,7 +67,7 @@ pub(super) fn take_or_wait(
     take: impl Take + 'static,
 ) -> Outcome {
     let keys: Vec<Key<'_>> = keys.map(|index| call.key(index)).collect();
-    if !take.take(&mut call.keys, &keys, call.reply)? {
+    if !take.take(call.keys, &keys, call.reply)? {
         wait(call, &keys, deadline_ms, take);
     }
     Ok(())
@@ -98,7 +98,7 @@ pub(super) fn wait(
     };
     // Whoever sees that a client is blocked must find its wait.
     let mut shown = record.blocked.lock();
-    let blocked = BlockedClient::begin(wait, &mut call.keys);
+    let blocked = BlockedClient::begin(wait, call.keys);
     *shown = Some(blocked.clone());
     drop(shown);
     call.session.blocked = Some(blocked);

@@ -97,7 +97,7 @@ fn encoding(keys: &Keys<'_>, key: &Key<'_>) -> Result<Option<Encoding>, CommandE
 
 fn pfadd(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(1);
-    let changed = match encoding(&call.keys, &key)? {
+    let changed = match encoding(call.keys, &key)? {
         Some(Encoding::Dense) => add_to_dense(call, &key)?,
         Some(Encoding::Sparse) => add_to_sparse(call, &key)?,
         None => {
@@ -133,7 +133,7 @@ fn add_to_sparse(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<bool, Command
     hyperloglog::mark_stale(&mut value);
     let rewrite = Rewrite::between(&text, value);
     // Elements before one that met a corrupted part have been added, but nobody is told.
-    rewrite.apply(&mut call.keys, key, if outcome.is_ok() { CHANGED } else { KEPT_OTHERWISE });
+    rewrite.apply(call.keys, key, if outcome.is_ok() { CHANGED } else { KEPT_OTHERWISE });
     Ok(outcome?)
 }
 
@@ -149,7 +149,7 @@ fn add_to_dense(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<bool, CommandE
         }
     }
     if changed {
-        note_change(&mut call.keys, key)?;
+        note_change(call.keys, key)?;
     } else {
         call.keys.make_raw(key);
     }
@@ -256,7 +256,7 @@ fn pfmerge(call: &mut Call<'_, '_>) -> Outcome {
     if created {
         call.keys.set_raw_string(&destination, value, NewDeadline::Clear, CHANGED);
     } else {
-        Rewrite::between(&before, value).apply(&mut call.keys, &destination, CHANGED);
+        Rewrite::between(&before, value).apply(call.keys, &destination, CHANGED);
     }
     call.reply.ok();
     Ok(())

@@ -119,7 +119,7 @@ fn no_lines(_: &mut Lines, _: &Facts<'_>) {}
 fn info(call: &mut Call<'_, '_>) -> Outcome {
     let facts = Facts {
         engine: call.engine,
-        keys: &call.keys,
+        keys: call.keys,
         process: call.engine.host.facts(),
         counters: call.engine.statistics.total(),
         now_us: call.engine.host.now_us(),

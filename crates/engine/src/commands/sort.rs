@@ -64,8 +64,8 @@ fn sort(call: &mut Call<'_, '_>) -> Outcome {
     let (key, destination) = (call.key(1), call.key(destination));
     call.remove_expired_keys();
     call.keys.touch(&key);
-    let elements = sorted(&call.keys, &key, &options)?;
-    let patterns = Patterns { keys: &call.keys, database: key.database };
+    let elements = sorted(call.keys, &key, &options)?;
+    let patterns = Patterns { keys: call.keys, database: key.database };
     let mut texts: Vec<Vec<u8>> = Vec::with_capacity(elements.len());
     patterns.visit(&elements, &options.get, |text| texts.push(text.unwrap_or_default().into_owned()));
     call.reply.integer(i64::try_from(texts.len()).unwrap_or(i64::MAX));
@@ -88,8 +88,8 @@ fn sort_only(call: &mut Call<'_, '_>) -> Outcome {
 fn reply_sorted(call: &mut Call<'_, '_>, options: &Options<'_>) -> Outcome {
     let key = call.key(1);
     call.keys.touch(&key);
-    let elements = sorted(&call.keys, &key, options)?;
-    let patterns = Patterns { keys: &call.keys, database: key.database };
+    let elements = sorted(call.keys, &key, options)?;
+    let patterns = Patterns { keys: call.keys, database: key.database };
     call.reply.array(elements.len() * options.get.len().max(1));
     patterns.visit(&elements, &options.get, |text| match text {
         Some(text) => call.reply.bulk(&text),

@@ -85,6 +85,9 @@ impl BusyScripts {
         if scripts.is_empty() {
             return Err(NOT_BUSY);
         }
+        if scripts.iter().all(|script| script.has_written.load(Ordering::Acquire)) {
+            return Err(UNKILLABLE);
+        }
         let mut meant = scripts.iter().filter(|script| script.function.is_some() == functions).peekable();
         if meant.peek().is_none() {
             return Err(self.refusal());

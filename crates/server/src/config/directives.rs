@@ -416,6 +416,6 @@ const DIAGNOSTICS: &[Directive] = &[
     row("latency-monitor-threshold", Integer(0, i64::MAX), "0"),
     row("latency-tracking", Boolean, "yes").effective(),
     row("latency-tracking-info-percentiles", Percentiles, "50 99 99.9").effective(),
-    row("busy-reply-threshold", Integer(0, i64::MAX), "5000").alias("lua-time-limit"),
+    row("busy-reply-threshold", Integer(0, i64::MAX), "5000").alias("lua-time-limit").effective(),
     row("notify-keyspace-events", KeyspaceEvents, "").effective(),
 ];

@@ -121,6 +121,8 @@ pub(crate) struct Settings {
     pub(crate) stream_node_max_bytes: u64,
     /// Up to how many entries a block of a stream takes further ones; 0 is no limit.
     pub(crate) stream_node_max_entries: u64,
+    /// How long a script may run before others are told so, in milliseconds; 0 is for ever.
+    pub(crate) busy_reply_threshold: u64,
     /// Keep the distribution of each command's latency.
     pub(crate) latency_tracking: bool,
     /// The percentiles of it that `INFO` shows.
@@ -196,6 +198,7 @@ impl Settings {
             hll_sparse_max_bytes: values.size("hll-sparse-max-bytes"),
             stream_node_max_bytes: values.size("stream-node-max-bytes"),
             stream_node_max_entries: values.number("stream-node-max-entries"),
+            busy_reply_threshold: values.number("busy-reply-threshold"),
             latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),

@@ -41,6 +41,14 @@ pub(super) struct Connection {
     pub(super) over_soft_limit_since: Option<u64>,
 }
 
+/// What a command that may take long needs of its connection.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub(super) session: Session,
+    pub(super) reply: Reply,
+    pub(super) input: Vec<u8>,
+}
+
 /// What became of sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
@@ -66,6 +74,21 @@ impl Connection {
             waits_to_send: false,
             over_soft_limit_since: None,
         }
+    }
+
+    /// Gives away what a command needs that may take long, during which the connection is not touched.
+    pub(super) fn lend(&mut self) -> Lent {
+        let placeholder = Session::new(self.session.record.clone(), false);
+        Lent {
+            session: std::mem::replace(&mut self.session, placeholder),
+            reply: std::mem::take(&mut self.reply),
+            input: std::mem::take(&mut self.input),
+        }
+    }
+
+    /// Takes back what was given away.
+    pub(super) fn take_back(&mut self, lent: Lent) {
+        (self.session, self.reply, self.input) = (lent.session, lent.reply, lent.input);
     }
 
     /// Sends as much of the replies as the socket takes. Returns how many bytes went, and what is left.

@@ -1,36 +1,27 @@
 //! A thread's event loop: waits for sockets, takes turns, meets deadlines.
 
-use std::collections::HashMap;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
-use nuthatch_engine::clients::{ClientRecord, Peer};
-use nuthatch_engine::delivery::{Inbox, Recipient, Signal};
+use nuthatch_engine::delivery::Signal;
 use nuthatch_engine::dispatch::Worker;
 use nuthatch_engine::keyspace::locked::KeyCounters;
-use nuthatch_engine::session::Session;
 use rustix::event::{Timespec, epoll};
-use slab::Slab;
 
-use super::connection::{Connection, Sent};
-use super::held::Held;
+use super::clients::{Clients, LISTENERS, MAILBOX, end_wait};
 use super::limits::Limits;
-use super::listen::{Accepted, Listener};
+use super::listen::Listener;
 use super::mailbox::{Message, ThreadMailbox};
+use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
 use super::turn::{Aftermath, Reason, Turn};
 use crate::log;
 
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 512;
-
-/// The mailbox's place among the events; listeners follow, connections are counted from 0.
-const MAILBOX: u64 = u64::MAX;
-const LISTENERS: u64 = u64::MAX / 2;
 
 /// How often deadlines of keys are looked at, in milliseconds.
 const EXPIRY_MS: u64 = 25;
@@ -40,9 +31,6 @@ const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
 
 /// How often idle clients and overdue output are looked at, in milliseconds.
 const REVIEW_MS: u64 = 500;
-
-/// Connections accepted before the clients' turn comes again.
-const ACCEPTS_MAX: usize = 64;
 
 /// What all event loops share.
 pub(crate) struct Shared {
@@ -60,17 +48,11 @@ pub(crate) struct Shared {
 
 /// One thread's event loop.
 pub(crate) struct EventLoop {
-    shared: Arc<Shared>,
-    number: usize,
-    epoll: rustix::fd::OwnedFd,
-    listeners: Vec<Listener>,
-    connections: Slab<Connection>,
-    by_client: HashMap<u64, usize>,
+    clients: Clients,
     worker: Worker,
     turn: Turn,
     aftermath: Aftermath,
-    /// Connections whose commands are held back.
-    held: Held,
+    stand_in: StandIn,
     /// The shard whose keys are to be expired next.
     expiring: usize,
     next_expiry_ms: u64,
@@ -84,25 +66,13 @@ impl EventLoop {
     /// # Errors
     /// The system refuses the descriptors.
     pub(crate) fn new(shared: Arc<Shared>, number: usize, listeners: Vec<Listener>) -> io::Result<Self> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let readable = epoll::EventFlags::IN;
-        epoll::add(&epoll, shared.mailboxes[number].as_fd(), epoll::EventData::new_u64(MAILBOX), readable)?;
-        for (place, listener) in listeners.iter().enumerate() {
-            let data = epoll::EventData::new_u64(LISTENERS + place as u64);
-            epoll::add(&epoll, listener, data, readable)?;
-        }
         let worker = shared.engine.worker();
         Ok(Self {
-            shared,
-            number,
-            epoll,
-            listeners,
-            connections: Slab::new(),
-            by_client: HashMap::new(),
+            clients: Clients::new(shared, number, listeners)?,
             worker,
             turn: Turn::new(),
             aftermath: Aftermath::default(),
-            held: Held::default(),
+            stand_in: StandIn::default(),
             expiring: number,
             next_expiry_ms: 0,
             next_review_ms: 0,
@@ -115,14 +85,14 @@ impl EventLoop {
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let mut wait_ms = 0;
         let mut stopwatch = Stopwatch::new();
-        let mailbox = self.shared.mailboxes[self.number].clone();
+        let mailbox = self.clients.shared.mailboxes[self.clients.number].clone();
         mailbox.adopt();
         while !self.stopping {
             events.clear();
             let timeout =
                 Timespec { tv_sec: (wait_ms / 1000) as i64, tv_nsec: (wait_ms % 1000 * 1_000_000) as i64 };
             let room = rustix::buffer::spare_capacity(&mut events);
-            if let Err(error) = epoll::wait(&self.epoll, room, Some(&timeout))
+            if let Err(error) = epoll::wait(&self.clients.epoll, room, Some(&timeout))
                 && error != rustix::io::Errno::INTR
             {
                 log::warning!("Waiting for sockets failed: {error}");
@@ -132,14 +102,21 @@ impl EventLoop {
             for event in &events {
                 match event.data.u64() {
                     MAILBOX => mail = true,
-                    place if place >= LISTENERS => self.accept((place - LISTENERS) as usize),
-                    place => self.serve(place as usize, event.flags),
+                    place if place >= LISTENERS => {
+                        self.clients.accept((place - LISTENERS) as usize, &self.worker);
+                    }
+                    place => {
+                        self.clients.serve(place as usize, event.flags, &mut self.turn, &self.worker);
+                        if self.turn.is_full() {
+                            self.take_turn();
+                        }
+                    }
                 }
             }
             self.take_turn();
-            self.shared.engine.keyspace.limit_tracked_keys();
+            self.clients.shared.engine.keyspace.limit_tracked_keys();
             // Only now: it may close connections that took part in the turn.
-            if mail {
+            if mail || self.stand_in.has_mail() {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
@@ -150,203 +127,32 @@ impl EventLoop {
         }
     }
 
-    fn serve(&mut self, token: usize, flags: epoll::EventFlags) {
-        let Some(connection) = self.connections.get_mut(token) else { return };
-        if flags.contains(epoll::EventFlags::OUT) {
-            let (sent, outcome) = connection.send();
-            connection.publish(self.shared.engine.now_ms(), 0, sent, 0);
-            self.worker.counters().sent += sent;
-            match outcome {
-                Sent::Part => {}
-                Sent::All if !connection.session.closing => {
-                    connection.waits_to_send = false;
-                    connection.over_soft_limit_since = None;
-                    connection.shrink();
-                    self.watch(token);
-                }
-                Sent::All | Sent::Broken => {
-                    self.close(token, Reason::Ended);
-                    return;
-                }
-            }
-        }
-        if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
-            let connection = &mut self.connections[token];
-            if connection.held_until.is_some() {
-                // Its commands wait, but it must be noticed when it leaves.
-                if let Some(reason) = connection.read_ahead(&self.shared.limits) {
-                    self.close(token, reason);
-                }
-                return;
-            }
-            self.turn.read(token, connection);
-            if self.turn.is_full() {
-                self.take_turn();
-            }
-        }
-    }
-
     fn take_turn(&mut self) {
-        let shared = self.shared.clone();
-        self.turn.run(
-            &shared.engine,
-            &mut self.worker,
-            &shared.limits,
-            &shared.mailboxes[self.number],
-            &mut self.connections,
-            &mut self.aftermath,
-        );
-        let mut aftermath = std::mem::take(&mut self.aftermath);
-        for (token, reason) in aftermath.close.drain(..) {
-            self.close(token, reason);
-        }
-        for token in aftermath.sending_changed.drain(..) {
-            self.watch(token);
-        }
-        for token in aftermath.held.drain(..) {
-            if let Some(connection) = self.connections.get(token) {
-                self.held.add(token, connection);
-            }
-        }
-        self.aftermath = aftermath;
-    }
-
-    /// Has the system watch a connection for what it is waiting for now.
-    fn watch(&mut self, token: usize) {
-        let Some(connection) = self.connections.get(token) else { return };
-        let mut flags = epoll::EventFlags::empty();
-        flags.insert(epoll::EventFlags::IN);
-        flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
-        if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
-            .is_err()
-        {
-            self.close(token, Reason::Ended);
-        }
-    }
-
-    fn close(&mut self, token: usize, reason: Reason) {
-        let Some(mut connection) = self.connections.try_remove(token) else { return };
-        let describe = || self.shared.engine.description(&connection.session.record);
-        match reason {
-            Reason::Ended => {}
-            Reason::QueryBuffer => {
-                self.worker.counters().query_buffer_disconnections += 1;
-                log::warning!("Closing client that reached max query buffer length: {}", describe());
-            }
-            Reason::OutputBuffer => {
-                self.worker.counters().output_buffer_disconnections += 1;
-                log::warning!(
-                    "Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
-                    describe()
-                );
-            }
-        }
-        // The next connection may get the same token.
-        self.held.remove(token, &connection);
-        end_wait(&self.shared.engine, &mut connection);
-        connection.session.record.inbox.is_closed.store(true, Ordering::Release);
-        self.shared.engine.end_attention(&mut connection.session);
-        self.shared.open.fetch_sub(1, Ordering::Relaxed);
-        let record = &connection.session.record;
-        self.by_client.remove(&record.id);
-        self.shared.engine.clients.remove(record.id);
-        // Closing the socket takes it out of the epoll set.
-        drop(connection);
-    }
-
-    fn accept(&mut self, place: usize) {
-        for _ in 0..ACCEPTS_MAX {
-            match self.listeners[place].accept() {
-                Ok(Some(accepted)) => self.admit(accepted),
-                Ok(None) => return,
-                Err(error) => {
-                    log::warning!("Accepting client connection: {error}");
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Turns a connection away, or gives it to the next loop.
-    fn admit(&mut self, accepted: Accepted) {
-        let shared = &self.shared;
-        let refusal = if shared.open.load(Ordering::Relaxed) as u64
-            >= shared.limits.clients_max.load(Ordering::Relaxed)
-        {
-            Some("-ERR max number of clients reached\r\n")
-        } else if !accepted.local
-            && shared.limits.protected.load(Ordering::Relaxed)
-            && shared.engine.settings.password.read().is_empty()
-        {
-            Some(PROTECTED_MODE)
-        } else {
-            None
-        };
-        if let Some(text) = refusal {
-            // Best effort: the connection ends either way.
-            let _ = rustix::net::send(&accepted.socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
-            self.worker.counters().connections_rejected += 1;
-            return;
-        }
-        self.worker.counters().connections += 1;
-        accepted.keep_alive(shared.limits.keepalive_seconds.load(Ordering::Relaxed));
-        shared.open.fetch_add(1, Ordering::Relaxed);
-        let next = shared.accepted.fetch_add(1, Ordering::Relaxed) % shared.mailboxes.len();
-        if next == self.number {
-            self.adopt(accepted);
-        } else {
-            shared.mailboxes[next].leave(Message::Serve(accepted));
-        }
-    }
-
-    fn adopt(&mut self, accepted: Accepted) {
-        use std::os::fd::AsRawFd;
-        let engine = &self.shared.engine;
-        let recipient =
-            Recipient { client: engine.clients.next_id(), connection: self.connections.vacant_key() };
-        let mailbox = self.shared.mailboxes[self.number].clone();
-        let inbox = Inbox::new(recipient, self.number as u32, mailbox);
-        let peer = Peer {
-            address: accepted.address,
-            local_address: accepted.local_address,
-            descriptor: accepted.socket.as_raw_fd(),
-            unix_socket: accepted.unix,
-            local: accepted.local,
-        };
-        let record = Arc::new(ClientRecord::new(Arc::new(inbox), peer, engine.now_ms()));
-        let authenticated = engine.settings.password.read().is_empty();
-        let connection = Connection::new(accepted.socket, Session::new(record.clone(), authenticated));
-        let token = self.connections.insert(connection);
-        let socket = &self.connections[token].socket;
-        let data = epoll::EventData::new_u64(token as u64);
-        if let Err(error) = epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN) {
-            log::warning!("Error registering fd event for the new client: {error}");
-            self.connections.remove(token);
-            self.shared.open.fetch_sub(1, Ordering::Relaxed);
-            return;
-        }
-        self.by_client.insert(record.id, token);
-        engine.clients.add(record);
+        let stand_in = Some(&mut self.stand_in);
+        self.turn.run(&mut self.clients, &mut self.worker, &mut self.aftermath, stand_in);
+        self.clients.settle(&mut self.aftermath, &self.worker);
     }
 
     fn read_mailbox(&mut self) {
-        for message in self.shared.mailboxes[self.number].take() {
+        let mail = self.clients.shared.mailboxes[self.clients.number].take();
+        for message in self.stand_in.take_mail().into_iter().chain(mail) {
             match message {
-                Message::Serve(accepted) => self.adopt(accepted),
+                Message::Serve(accepted) => self.clients.adopt(accepted),
                 Message::Client(id, Signal::Close) => {
-                    if let Some(token) = self.by_client.get(&id) {
-                        self.close(*token, Reason::Ended);
+                    if let Some(token) = self.clients.by_client.get(&id) {
+                        let token = *token;
+                        self.clients.close(token, Reason::Ended, &self.worker);
                     }
                 }
                 Message::Client(id, Signal::Resume) => {
-                    if let Some(token) = self.by_client.get(&id).copied()
-                        && self.connections[token].session.blocked.is_none()
+                    if let Some(token) = self.clients.by_client.get(&id).copied()
+                        && self.clients.connections[token].session.blocked.is_none()
                     {
-                        self.held.hold_until(token, &mut self.connections[token], 0);
+                        self.clients.held.hold_until(token, &mut self.clients.connections[token], 0);
                     }
                 }
                 Message::Client(id, Signal::Served) => {
-                    if let Some(token) = self.by_client.get(&id).copied() {
+                    if let Some(token) = self.clients.by_client.get(&id).copied() {
                         self.deliver(token);
                     }
                 }
@@ -358,56 +164,56 @@ impl EventLoop {
     /// Expires keys, resumes and closes clients whose time has come. Returns how long the loop may sleep,
     /// in milliseconds.
     fn meet_deadlines(&mut self) -> u64 {
-        let mut now_ms = self.shared.engine.now_ms();
+        let mut now_ms = self.clients.shared.engine.now_ms();
         self.resume_held(now_ms);
         if now_ms >= self.next_expiry_ms {
             // Nothing changes while writes are held back.
-            let paused = self.shared.engine.clients.paused_until(true, now_ms).is_some();
+            let paused = self.clients.shared.engine.clients.paused_until(true, now_ms).is_some();
             self.next_expiry_ms = if !paused && self.expire() { now_ms } else { now_ms + EXPIRY_MS };
-            now_ms = self.shared.engine.now_ms();
+            now_ms = self.clients.shared.engine.now_ms();
         }
         if now_ms >= self.next_review_ms {
             self.next_review_ms = now_ms + REVIEW_MS;
             self.review(now_ms);
         }
-        let times = self.held.next().into_iter().chain([self.next_expiry_ms, self.next_review_ms]);
+        let times = self.clients.held.next().into_iter().chain([self.next_expiry_ms, self.next_review_ms]);
         let next = times.min().unwrap_or(now_ms);
         next.saturating_sub(now_ms).min(REVIEW_MS)
     }
 
     /// Gives a blocked client the reply that it waited for, and has its next commands run.
     fn deliver(&mut self, token: usize) {
-        let connection = &mut self.connections[token];
+        let connection = &mut self.clients.connections[token];
         let reply = connection.session.blocked.as_ref().and_then(|blocked| blocked.take_reply());
         if let Some(reply) = reply {
             connection.reply.raw(&reply.into_bytes());
-            end_wait(&self.shared.engine, connection);
-            self.held.hold_until(token, connection, 0);
+            end_wait(&self.clients.shared.engine, connection);
+            self.clients.held.hold_until(token, connection, 0);
         }
     }
 
     fn resume_held(&mut self, now_ms: u64) {
-        for token in self.held.take_due(now_ms, &mut self.connections) {
+        for token in self.clients.held.take_due(now_ms, &mut self.clients.connections) {
             // What comes of one that goes on may close another.
-            let Some(connection) = self.connections.get_mut(token) else { continue };
+            let Some(connection) = self.clients.connections.get_mut(token) else { continue };
             if let Some(blocked) = &connection.session.blocked {
                 blocked.time_out();
                 // Should somebody be serving the client just now, its reply comes with a signal.
                 connection.held_until = Some(u64::MAX);
-                self.held.add(token, connection);
+                self.clients.held.add(token, connection);
                 self.deliver(token);
                 continue;
             }
             self.resume(token);
         }
         // Those whose wait has just ended.
-        for token in self.held.take_due(0, &mut self.connections) {
+        for token in self.clients.held.take_due(0, &mut self.clients.connections) {
             self.resume(token);
         }
     }
 
     fn resume(&mut self, token: usize) {
-        if let Some(connection) = self.connections.get_mut(token) {
+        if let Some(connection) = self.clients.connections.get_mut(token) {
             self.turn.resume(token, connection);
             self.take_turn();
         }
@@ -415,13 +221,13 @@ impl EventLoop {
 
     /// Removes keys and fields whose deadlines have passed, for a bounded time. Says whether more may be due.
     fn expire(&mut self) -> bool {
-        let engine = &self.shared.engine;
-        let (threads, shards) = (self.shared.mailboxes.len(), engine.keyspace.shards());
+        let engine = &self.clients.shared.engine;
+        let (threads, shards) = (self.clients.shared.mailboxes.len(), engine.keyspace.shards());
         let started = Instant::now();
         let now_ms = engine.now_ms();
         let mut expired = KeyCounters::default();
         let mut done = 0;
-        let own = (self.number..shards).step_by(threads).count();
+        let own = (self.clients.number..shards).step_by(threads).count();
         while done < own && started.elapsed() < EXPIRY_TIME_MAX {
             let progress = engine.keyspace.expire_step(self.expiring, now_ms);
             expired.expired += progress.expired;
@@ -429,7 +235,7 @@ impl EventLoop {
             if !progress.more_due {
                 done += 1;
                 let next = self.expiring + threads;
-                self.expiring = if next < shards { next } else { self.number };
+                self.expiring = if next < shards { next } else { self.clients.number };
             }
         }
         if expired.expired + expired.expired_fields > 0 {
@@ -441,13 +247,13 @@ impl EventLoop {
     /// Closes clients that have been idle for too long or leave too much output unread. The first loop also
     /// takes the samples that rates are computed from.
     fn review(&mut self, now_ms: u64) {
-        if self.number == 0 {
-            self.shared.engine.statistics.sample(now_ms);
+        if self.clients.number == 0 {
+            self.clients.shared.engine.statistics.sample(now_ms);
         }
-        let limits = &self.shared.limits;
+        let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);
         let mut close = Vec::new();
-        for (token, connection) in &mut self.connections {
+        for (token, connection) in &mut self.clients.connections {
             let idle_ms = now_ms.saturating_sub(connection.session.record.active_ms.load(Ordering::Relaxed));
             let session = &connection.session;
             let listens = session.is_subscriber() || session.is_monitor;
@@ -458,18 +264,7 @@ impl EventLoop {
             }
         }
         for (token, reason) in close {
-            self.close(token, reason);
+            self.clients.close(token, reason, &self.worker);
         }
     }
 }
-
-/// Ends a connection's wait, if it is blocked, with or without a reply.
-fn end_wait(engine: &Engine, connection: &mut Connection) {
-    if let Some(blocked) = connection.session.blocked.take() {
-        blocked.leave(&engine.keyspace);
-        *connection.session.record.blocked.lock() = None;
-    }
-}
-
-/// What Redis tells a client that protected mode turns away, but for the names.
-const PROTECTED_MODE: &str = "-DENIED Nuthatch is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers, you may adopt one of the following solutions: 1) Disable protected mode by sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting from the same host the server is running, however MAKE SURE it is not publicly accessible from internet if you do so. 2) Set 'protected-mode no' in the configuration file and restart the server. 3) Start the server with '--protected-mode no' if it is meant only for testing. 4) Set a password with 'requirepass'. NOTE: you only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";

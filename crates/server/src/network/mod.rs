@@ -1,5 +1,6 @@
 //! Sockets, event loops and connections.
 
+mod clients;
 mod connection;
 mod event_loop;
 mod held;
@@ -7,6 +8,7 @@ mod limits;
 mod listen;
 mod mailbox;
 mod queue;
+mod stand_in;
 mod stopwatch;
 mod synchronization;
 mod turn;

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
 use nuthatch_engine::delivery::{Delivery, Recipient, Recipients};
+use nuthatch_engine::dispatch::bystanders::attending;
 use nuthatch_engine::dispatch::{Batch, Next, Worker};
 use nuthatch_engine::session::ReplyMode;
 use nuthatch_protocol::{Limits as RequestLimits, ProtocolError, Reply, RequestParser, Span};
@@ -19,9 +20,11 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 use slab::Slab;
 
+use super::clients::Clients;
 use super::connection::{Connection, Sent};
 use super::limits::Limits;
 use super::mailbox::ThreadMailbox;
+use super::stand_in::{Others, StandIn};
 
 /// What one connection may bring in one turn, in bytes.
 const READ_BYTES_MAX: usize = 16 * 1024;
@@ -68,6 +71,8 @@ struct Participant {
     received: u64,
     sent: u64,
     commands: u64,
+    /// It takes part no more: a script of another one runs for too long.
+    has_left: bool,
 }
 
 impl Participant {
@@ -84,6 +89,7 @@ impl Participant {
             received: 0,
             sent: 0,
             commands: 0,
+            has_left: false,
         }
     }
 
@@ -109,6 +115,13 @@ struct Request {
     spans: usize,
 }
 
+impl Request {
+    /// Its arguments, which stand in `bytes`.
+    fn arguments<'a>(&self, bytes: &'a [u8], spans: &'a [Span]) -> Arguments<'a> {
+        Arguments::new(&bytes[self.base..], &spans[self.first_span..self.first_span + self.spans])
+    }
+}
+
 /// The buffers of a thread's turns, kept from one to the next.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -119,6 +132,75 @@ pub(super) struct Turn {
     spans: Vec<Span>,
     /// Reply buffers with memory, lent to connections for a turn.
     spare_replies: Vec<Reply>,
+}
+
+/// What is left of a turn while a script runs: all but the request that runs it.
+pub(super) struct Rest<'t> {
+    arena: &'t [u8],
+    participants: &'t mut Vec<Participant>,
+    requests: &'t [Request],
+    spans: &'t [Span],
+    spare_replies: &'t mut Vec<Reply>,
+}
+
+impl Rest<'_> {
+    /// Ends the part of all participants but one: runs the requests of theirs that were parsed, and keeps what was not.
+    pub(super) fn leave(
+        &mut self,
+        own: usize,
+        clients: &mut Clients,
+        worker: &mut Worker,
+        aftermath: &mut Aftermath,
+    ) {
+        let shared = clients.shared.clone();
+        let engine = &*shared.engine;
+        for request in self.requests.iter().filter(|request| request.participant != own) {
+            let participant = &mut self.participants[request.participant];
+            let connection = &mut clients.connections[participant.token];
+            if participant.has_left || connection.session.closing {
+                continue;
+            }
+            let Connection { input, session, reply, .. } = connection;
+            let bytes = match participant.source {
+                Source::Arena(_, end) => &self.arena[..end],
+                Source::Own => &input[..],
+            };
+            let arguments = request.arguments(bytes, self.spans);
+            if participant.held {
+                write_request(&arguments, &mut participant.held_requests);
+                continue;
+            }
+            let mut batch = engine.batch(worker);
+            batch.prepare(engine, session, &arguments);
+            match batch.run(engine, session, arguments, 0, reply) {
+                Next::Continue => participant.commands += 1,
+                Next::Retry(until) => {
+                    write_request(&arguments, &mut participant.held_requests);
+                    participant.hold(connection, until);
+                }
+                Next::Wait(until) => {
+                    participant.commands += 1;
+                    participant.hold(connection, until);
+                }
+            }
+        }
+        let now_ms = engine.now_ms();
+        for (place, participant) in self.participants.iter_mut().enumerate() {
+            if place == own || participant.has_left {
+                continue;
+            }
+            let gone = Participant {
+                has_left: true,
+                exhausted: true,
+                ..Participant::new(participant.token, Source::Own)
+            };
+            let leaving = std::mem::replace(participant, gone);
+            let connection = &mut clients.connections[leaving.token];
+            let traffic =
+                leaving.finish(connection, self.arena, self.spare_replies, &shared.limits, now_ms, aftermath);
+            traffic.count(worker);
+        }
+    }
 }
 
 /// What a turn leaves to the event loop.
@@ -205,38 +287,41 @@ impl Turn {
         self.participants.push(Participant { received, ended, ..Participant::new(token, source) });
     }
 
-    /// Runs all requests that the participants have brought and sends the replies.
+    /// Runs all requests that the participants have brought and sends the replies. `stand_in` serves other clients while a
+    /// script runs for too long; without it the turn is such a one itself.
     pub(super) fn run(
         &mut self,
-        engine: &Engine,
+        clients: &mut Clients,
         worker: &mut Worker,
-        limits: &Limits,
-        mailbox: &ThreadMailbox,
-        connections: &mut Slab<Connection>,
         aftermath: &mut Aftermath,
+        mut stand_in: Option<&mut StandIn>,
     ) {
-        // What was sent to a client before it sent its requests comes before their replies.
-        deliver(mailbox, &mut self.participants, connections);
+        let shared = clients.shared.clone();
+        let (engine, mailbox) = (&*shared.engine, &*shared.mailboxes[clients.number]);
+        if stand_in.is_some() {
+            // What was sent to a client before it sent its requests comes before their replies.
+            deliver(mailbox, &mut self.participants, &mut clients.connections);
+        }
         if self.participants.is_empty() {
             return;
         }
-        self.lend_reply_buffers(connections);
-        let bulk_bytes_max = limits.bulk_bytes_max.load(Ordering::Relaxed) as usize;
+        self.lend_reply_buffers(&mut clients.connections);
+        let bulk_bytes_max = shared.limits.bulk_bytes_max.load(Ordering::Relaxed) as usize;
         let now_ms = loop {
             let mut batch = engine.batch(worker);
-            self.parse(engine, &mut batch, bulk_bytes_max, connections);
+            self.parse(engine, &mut batch, bulk_bytes_max, &mut clients.connections);
             let now_ms = batch.now_ms();
             for (place, request) in self.requests.iter().enumerate() {
                 let token = self.participants[request.participant].token;
-                batch.prefetch(engine, &connections[token].session, place);
+                batch.prefetch(engine, &clients.connections[token].session, place);
             }
-            self.execute(engine, &mut batch, mailbox, connections);
+            self.execute(engine, &mut batch, mailbox, clients, stand_in.as_deref_mut());
             let exhausted = self.participants.iter().all(|participant| participant.exhausted);
             if exhausted || self.requests.is_empty() {
                 break now_ms;
             }
         };
-        self.finish(worker, limits, now_ms, connections, aftermath);
+        self.finish(worker, &shared.limits, now_ms, &mut clients.connections, aftermath);
     }
 
     fn lend_reply_buffers(&mut self, connections: &mut Slab<Connection>) {
@@ -309,13 +394,59 @@ impl Turn {
         engine: &Engine,
         batch: &mut Batch<'_>,
         mailbox: &ThreadMailbox,
-        connections: &mut Slab<Connection>,
+        clients: &mut Clients,
+        mut stand_in: Option<&mut StandIn>,
     ) {
-        let Self { arena, participants, requests, spans, .. } = self;
+        let Self { arena, participants, requests, spans, spare_replies, .. } = self;
         for (place, request) in requests.iter().enumerate() {
             let participant = &mut participants[request.participant];
-            let connection = &mut connections[participant.token];
+            if participant.has_left {
+                continue;
+            }
+            let token = participant.token;
+            let connection = &mut clients.connections[token];
             if connection.session.closing {
+                continue;
+            }
+            if let Some(stand_in) = stand_in.as_deref_mut()
+                && !participant.held
+                && batch.may_take_long(place, &connection.session)
+            {
+                // Who waits for a script to end is served meanwhile, so this one is taken out of the others.
+                let mut lent = connection.lend();
+                let source = participant.source;
+                let bytes = match source {
+                    Source::Arena(_, end) => &arena[..end],
+                    Source::Own => &lent.input[..],
+                };
+                let arguments = request.arguments(bytes, spans);
+                let rest =
+                    Rest { arena, participants, requests: &requests[place + 1..], spans, spare_replies };
+                let mut others =
+                    Others { stand_in, clients, rest, own: request.participant, are_left: false };
+                let (session, reply) = (&mut lent.session, &mut lent.reply);
+                let next = attending(&mut others, || batch.run(engine, session, arguments, place, reply));
+                let connection = &mut clients.connections[token];
+                connection.take_back(lent);
+                let participant = &mut participants[request.participant];
+                match next {
+                    Next::Continue => participant.commands += 1,
+                    Next::Retry(until) => {
+                        let bytes = match source {
+                            Source::Arena(_, end) => &arena[..end],
+                            Source::Own => &connection.input[..],
+                        };
+                        write_request(&request.arguments(bytes, spans), &mut participant.held_requests);
+                        participant.hold(connection, until);
+                    }
+                    Next::Wait(until) => {
+                        participant.commands += 1;
+                        participant.hold(connection, until);
+                    }
+                }
+                if mailbox.has_deliveries() {
+                    deliver(mailbox, participants, &mut clients.connections);
+                }
                 continue;
             }
             let Connection { input, session, reply, .. } = connection;
@@ -323,10 +454,7 @@ impl Turn {
                 Source::Arena(_, end) => &arena[..end],
                 Source::Own => &input[..],
             };
-            let arguments = Arguments::new(
-                &bytes[request.base..],
-                &spans[request.first_span..request.first_span + request.spans],
-            );
+            let arguments = request.arguments(bytes, spans);
             if participant.held {
                 write_request(&arguments, &mut participant.held_requests);
                 continue;
@@ -342,11 +470,11 @@ impl Turn {
                     participant.hold(connection, until);
                 }
             }
-            if mailbox.has_deliveries() {
-                deliver(mailbox, participants, connections);
+            if stand_in.is_some() && mailbox.has_deliveries() {
+                deliver(mailbox, participants, &mut clients.connections);
             }
             let participant = &mut participants[request.participant];
-            let connection = &mut connections[participant.token];
+            let connection = &mut clients.connections[token];
             if connection.reply.len() >= EARLY_SEND_BYTES && !participant.held && !connection.waits_to_send {
                 let (sent, outcome) = connection.send();
                 participant.sent += sent;
@@ -367,69 +495,110 @@ impl Turn {
         connections: &mut Slab<Connection>,
         aftermath: &mut Aftermath,
     ) {
-        let (mut received, mut sent, mut reads, mut writes) = (0, 0, 0, 0);
-        for mut participant in self.participants.drain(..) {
-            let token = participant.token;
-            let connection = &mut connections[token];
-            match participant.source {
-                Source::Arena(start, end) if start + participant.parsed < end => {
-                    connection.input.extend_from_slice(&self.arena[start + participant.parsed..end]);
-                }
-                Source::Arena(..) => {}
-                Source::Own if participant.parsed == connection.input.len() => connection.input.clear(),
-                Source::Own => drop(connection.input.drain(..participant.parsed)),
-            }
-            if participant.held {
-                connection.input.splice(..0, participant.held_requests);
-            }
-            if let Some(error) = participant.error.take() {
-                connection.reply.error([b"ERR ", error.message().as_slice()].concat());
-                connection.session.closing = true;
-            }
-            writes += u64::from(!connection.reply.is_empty());
-            connection.takes_part = false;
-            let (bytes, outcome) = match connection.waits_to_send {
-                true => (0, Sent::Part),
-                false => connection.send(),
-            };
-            participant.sent += bytes;
-            received += participant.received;
-            reads += u64::from(participant.received > 0);
-            sent += participant.sent;
-            let finished = connection.session.closing && outcome == Sent::All;
-            let queued_bytes = connection.session.queued_bytes();
-            let query_bytes = connection.input.len() + connection.parser.memory() + queued_bytes;
-            let reason = if outcome == Sent::Broken || participant.ended || finished {
-                Some(Reason::Ended)
-            } else if query_bytes as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
-                Some(Reason::QueryBuffer)
-            } else {
-                connection.output_verdict(limits, now_ms).then_some(Reason::OutputBuffer)
-            };
-            connection.publish(now_ms, participant.received, participant.sent, participant.commands);
-            if let Some(reason) = reason {
-                aftermath.close.push((token, reason));
-                continue;
-            }
-            if participant.held {
-                aftermath.held.push(token);
-            }
-            let waits = outcome == Sent::Part;
-            if waits != connection.waits_to_send {
-                connection.waits_to_send = waits;
-                aftermath.sending_changed.push(token);
-            }
-            if connection.reply.is_empty() {
-                take_back_reply_buffer(&mut self.spare_replies, &mut connection.reply);
-            }
-            connection.shrink();
+        let mut traffic = Traffic::default();
+        let Self { arena, spare_replies, .. } = self;
+        for participant in self.participants.drain(..).filter(|participant| !participant.has_left) {
+            let connection = &mut connections[participant.token];
+            traffic.add(participant.finish(connection, arena, spare_replies, limits, now_ms, aftermath));
         }
         self.used = 0;
+        traffic.count(worker);
+    }
+}
+
+/// What went over sockets.
+#[derive(Debug, Default, Clone, Copy)]
+struct Traffic {
+    received: u64,
+    sent: u64,
+    reads: u64,
+    writes: u64,
+}
+
+impl Traffic {
+    fn add(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+        self.reads += other.reads;
+        self.writes += other.writes;
+    }
+
+    fn count(self, worker: &Worker) {
         let mut counters = worker.counters();
-        counters.received += received;
-        counters.sent += sent;
-        counters.reads += reads;
-        counters.writes += writes;
+        counters.received += self.received;
+        counters.sent += self.sent;
+        counters.reads += self.reads;
+        counters.writes += self.writes;
+    }
+}
+
+impl Participant {
+    /// Ends its part in the turn: keeps what was not parsed, answers a protocol error, sends the replies, enforces limits.
+    fn finish(
+        mut self,
+        connection: &mut Connection,
+        arena: &[u8],
+        spare_replies: &mut Vec<Reply>,
+        limits: &Limits,
+        now_ms: u64,
+        aftermath: &mut Aftermath,
+    ) -> Traffic {
+        let token = self.token;
+        match self.source {
+            Source::Arena(start, end) if start + self.parsed < end => {
+                connection.input.extend_from_slice(&arena[start + self.parsed..end]);
+            }
+            Source::Arena(..) => {}
+            Source::Own if self.parsed == connection.input.len() => connection.input.clear(),
+            Source::Own => drop(connection.input.drain(..self.parsed)),
+        }
+        if self.held {
+            connection.input.splice(..0, self.held_requests);
+        }
+        if let Some(error) = self.error.take() {
+            connection.reply.error([b"ERR ", error.message().as_slice()].concat());
+            connection.session.closing = true;
+        }
+        let mut traffic = Traffic {
+            received: self.received,
+            sent: self.sent,
+            reads: u64::from(self.received > 0),
+            writes: u64::from(!connection.reply.is_empty()),
+        };
+        connection.takes_part = false;
+        let (bytes, outcome) = match connection.waits_to_send {
+            true => (0, Sent::Part),
+            false => connection.send(),
+        };
+        traffic.sent += bytes;
+        let finished = connection.session.closing && outcome == Sent::All;
+        let queued_bytes = connection.session.queued_bytes();
+        let query_bytes = connection.input.len() + connection.parser.memory() + queued_bytes;
+        let reason = if outcome == Sent::Broken || self.ended || finished {
+            Some(Reason::Ended)
+        } else if query_bytes as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
+            Some(Reason::QueryBuffer)
+        } else {
+            connection.output_verdict(limits, now_ms).then_some(Reason::OutputBuffer)
+        };
+        connection.publish(now_ms, self.received, traffic.sent, self.commands);
+        if let Some(reason) = reason {
+            aftermath.close.push((token, reason));
+            return traffic;
+        }
+        if self.held {
+            aftermath.held.push(token);
+        }
+        let waits = outcome == Sent::Part;
+        if waits != connection.waits_to_send {
+            connection.waits_to_send = waits;
+            aftermath.sending_changed.push(token);
+        }
+        if connection.reply.is_empty() {
+            take_back_reply_buffer(spare_replies, &mut connection.reply);
+        }
+        connection.shrink();
+        traffic
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn pfdebug(call: &mut Call<'_, '_>) -> Outcome {
     if is_word(subcommand, "SIMD") {
         return simd(call);
     }
-    let encoding = encoding(&call.keys, &key)?.ok_or(NO_SUCH_KEY)?;
+    let encoding = encoding(call.keys, &key)?.ok_or(NO_SUCH_KEY)?;
     call.keys.make_raw(&key);
     if is_word(subcommand, "GETREG") {
         get_registers(call, &key)
@@ -58,7 +58,7 @@ fn make_dense(call: &mut Call<'_, '_>, key: &Key<'_>) -> Result<bool, CommandErr
         return Ok(false);
     }
     let value = hyperloglog::to_dense(sketch)?;
-    Rewrite::between(&text, value).apply(&mut call.keys, key, KEPT_OTHERWISE);
+    Rewrite::between(&text, value).apply(call.keys, key, KEPT_OTHERWISE);
     Ok(true)
 }
 

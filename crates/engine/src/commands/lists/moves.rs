@@ -52,7 +52,7 @@ fn rpoplpush(call: &mut Call<'_, '_>) -> Outcome {
 fn reply_moved(call: &mut Call<'_, '_>, from: End, to: End) -> Outcome {
     let (source, destination) = (call.key(1), call.key(2));
     let limit = node_limit(call);
-    if !move_element(&mut call.keys, call.reply, (&source, from), (&destination, to), limit)? {
+    if !move_element(call.keys, call.reply, (&source, from), (&destination, to), limit)? {
         call.reply.null();
     }
     Ok(())

@@ -48,7 +48,7 @@ fn pop(call: &mut Call<'_, '_>, end: End, name: &'static str) -> Outcome {
     let limit = node_limit(call);
     let count = match (call.arguments.get(2), call.arguments.len()) {
         (None, _) => {
-            if !pop_one(&mut call.keys, call.reply, &key, end, limit)? {
+            if !pop_one(call.keys, call.reply, &key, end, limit)? {
                 call.reply.null();
             }
             return Ok(());
@@ -57,7 +57,7 @@ fn pop(call: &mut Call<'_, '_>, end: End, name: &'static str) -> Outcome {
         _ => return Err(CommandError::wrong_arity(name)),
     };
     let count = count.ok_or(NOT_POSITIVE)?;
-    if !pop_several(&mut call.keys, call.reply, &key, end, count, limit)? {
+    if !pop_several(call.keys, call.reply, &key, end, count, limit)? {
         call.reply.null_array();
     }
     Ok(())
@@ -68,7 +68,7 @@ fn lmpop(call: &mut Call<'_, '_>) -> Outcome {
     let limit = node_limit(call);
     for index in keys {
         let key = call.key(index);
-        if pop_named(&mut call.keys, call.reply, &key, end, count, limit)? {
+        if pop_named(call.keys, call.reply, &key, end, count, limit)? {
             return Ok(());
         }
     }

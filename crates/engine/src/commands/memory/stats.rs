@@ -21,7 +21,7 @@ enum Figure {
 }
 
 pub(super) fn stats(call: &mut Call<'_, '_>) -> Outcome {
-    let figures = figures(call.engine, &call.keys);
+    let figures = figures(call.engine, call.keys);
     call.reply.map(figures.len());
     for (name, figure) in &figures {
         call.reply.bulk(name.as_bytes());

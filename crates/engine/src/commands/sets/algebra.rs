@@ -139,7 +139,7 @@ fn names<'a>(call: &Call<'a, '_>, first: usize, end: usize) -> Vec<Key<'a>> {
 
 fn reply_with(call: &mut Call<'_, '_>, operation: Operation) -> Outcome {
     let names = names(call, 1, call.arguments.len());
-    let mut sets = sources(&mut call.keys, &names)?;
+    let mut sets = sources(call.keys, &names)?;
     let header = call.reply.array_later();
     let mut len = 0;
     operation.visit(&mut sets, |member| {
@@ -155,7 +155,7 @@ fn store(call: &mut Call<'_, '_>, operation: Operation) -> Outcome {
     let (destination, limits) = (call.key(1), limits(call));
     let names = names(call, FIRST_SOURCE, call.arguments.len());
     call.remove_expired_keys();
-    let mut sets = sources(&mut call.keys, &names)?;
+    let mut sets = sources(call.keys, &names)?;
     let result = combined(operation, &mut sets, limits);
     let len = result.len();
     call.keys.store_set(&destination, result, operation.event());
@@ -196,7 +196,7 @@ fn count_intersection(call: &mut Call<'_, '_>) -> Outcome {
     let end = FIRST_SOURCE + count;
     let members_max = parse_limit(call.arguments.from(end))?;
     let names = names(call, FIRST_SOURCE, end);
-    let mut sets = sources(&mut call.keys, &names)?;
+    let mut sets = sources(call.keys, &names)?;
     let mut found = 0;
     algebra::intersection(&mut sets, |_| {
         found += 1;

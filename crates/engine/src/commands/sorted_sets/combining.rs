@@ -114,7 +114,7 @@ fn reply_combination(call: &mut Call<'_, '_>, operation: Operation) -> Outcome {
     let indexes = inputs::keys(call, 1)?;
     let keys = inputs::note_reads(call, indexes.clone())?;
     let (recipe, with_scores) = parse_options(call, &indexes, operation, true)?;
-    let members = recipe.combine(&inputs::look(&call.keys, &keys));
+    let members = recipe.combine(&inputs::look(call.keys, &keys));
     let entries = members.iter().map(|(score, member)| (Element::Bytes(member), *score));
     reply_entries(call.reply, Shape::with_scores(with_scores), members.len(), entries);
     Ok(())
@@ -125,7 +125,7 @@ fn store_combination(call: &mut Call<'_, '_>, operation: Operation, event: &'sta
     call.remove_expired_keys();
     let keys = inputs::note_reads(call, indexes.clone())?;
     let (recipe, _) = parse_options(call, &indexes, operation, false)?;
-    let members = recipe.combine(&inputs::look(&call.keys, &keys));
+    let members = recipe.combine(&inputs::look(call.keys, &keys));
     let members = members.iter().map(|(score, member)| (*score, &member[..]));
     let stored = NewSortedSet::from_sorted(members, packed_limits(call));
     let destination = call.key(1);
@@ -173,7 +173,7 @@ fn zintercard(call: &mut Call<'_, '_>) -> Outcome {
         limit = parse_i64(number).and_then(|number| usize::try_from(number).ok()).ok_or(NEGATIVE)?;
     }
     let limit = if limit == 0 { usize::MAX } else { limit };
-    let count = algebra::count_common(&inputs::look(&call.keys, &keys), limit);
+    let count = algebra::count_common(&inputs::look(call.keys, &keys), limit);
     call.reply.integer(count as i64);
     Ok(())
 }

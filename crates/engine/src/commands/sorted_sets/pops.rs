@@ -168,7 +168,7 @@ fn pop_one_key(call: &mut Call<'_, '_>, end: End) -> Outcome {
     if count == 0 {
         call.keys.read_sorted_set(&key)?;
     }
-    if count == 0 || !pop(&mut call.keys, &key, end, count, form, call.reply)? {
+    if count == 0 || !pop(call.keys, &key, end, count, form, call.reply)? {
         call.reply.array(0);
     }
     Ok(())
@@ -216,7 +216,7 @@ fn zmpop(call: &mut Call<'_, '_>) -> Outcome {
     let MultiplePop { keys_end, end, count } = MultiplePop::parse(call, 1)?;
     for index in 2..keys_end {
         let key = call.key(index);
-        if pop(&mut call.keys, &key, end, count, PopReply::OfKey, call.reply)? {
+        if pop(call.keys, &key, end, count, PopReply::OfKey, call.reply)? {
             return Ok(());
         }
     }

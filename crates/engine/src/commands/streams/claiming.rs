@@ -139,7 +139,7 @@ fn xclaim(call: &mut Call<'_, '_>) -> Outcome {
             words([&b"XGROUP"[..], b"SETID", key.bytes]).into_iter().chain(parts).collect()
         });
     }
-    let Some(consumer) = see_consumer(&mut call.keys, &key, &member)? else { return Ok(()) };
+    let Some(consumer) = see_consumer(call.keys, &key, &member)? else { return Ok(()) };
     let Some(stream) = call.keys.change_stream(&key)? else { return Ok(()) };
     let header = call.reply.array_later();
     let mut claimed = Claimed::default();
@@ -238,7 +238,7 @@ fn xautoclaim(call: &mut Call<'_, '_>) -> Outcome {
         return Err(no_group(key.bytes, name));
     }
     let member = member_of(call);
-    let Some(consumer) = see_consumer(&mut call.keys, &key, &member)? else { return Ok(()) };
+    let Some(consumer) = see_consumer(call.keys, &key, &member)? else { return Ok(()) };
     let Some(stream) = call.keys.change_stream(&key)? else { return Ok(()) };
     let Some(group) = stream.groups.get(name) else { return Ok(()) };
 

@@ -149,7 +149,7 @@ fn read(call: &mut Call<'_, '_>, in_group: bool) -> Outcome {
         acknowledges: options.no_ack,
     });
     let reader = Reader { streams, count: options.count.unwrap_or(usize::MAX), member };
-    if reader.take(&mut call.keys, &keys, call.reply)? {
+    if reader.take(call.keys, &keys, call.reply)? {
         return Ok(());
     }
     match options.deadline_ms {

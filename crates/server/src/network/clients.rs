@@ -1,0 +1,246 @@
+//! The clients that a thread serves: their connections, and where new ones come from.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::clients::{ClientRecord, Peer};
+use nuthatch_engine::delivery::{Inbox, Recipient};
+use nuthatch_engine::dispatch::Worker;
+use nuthatch_engine::session::Session;
+use rustix::event::epoll;
+use slab::Slab;
+
+use super::connection::{Connection, Sent};
+use super::event_loop::Shared;
+use super::held::Held;
+use super::listen::{Accepted, Listener};
+use super::mailbox::Message;
+use super::turn::{Aftermath, Reason, Turn};
+use crate::log;
+
+/// The mailbox's place among the events; listeners follow, connections are counted from 0.
+pub(super) const MAILBOX: u64 = u64::MAX;
+pub(super) const LISTENERS: u64 = u64::MAX / 2;
+
+/// Connections accepted before the clients' turn comes again.
+const ACCEPTS_MAX: usize = 64;
+
+/// The clients of one thread.
+pub(super) struct Clients {
+    pub(super) shared: Arc<Shared>,
+    /// The thread's number.
+    pub(super) number: usize,
+    pub(super) epoll: rustix::fd::OwnedFd,
+    listeners: Vec<Listener>,
+    pub(super) connections: Slab<Connection>,
+    pub(super) by_client: HashMap<u64, usize>,
+    /// Connections whose commands are held back.
+    pub(super) held: Held,
+}
+
+impl Clients {
+    /// None yet, of the thread `number`, which also accepts connections from `listeners`.
+    ///
+    /// # Errors
+    /// The system refuses the descriptors.
+    pub(super) fn new(shared: Arc<Shared>, number: usize, listeners: Vec<Listener>) -> io::Result<Self> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let readable = epoll::EventFlags::IN;
+        epoll::add(&epoll, shared.mailboxes[number].as_fd(), epoll::EventData::new_u64(MAILBOX), readable)?;
+        for (place, listener) in listeners.iter().enumerate() {
+            let data = epoll::EventData::new_u64(LISTENERS + place as u64);
+            epoll::add(&epoll, listener, data, readable)?;
+        }
+        let (connections, by_client, held) = (Slab::new(), HashMap::new(), Held::default());
+        Ok(Self { shared, number, epoll, listeners, connections, by_client, held })
+    }
+
+    /// Reads what a client has sent, which then takes part in `turn`, or sends what waits for it.
+    pub(super) fn serve(&mut self, token: usize, flags: epoll::EventFlags, turn: &mut Turn, worker: &Worker) {
+        let Some(connection) = self.connections.get_mut(token) else { return };
+        if connection.takes_part {
+            // A script that runs for too long keeps it.
+            return;
+        }
+        if flags.contains(epoll::EventFlags::OUT) {
+            let (sent, outcome) = connection.send();
+            connection.publish(self.shared.engine.now_ms(), 0, sent, 0);
+            worker.counters().sent += sent;
+            match outcome {
+                Sent::Part => {}
+                Sent::All if !connection.session.closing => {
+                    connection.waits_to_send = false;
+                    connection.over_soft_limit_since = None;
+                    connection.shrink();
+                    self.watch(token, worker);
+                }
+                Sent::All | Sent::Broken => {
+                    self.close(token, Reason::Ended, worker);
+                    return;
+                }
+            }
+        }
+        if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
+            let connection = &mut self.connections[token];
+            if connection.held_until.is_some() {
+                // Its commands wait, but it must be noticed when it leaves.
+                if let Some(reason) = connection.read_ahead(&self.shared.limits) {
+                    self.close(token, reason, worker);
+                }
+                return;
+            }
+            turn.read(token, connection);
+        }
+    }
+
+    /// Does what a turn has left to be done.
+    pub(super) fn settle(&mut self, aftermath: &mut Aftermath, worker: &Worker) {
+        for (token, reason) in aftermath.close.drain(..) {
+            self.close(token, reason, worker);
+        }
+        for token in aftermath.sending_changed.drain(..) {
+            self.watch(token, worker);
+        }
+        for token in aftermath.held.drain(..) {
+            if let Some(connection) = self.connections.get(token) {
+                self.held.add(token, connection);
+            }
+        }
+    }
+
+    /// Has the system watch a connection for what it is waiting for now.
+    pub(super) fn watch(&mut self, token: usize, worker: &Worker) {
+        let Some(connection) = self.connections.get(token) else { return };
+        let mut flags = epoll::EventFlags::empty();
+        flags.insert(epoll::EventFlags::IN);
+        flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
+        if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
+            .is_err()
+        {
+            self.close(token, Reason::Ended, worker);
+        }
+    }
+
+    /// Closes a connection.
+    pub(super) fn close(&mut self, token: usize, reason: Reason, worker: &Worker) {
+        let Some(mut connection) = self.connections.try_remove(token) else { return };
+        let describe = || self.shared.engine.description(&connection.session.record);
+        match reason {
+            Reason::Ended => {}
+            Reason::QueryBuffer => {
+                worker.counters().query_buffer_disconnections += 1;
+                log::warning!("Closing client that reached max query buffer length: {}", describe());
+            }
+            Reason::OutputBuffer => {
+                worker.counters().output_buffer_disconnections += 1;
+                log::warning!(
+                    "Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
+                    describe()
+                );
+            }
+        }
+        // The next connection may get the same token.
+        self.held.remove(token, &connection);
+        end_wait(&self.shared.engine, &mut connection);
+        connection.session.record.inbox.is_closed.store(true, Ordering::Release);
+        self.shared.engine.end_attention(&mut connection.session);
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+        let record = &connection.session.record;
+        self.by_client.remove(&record.id);
+        self.shared.engine.clients.remove(record.id);
+        // Closing the socket takes it out of the epoll set.
+        drop(connection);
+    }
+
+    /// Takes new connections from a listener.
+    pub(super) fn accept(&mut self, place: usize, worker: &Worker) {
+        for _ in 0..ACCEPTS_MAX {
+            match self.listeners[place].accept() {
+                Ok(Some(accepted)) => self.admit(accepted, worker),
+                Ok(None) => return,
+                Err(error) => {
+                    log::warning!("Accepting client connection: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Turns a connection away, or gives it to the next loop.
+    fn admit(&mut self, accepted: Accepted, worker: &Worker) {
+        let shared = &self.shared;
+        let refusal = if shared.open.load(Ordering::Relaxed) as u64
+            >= shared.limits.clients_max.load(Ordering::Relaxed)
+        {
+            Some("-ERR max number of clients reached\r\n")
+        } else if !accepted.local
+            && shared.limits.protected.load(Ordering::Relaxed)
+            && shared.engine.settings.password.read().is_empty()
+        {
+            Some(PROTECTED_MODE)
+        } else {
+            None
+        };
+        if let Some(text) = refusal {
+            // Best effort: the connection ends either way.
+            let _ = rustix::net::send(&accepted.socket, text.as_bytes(), rustix::net::SendFlags::NOSIGNAL);
+            worker.counters().connections_rejected += 1;
+            return;
+        }
+        worker.counters().connections += 1;
+        accepted.keep_alive(shared.limits.keepalive_seconds.load(Ordering::Relaxed));
+        shared.open.fetch_add(1, Ordering::Relaxed);
+        let next = shared.accepted.fetch_add(1, Ordering::Relaxed) % shared.mailboxes.len();
+        if next == self.number {
+            self.adopt(accepted);
+        } else {
+            shared.mailboxes[next].leave(Message::Serve(accepted));
+        }
+    }
+
+    /// Serves a connection from now on.
+    pub(super) fn adopt(&mut self, accepted: Accepted) {
+        use std::os::fd::AsRawFd;
+        let engine = &self.shared.engine;
+        let recipient =
+            Recipient { client: engine.clients.next_id(), connection: self.connections.vacant_key() };
+        let mailbox = self.shared.mailboxes[self.number].clone();
+        let inbox = Inbox::new(recipient, self.number as u32, mailbox);
+        let peer = Peer {
+            address: accepted.address,
+            local_address: accepted.local_address,
+            descriptor: accepted.socket.as_raw_fd(),
+            unix_socket: accepted.unix,
+            local: accepted.local,
+        };
+        let record = Arc::new(ClientRecord::new(Arc::new(inbox), peer, engine.now_ms()));
+        let authenticated = engine.settings.password.read().is_empty();
+        let connection = Connection::new(accepted.socket, Session::new(record.clone(), authenticated));
+        let token = self.connections.insert(connection);
+        let socket = &self.connections[token].socket;
+        let data = epoll::EventData::new_u64(token as u64);
+        if let Err(error) = epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN) {
+            log::warning!("Error registering fd event for the new client: {error}");
+            self.connections.remove(token);
+            self.shared.open.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        self.by_client.insert(record.id, token);
+        engine.clients.add(record);
+    }
+}
+
+/// Ends a connection's wait, if it is blocked, with or without a reply.
+pub(super) fn end_wait(engine: &Engine, connection: &mut Connection) {
+    if let Some(blocked) = connection.session.blocked.take() {
+        blocked.leave(&engine.keyspace);
+        *connection.session.record.blocked.lock() = None;
+    }
+}
+
+/// What Redis tells a client that protected mode turns away, but for the names.
+const PROTECTED_MODE: &str = "-DENIED Nuthatch is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers, you may adopt one of the following solutions: 1) Disable protected mode by sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting from the same host the server is running, however MAKE SURE it is not publicly accessible from internet if you do so. 2) Set 'protected-mode no' in the configuration file and restart the server. 3) Start the server with '--protected-mode no' if it is meant only for testing. 4) Set a password with 'requirepass'. NOTE: you only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n";
