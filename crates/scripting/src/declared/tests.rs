@@ -1,7 +1,17 @@
 //! Scripts that are proven, scripts that must not be, and random ones that are run.
 
+mod random;
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use nuthatch_protocol::Reply;
+use proptest::prelude::{any, prop_assert};
+use proptest::test_runner::{Config, TestRunner};
+
 use super::{CommandKeys, KnownArgument, KnownRequest, Rest};
-use crate::{Identity, Interpreter};
+use crate::{Host, Identity, Interpreter, LogLevel, Request, UnknownCommand};
+use random::Writer;
 
 /// A few commands.
 struct Commands;
@@ -201,4 +211,79 @@ fn scripts_that_may_use_other_keys_are_not_proven() {
     ] {
         assert!(!is_proven(&interpreter, source), "proven: {source}");
     }
+}
+
+/// Notes the keys that are used.
+#[derive(Default)]
+struct Witness {
+    keys: BTreeSet<Vec<u8>>,
+    looks: usize,
+}
+
+impl Host for Witness {
+    fn call(&mut self, request: &Request, reply: &mut Reply) -> Result<(), Vec<u8>> {
+        let mut arguments =
+            request.spans.iter().map(|span| request.bytes[span.start as usize..span.end as usize].to_vec());
+        match arguments.next().unwrap_or_default().to_ascii_uppercase().as_slice() {
+            b"GET" | b"SET" | b"INCR" => self.keys.extend(arguments.next()),
+            b"DEL" => self.keys.extend(arguments),
+            b"PING" => {}
+            _ => return Err(b"ERR unknown command".to_vec()),
+        }
+        reply.bulk(b"value");
+        Ok(())
+    }
+
+    fn may_call(&mut self, _: &Request) -> Result<bool, UnknownCommand> {
+        Ok(true)
+    }
+
+    fn log(&mut self, _: LogLevel, _: &[u8]) {}
+
+    fn interrupt(&mut self) -> bool {
+        self.looks += 1;
+        self.looks > 3
+    }
+}
+
+/// What a script does.
+struct Observed {
+    is_proven: bool,
+    /// Whether it uses a key that it declares.
+    uses_declared: bool,
+    undeclared: BTreeSet<Vec<u8>>,
+}
+
+fn observe(interpreter: &Interpreter, source: &str) -> Observed {
+    let script = interpreter.compile(source.as_bytes(), "@test", &Commands);
+    let script = script.unwrap_or_else(|error| panic!("{source}: {}", String::from_utf8_lossy(&error)));
+    let mut witness = Witness::default();
+    let arguments: [&[u8]; 4] = [b"one", b"two", b"three", b"four"];
+    // What it returns does not matter.
+    let _ = interpreter.run(&script, 2, arguments.into_iter(), &mut witness, &mut Reply::default());
+    let (declared, undeclared): (BTreeSet<_>, _) =
+        witness.keys.into_iter().partition(|key| arguments[..2].contains(&&key[..]));
+    Observed { is_proven: script.uses_declared_keys_only(), uses_declared: !declared.is_empty(), undeclared }
+}
+
+#[test]
+fn random_scripts_that_are_proven_use_declared_keys_only() {
+    let interpreter = interpreter();
+    let cases = std::env::var("NUTHATCH_COMMANDS").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000);
+    // Scripts that are proven and use keys, and those that use others than they declare.
+    let (proven, strayed) = (Cell::new(0), Cell::new(0));
+    let choices = proptest::collection::vec(any::<u8>(), 0..300);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&choices, |choices| {
+        let source = Writer::script(&choices);
+        let Observed { is_proven, uses_declared, undeclared } = observe(&interpreter, &source);
+        proven.update(|count| count + u32::from(is_proven && uses_declared));
+        strayed.update(|count| count + u32::from(!undeclared.is_empty()));
+        prop_assert!(!is_proven || undeclared.is_empty(), "{undeclared:?} in\n{source}");
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+    println!("of {cases}: {} are proven and use keys, {} use undeclared keys", proven.get(), strayed.get());
+    // Otherwise there would be nothing to see.
+    assert!(proven.get() > cases / 50 && strayed.get() > cases / 20);
 }
