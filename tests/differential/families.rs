@@ -144,10 +144,20 @@ fn streams_answer_as_the_stock_servers() {
 }
 
 #[test]
+fn scripted_computations_answer_as_the_stock_servers() {
+    compare(&families::SCRIPTED_COMPUTATIONS, 1);
+}
+
+#[test]
 fn details_of_streams_are_told_as_by_recent_stock_servers() {
     let extent = Extent::from_environment();
     crate::compare_with_each(|pair| match pair.reference.name() {
         "redis-7.0" => Report { heading: "redis-7.0 tells less of consumers".into(), findings: Vec::new() },
         _ => pair.run(&families::STREAM_DETAILS, extent),
     });
+}
+
+#[test]
+fn scripted_documents_answer_as_the_stock_servers() {
+    compare(&families::SCRIPTED_DOCUMENTS, 1);
 }

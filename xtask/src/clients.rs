@@ -9,23 +9,24 @@ use xshell::{Shell, cmd};
 
 use crate::suites;
 
-/// Jobs that each worker finishes, unless told otherwise: few, because most of the time is the worker's own.
-pub(crate) const JOBS: u64 = 200;
+/// Jobs that the workers of each program finish, unless told otherwise: few, because most of the time is their own.
+pub(crate) const JOBS: u64 = 1000;
 
 /// Runs the scripts of `tests/clients`; those of workers with so many jobs.
 pub(crate) fn run(shell: &Shell, jobs: u64) -> Result<()> {
     let program = suites::build_checked(shell)?;
     let server = Server::start(&program, &[]);
     let port = server.port().to_string();
-    python(shell, &port, jobs)?;
-    node(shell, &port)
+    let jobs = jobs.to_string();
+    python(shell, &port, &jobs)?;
+    node(shell, &port, &jobs)
 }
 
 fn skipped(what: &str, error: &xshell::Error) {
     println!("skipped: {what}: {error}");
 }
 
-fn python(shell: &Shell, port: &str, jobs: u64) -> Result<()> {
+fn python(shell: &Shell, port: &str, jobs: &str) -> Result<()> {
     let environment = "target/clients/python";
     let prepared = cmd!(shell, "python3 -m venv {environment}").run().and_then(|()| {
         cmd!(
@@ -38,12 +39,12 @@ fn python(shell: &Shell, port: &str, jobs: u64) -> Result<()> {
         skipped("the Python clients cannot be installed", &error);
         return Ok(());
     }
-    let jobs = jobs.to_string();
     for (script, arguments) in [
         ("smoke.py", &[][..]),
         ("caching.py", &[]),
-        ("rq_worker.py", std::slice::from_ref(&jobs)),
-        ("celery_worker.py", std::slice::from_ref(&jobs)),
+        ("locks.py", &[]),
+        ("rq_worker.py", &[jobs]),
+        ("celery_worker.py", &[jobs]),
     ] {
         // Without what Python compiles, which would lie beside the sources.
         cmd!(
@@ -55,10 +56,12 @@ fn python(shell: &Shell, port: &str, jobs: u64) -> Result<()> {
     Ok(())
 }
 
-fn node(shell: &Shell, port: &str) -> Result<()> {
+fn node(shell: &Shell, port: &str, jobs: &str) -> Result<()> {
+    let scripts =
+        [("smoke.mjs", &[][..]), ("socketio.mjs", &[]), ("limits.mjs", &[]), ("bullmq.mjs", &[jobs])];
     let folder = "target/clients/node";
     shell.create_dir(folder)?;
-    for file in ["package.json", "package-lock.json", "smoke.mjs", "socketio.mjs"] {
+    for file in ["package.json", "package-lock.json"].into_iter().chain(scripts.map(|(script, _)| script)) {
         shell.copy_file(format!("tests/clients/node/{file}"), folder)?;
     }
     let prepared = cmd!(shell, "npm ci --prefix {folder} --no-audit --no-fund --loglevel error").run();
@@ -66,8 +69,8 @@ fn node(shell: &Shell, port: &str) -> Result<()> {
         skipped("the Node.js clients cannot be installed", &error);
         return Ok(());
     }
-    for script in ["smoke.mjs", "socketio.mjs"] {
-        cmd!(shell, "node {folder}/{script} {port}").run()?;
+    for (script, arguments) in scripts {
+        cmd!(shell, "node {folder}/{script} {port} {arguments...}").run()?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ Usage: cargo xtask <task>
   differential [--commands N] [--seed S]  compare with stock servers, N commands per suite (default
                                           1,000,000) from the seed S (default: a new one each time);
                                           PEER_REDIS8 and PEER_VALKEY9 may name further servers
-  clients [--jobs N]                      client libraries, and workers that finish N jobs (default 200),
+  clients [--jobs N]                      client libraries, and workers that finish N jobs (default 1000),
                                           against the server
   compat [--check]                        write docs/compatibility.md, or check that it is up to date
   compat --stock                          write the lists of stock commands that it compares with

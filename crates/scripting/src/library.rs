@@ -10,6 +10,9 @@ use crate::raise::{Raised, at_caller};
 pub(crate) enum Failure {
     /// An error of the script, raised where the script has called the function.
     Message(Vec<u8>),
+    /// What the auxiliary library of Lua says of an argument that the function does not take: its number, counted from 1,
+    /// and why.
+    BadArgument(usize, Vec<u8>),
     /// An error that does not tell where it was raised.
     Unplaced(Vec<u8>),
     /// The interpreter's own error, such as that there is no memory left.
@@ -27,10 +30,9 @@ impl Failure {
         Self::Unplaced(message.into())
     }
 
-    /// What the auxiliary library of Lua says of an argument (counted from 1) that it does not take.
-    pub(crate) fn bad_argument(number: usize, function: &str, what: impl AsRef<[u8]>) -> Self {
-        let argument = format!("bad argument #{number} to '{function}' (");
-        Self::new([argument.as_bytes(), what.as_ref(), b")"].concat())
+    /// An error about an argument, counted from 1.
+    pub(crate) fn bad_argument(number: usize, why: impl Into<Vec<u8>>) -> Self {
+        Self::BadArgument(number, why.into())
     }
 }
 
@@ -64,6 +66,9 @@ impl<'l> Library<'l> {
         let function = self.lua.create_function(move |lua, arguments: Variadic<Value>| {
             function(lua, &arguments).map_err(|failure| match failure {
                 Failure::Message(message) => at_caller(lua, &message).into(),
+                Failure::BadArgument(number, why) => {
+                    at_caller(lua, &about_argument(lua, number, &why)).into()
+                }
                 Failure::Unplaced(message) => Raised::Text(message).into(),
                 Failure::Interpreter(error) => error,
             })
@@ -82,6 +87,24 @@ impl<'l> Library<'l> {
     }
 }
 
+/// The text about an argument of the function that runs, which has the name that the script has called it by.
+fn about_argument(lua: &Lua, number: usize, why: &[u8]) -> Vec<u8> {
+    let names = lua.inspect_stack(0, |debug| {
+        let names = debug.names();
+        let name = names.name.map(|name| name.into_owned());
+        (name, names.name_what == Some("method"))
+    });
+    let (name, is_method) = names.unwrap_or_default();
+    let name = name.unwrap_or_else(|| "?".to_owned());
+    // What a method is called on is no argument of it.
+    let beginning = match number {
+        1 if is_method => format!("calling '{name}' on bad self ("),
+        number if is_method => format!("bad argument #{} to '{name}' (", number.saturating_sub(1)),
+        number => format!("bad argument #{number} to '{name}' ("),
+    };
+    [beginning.as_bytes(), why, b")"].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +115,7 @@ mod tests {
         let lua = Lua::new();
         let library = Library::new(&lua).unwrap();
         library.function("fails", |_, _| Err(Failure::new("no"))).unwrap();
+        library.function("refuses", |_, _| Err(Failure::bad_argument(1, "no"))).unwrap();
         library.function("two", |_, arguments| Ok(arguments.iter().cloned().collect())).unwrap();
         lua.globals().set("library", library.finish()).unwrap();
         lua.globals()
@@ -101,6 +125,15 @@ mod tests {
         let fails = "local _, e = pcall(function() library.fails() end) return unwrapped(e)";
         assert_eq!(run(fails), "user_script:1: no");
         assert_eq!(run("local _, e = pcall(library.fails) return unwrapped(e)"), "no");
+        let refuses = |call: &str| run(&format!("local _, e = pcall({call}) return unwrapped(e)"));
+        assert_eq!(refuses("library.refuses"), "bad argument #1 to '?' (no)");
+        let named = "user_script:1: bad argument #1 to 'refuses' (no)";
+        assert_eq!(refuses("function() library.refuses() end"), named);
+        assert_eq!(refuses("function() return library.refuses() end"), named);
+        let renamed = "user_script:1: bad argument #1 to 'other' (no)";
+        assert_eq!(refuses("function() local other = library.refuses other() end"), renamed);
+        let method = "user_script:1: calling 'refuses' on bad self (no)";
+        assert_eq!(refuses("function() library:refuses() end"), method);
         assert_eq!(run("local a, b = library.two('x', 'y') return a .. b"), "xy");
     }
 }

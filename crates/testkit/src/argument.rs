@@ -13,7 +13,7 @@ use crate::samples::{
     HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, MISS_CLASSES, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES,
     SCORES, SORT_PATTERNS, TYPES, WORDS,
 };
-use crate::{geo, hyperloglog, streams};
+use crate::{documents, geo, hyperloglog, packing, streams};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -125,9 +125,16 @@ kinds! {
     EventChannel "event-channel" "A glob pattern for the channels of notifications.",
     EventClasses "event-classes" "Letters of notify-keyspace-events.",
     MissClasses "miss-classes" "Letters of notify-keyspace-events, those for keys that are not there among them.",
+    ComputingScript "computing-script" "A script that calls a function which computes.",
     Invalidations "invalidations" "The channel on which RESP2 clients hear of what is out of date.",
     Prefix "prefix" "What names of keys begin with.",
     OtherPrefix "other-prefix" "As a prefix, and no part of one.",
+    Json "json" "A text of JSON, or nearly.",
+    JsonScript "json-script" "A script for a text of JSON.",
+    MessagePack "message-pack" "Values in MessagePack, or nearly.",
+    MessagePackScript "message-pack-script" "A script for values in MessagePack.",
+    LuaValue "lua-value" "An expression of Lua.",
+    LuaValueScript "lua-value-script" "A script for an expression of Lua.",
     Connection "connection" "The number of one of the connections of a conversation.",
 }
 
@@ -215,9 +222,16 @@ impl Kind {
             Self::EventChannel => world.pick(EVENT_CHANNELS).into(),
             Self::EventClasses => world.pick(EVENT_CLASSES).into(),
             Self::MissClasses => world.pick(MISS_CLASSES).into(),
+            Self::ComputingScript => packing::script(&mut world.random),
             Self::Invalidations => b"__redis__:invalidate".to_vec(),
             Self::Prefix => world.pick(PREFIXES).into(),
             Self::OtherPrefix => world.pick(OTHER_PREFIXES).into(),
+            Self::Json => documents::json(&mut world.random),
+            Self::JsonScript => documents::json_script(&mut world.random),
+            Self::MessagePack => documents::message_pack(&mut world.random),
+            Self::MessagePackScript => documents::message_pack_script(&mut world.random),
+            Self::LuaValue => documents::lua_value(&mut world.random),
+            Self::LuaValueScript => documents::lua_value_script(&mut world.random),
             Self::Connection => format!("@{}", world.random.random_range(0..SPEAKERS)).into_bytes(),
         }
     }

@@ -116,9 +116,13 @@ async function limits() {
 }
 
 const redis = connect();
-for (const part of [redlock, semaphores, limits]) {
+for (const [name, part] of Object.entries({
+  redlock,
+  "redis-semaphore": semaphores,
+  "rate-limiter-flexible": limits,
+})) {
   await redis.flushall();
   await part();
-  console.log(`${{ redlock: "redlock", semaphores: "redis-semaphore", limits: "rate-limiter-flexible" }[part.name]}: ok`);
+  console.log(`${name}: ok`);
 }
 await redis.quit();

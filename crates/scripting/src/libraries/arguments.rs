@@ -9,14 +9,13 @@ use crate::library::Failure;
 #[derive(Clone, Copy)]
 pub(super) struct Arguments<'c> {
     lua: &'c Lua,
-    function: &'static str,
     values: &'c [Value],
 }
 
 impl<'c> Arguments<'c> {
-    /// The arguments of a call of a function that errors name so.
-    pub(super) fn new(lua: &'c Lua, function: &'static str, values: &'c [Value]) -> Self {
-        Self { lua, function, values }
+    /// The arguments of a call.
+    pub(super) fn new(lua: &'c Lua, values: &'c [Value]) -> Self {
+        Self { lua, values }
     }
 
     /// The interpreter.
@@ -62,7 +61,7 @@ impl<'c> Arguments<'c> {
 
     /// The error for an argument that has the right type, but is not taken.
     pub(super) fn refusal(self, number: usize, why: impl AsRef<[u8]>) -> Failure {
-        Failure::bad_argument(number, self.function, why)
+        Failure::bad_argument(number, why.as_ref())
     }
 
     /// The error for an argument of another type, or for none.

@@ -27,7 +27,7 @@ pub(crate) fn table(lua: &Lua) -> mlua::Result<Table> {
 /// A function of one number.
 fn one(library: &Library, name: &'static str, operation: fn(u32) -> u32) -> mlua::Result<()> {
     library.function(name, move |lua, values| {
-        let arguments = Arguments::new(lua, name, values);
+        let arguments = Arguments::new(lua, values);
         Ok(signed(operation(bits(arguments, 1)?)))
     })
 }
@@ -35,7 +35,7 @@ fn one(library: &Library, name: &'static str, operation: fn(u32) -> u32) -> mlua
 /// A function of a number and a distance.
 fn two(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) -> mlua::Result<()> {
     library.function(name, move |lua, values| {
-        let arguments = Arguments::new(lua, name, values);
+        let arguments = Arguments::new(lua, values);
         let value = bits(arguments, 1)?;
         Ok(signed(operation(value, bits(arguments, 2)?)))
     })
@@ -44,9 +44,10 @@ fn two(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) ->
 /// A function of any number of numbers but none.
 fn all(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) -> mlua::Result<()> {
     library.function(name, move |lua, values| {
-        let arguments = Arguments::new(lua, name, values);
+        let arguments = Arguments::new(lua, values);
         let mut result = bits(arguments, 1)?;
-        for number in 2..=arguments.count() {
+        // The last one first, which shows in the errors.
+        for number in (2..=arguments.count()).rev() {
             result = operation(result, bits(arguments, number)?);
         }
         Ok(signed(result))
@@ -55,7 +56,7 @@ fn all(library: &Library, name: &'static str, operation: fn(u32, u32) -> u32) ->
 
 /// The number in hexadecimal, with the last digits of the eight; in upper case if their count is negative.
 fn tohex(lua: &Lua, values: &[Value]) -> Outcome {
-    let arguments = Arguments::new(lua, "tohex", values);
+    let arguments = Arguments::new(lua, values);
     let value = bits(arguments, 1)?;
     let digits = if arguments.count() < 2 { 8 } else { bits(arguments, 2)?.cast_signed() };
     let text = if digits < 0 { format!("{value:08X}") } else { format!("{value:08x}") };
@@ -188,6 +189,8 @@ mod tests {
             ("bit.tobit('a')", "bad argument #1 to 'tobit' (number expected, got string)"),
             ("bit.tobit(true)", "bad argument #1 to 'tobit' (number expected, got boolean)"),
             ("bit.band(7, 3, nil)", "bad argument #3 to 'band' (number expected, got nil)"),
+            ("bit.bor({}, true, nil)", "bad argument #1 to 'bor' (number expected, got table)"),
+            ("bit.bor(1, true, nil)", "bad argument #3 to 'bor' (number expected, got nil)"),
             ("bit.lshift(1)", "bad argument #2 to 'lshift' (number expected, got no value)"),
             ("bit.lshift('a')", "bad argument #1 to 'lshift' (number expected, got string)"),
             ("bit.tohex(1, nil)", "bad argument #2 to 'tohex' (number expected, got nil)"),

@@ -84,13 +84,13 @@ fn instance(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<Table> {
     let library = Library::new(lua)?;
     let of_settings = Rc::clone(settings);
     library.function("encode", move |lua, values| {
-        let value = only(Arguments::new(lua, "encode", values))?;
+        let value = only(Arguments::new(lua, values))?;
         let text = walk::text(lua, || encode::encode(value, of_settings.get()))?;
         Ok(one(Value::String(text)))
     })?;
     let of_settings = Rc::clone(settings);
     library.function("decode", move |lua, values| {
-        let arguments = Arguments::new(lua, "decode", values);
+        let arguments = Arguments::new(lua, values);
         only(arguments)?;
         let text = arguments.text(1)?;
         let value = decode::decode(lua, &text.as_bytes(), of_settings.get())?;
@@ -100,7 +100,7 @@ fn instance(lua: &Lua, settings: &Rc<Cell<Settings>>) -> mlua::Result<Table> {
         let settings = Rc::clone(settings);
         library.function(name, move |lua, values| {
             let mut changed = settings.get();
-            let outcome = function(Arguments::new(lua, name, values), &mut changed);
+            let outcome = function(Arguments::new(lua, values), &mut changed);
             // What stands before an argument that is refused has been set.
             settings.set(changed);
             outcome

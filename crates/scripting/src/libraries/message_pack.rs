@@ -16,16 +16,16 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = Library::new(lua)?;
     library.function("pack", pack)?;
     library.function("unpack", |lua, values| {
-        let arguments = Arguments::new(lua, "unpack", values);
+        let arguments = Arguments::new(lua, values);
         unpack(arguments, arguments.count(), Part { begin: 0, most: None })
     })?;
     library.function("unpack_one", |lua, values| {
-        let arguments = Arguments::new(lua, "unpack_one", values);
+        let arguments = Arguments::new(lua, values);
         let begin = optional_integer(arguments, 2)?;
         unpack(arguments, 1, Part { begin, most: Some(1) })
     })?;
     library.function("unpack_limit", |lua, values| {
-        let arguments = Arguments::new(lua, "unpack_limit", values);
+        let arguments = Arguments::new(lua, values);
         let most = arguments.integer(2)?;
         let begin = optional_integer(arguments, 3)?;
         // Nothing at all asks for everything.
@@ -43,7 +43,7 @@ pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
 const MOST_PACKED: usize = 4000;
 
 fn pack(lua: &Lua, values: &[Value]) -> Outcome {
-    let arguments = Arguments::new(lua, "pack", values);
+    let arguments = Arguments::new(lua, values);
     if values.is_empty() {
         return Err(arguments.refusal(0, "MessagePack pack needs input."));
     }

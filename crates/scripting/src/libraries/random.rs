@@ -14,10 +14,9 @@ pub(super) fn replace(lua: &Lua, math: &Table) -> mlua::Result<()> {
     let library = Library::new(lua)?;
     let generator = Generator::default();
     let seeded = generator.clone();
-    library
-        .function("random", move |lua, values| random(&generator, Arguments::new(lua, "random", values)))?;
+    library.function("random", move |lua, values| random(&generator, Arguments::new(lua, values)))?;
     library.function("randomseed", move |lua, values| {
-        seeded.seed(Arguments::new(lua, "randomseed", values).integer(1)?);
+        seeded.seed(Arguments::new(lua, values).integer(1)?);
         Ok(mlua::MultiValue::new())
     })?;
     for pair in library.finish().pairs::<Value, Value>() {

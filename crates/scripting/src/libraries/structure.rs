@@ -19,9 +19,9 @@ const STACK: usize = 7900;
 /// The library's table.
 pub(crate) fn table(lua: &Lua) -> mlua::Result<Table> {
     let library = Library::new(lua)?;
-    library.function("pack", |lua, values| pack(lua, Arguments::new(lua, "pack", values)))?;
-    library.function("unpack", |lua, values| unpack(lua, Arguments::new(lua, "unpack", values)))?;
-    library.function("size", |lua, values| size(Arguments::new(lua, "size", values)))?;
+    library.function("pack", |lua, values| pack(lua, Arguments::new(lua, values)))?;
+    library.function("unpack", |lua, values| unpack(lua, Arguments::new(lua, values)))?;
+    library.function("size", |lua, values| size(Arguments::new(lua, values)))?;
     Ok(library.finish())
 }
 

@@ -17,7 +17,7 @@ pub(super) fn text(lua: &Lua, make: impl FnOnce() -> Result<Vec<u8>, Failure>) -
 /// Bytes that the interpreter may take to lend what is walked through.
 const WALKING: usize = 1024 * 1024;
 
-/// The index that a key is, if it is one. Greater numbers are keys as texts are.
+/// The index that a key is, if it is one, and not too great for any sequence.
 pub(super) fn index(key: &Value) -> Option<usize> {
     match key {
         Value::Integer(index @ 1..=0x7fff_ffff) => usize::try_from(*index).ok(),

@@ -6,7 +6,7 @@ use mlua::{Table, Value};
 use nuthatch_protocol::number::format_f64_significant;
 
 use super::super::arguments::type_name;
-use super::super::walk::{Walk, index, short_sequence, walk};
+use super::super::walk::{Walk, short_sequence, walk};
 use super::{InvalidNumbers, Settings};
 use crate::library::Failure;
 
@@ -136,16 +136,18 @@ impl Encoder {
         let all_are_indices = walk(table, self.depth, |key: Value, _: bool| {
             let Some(index) = index(&key) else { return Ok(Walk::Stop) };
             count += 1;
-            length = length.max(index);
-            in_order &= index == count;
+            in_order &= index == f64::from(count);
+            if index > f64::from(length) {
+                // Too great an index hides those before it, as in the stock server.
+                length = if index <= f64::from(i32::MAX) { index as i32 } else { i32::MIN };
+            }
             Ok(Walk::On)
         })?;
-        if !all_are_indices {
-            return Ok(Shape::Object);
-        }
+        let (Ok(length), true) = (usize::try_from(length), all_are_indices) else { return Ok(Shape::Object) };
         if in_order {
             return Ok(Shape::Sequence);
         }
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
         let sparse = self.settings.sparse_arrays;
         let [ratio, safe] = [sparse.ratio, sparse.safe].map(|setting| usize::try_from(setting).unwrap_or(0));
         if ratio > 0 && length > count.saturating_mul(ratio) && length > safe {
@@ -155,7 +157,7 @@ impl Encoder {
             };
         }
         // What would be too long is not begun.
-        self.check_length((length - count).saturating_mul(b"null,".len()))?;
+        self.check_length(length.saturating_sub(count).saturating_mul(b"null,".len()))?;
         Ok(Shape::Array(length))
     }
 
@@ -226,6 +228,16 @@ impl Encoder {
         }
         Ok(())
     }
+}
+
+/// The index that a key is, if it is one: it may be infinite.
+fn index(key: &Value) -> Option<f64> {
+    let number = match key {
+        Value::Integer(integer) => *integer as f64,
+        Value::Number(number) => *number,
+        _ => return None,
+    };
+    (number >= 1.0 && number.floor() == number).then_some(number)
 }
 
 fn refusal(kind: &str, why: &str) -> Failure {
