@@ -294,11 +294,21 @@ impl Batch<'_> {
     /// Runs a command and counts it.
     #[inline]
     fn call(&mut self, call: &mut Call<'_, '_>) -> Outcome {
+        self.call_as(call, |batch, call| match call.command.locks {
+            Locks::Script => batch.run_script(call),
+            _ => (call.command.row.handler)(call),
+        })
+    }
+
+    /// As [`Self::call`], where `run` is how the command is run.
+    #[inline]
+    fn call_as(
+        &mut self,
+        call: &mut Call<'_, '_>,
+        run: impl FnOnce(&mut Self, &mut Call<'_, '_>) -> Outcome,
+    ) -> Outcome {
         let (command, arguments) = (call.command, call.arguments);
-        let outcome = match command.locks {
-            Locks::Script => self.run_script(call),
-            _ => (command.row.handler)(call),
-        };
+        let outcome = run(self, call);
         if call.engine.keyspace.messages.monitors.watch() {
             monitor::show(call.engine, call.session, command, &arguments);
         }

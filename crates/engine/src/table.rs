@@ -1,5 +1,7 @@
 //! The table of commands: from the name in a request to the row.
 
+mod declared;
+
 use std::collections::HashMap;
 
 use crate::arguments::Arguments;

@@ -18,7 +18,11 @@ const VARIADIC_PARAMETERS_MAX: u8 = 3;
 pub(crate) struct Prototype {
     pub(crate) parameters: u8,
     pub(crate) is_variadic: bool,
+    /// Whether the register behind the parameters may have the table `arg` at the beginning.
+    pub(crate) has_arg: bool,
     pub(crate) registers: u8,
+    /// How many variables of the functions around it it uses.
+    pub(crate) upvalues: u8,
     pub(crate) code: Vec<u32>,
     pub(crate) constants: Vec<Constant>,
     pub(crate) children: Vec<Prototype>,
@@ -132,7 +136,7 @@ impl<'d> Reader<'d> {
     fn prototype(&mut self) -> Option<Prototype> {
         self.text()?;
         let (_first_line, _last_line) = (self.count()?, self.count()?);
-        let [_upvalues, parameters, variadic, registers] = *self.take(4)? else { return None };
+        let [upvalues, parameters, variadic, registers] = *self.take(4)? else { return None };
         let code = (0..self.count()?)
             .map(|_| Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?)))
             .collect::<Option<_>>()?;
@@ -149,7 +153,16 @@ impl<'d> Reader<'d> {
             self.text()?;
         }
         // The lowest bit says that there is an argument list; the others how it is reached.
-        Some(Prototype { parameters, is_variadic: variadic != 0, registers, code, constants, children })
+        Some(Prototype {
+            parameters,
+            is_variadic: variadic != 0,
+            has_arg: variadic & 1 != 0,
+            registers,
+            upvalues,
+            code,
+            constants,
+            children,
+        })
     }
 
     fn constant(&mut self) -> Option<Constant> {

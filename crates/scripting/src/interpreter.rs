@@ -8,6 +8,7 @@ use nuthatch_protocol::Reply;
 
 use crate::api::Choices;
 use crate::bytecode::Compiler;
+use crate::declared::{CommandKeys, uses_declared_keys_only};
 use crate::host::{HOST, Host};
 use crate::memory::Unlimited;
 use crate::{api, from_lua, libraries};
@@ -54,7 +55,18 @@ struct Interruption {
 
 /// A compiled script.
 #[derive(Debug, Clone)]
-pub struct Script(Function);
+pub struct Script {
+    function: Function,
+    uses_declared_keys_only: bool,
+}
+
+impl Script {
+    /// Whether it is proven that the commands which it calls use no other keys than those that it declares.
+    #[inline]
+    pub fn uses_declared_keys_only(&self) -> bool {
+        self.uses_declared_keys_only
+    }
+}
 
 /// A function that a library has registered.
 #[derive(Debug, Clone)]
@@ -146,13 +158,14 @@ impl Interpreter {
         self.lua.used_memory()
     }
 
-    /// Compiles a script that errors call by `name`.
+    /// Compiles a script that errors call by `name`, and that calls `commands`.
     ///
     /// # Errors
     /// The text of the compiler's error.
-    pub fn compile(&self, source: &[u8], name: &str) -> Result<Script, Vec<u8>> {
+    pub fn compile(&self, source: &[u8], name: &str, commands: &dyn CommandKeys) -> Result<Script, Vec<u8>> {
         let name = self.lua.create_string(name).map_err(|error| error.to_string().into_bytes())?;
-        self.compiler.compile(&self.lua, source, &name).map(|(function, _)| Script(function))
+        let (function, prototype) = self.compiler.compile(&self.lua, source, &name)?;
+        Ok(Script { function, uses_declared_keys_only: uses_declared_keys_only(&prototype, commands) })
     }
 
     /// Runs a script with its keys and its other arguments, and writes the reply.
@@ -167,7 +180,7 @@ impl Interpreter {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
-        self.guarded(host, reply, || self.run_to_end(&script.0, keys, arguments))
+        self.guarded(host, reply, || self.run_to_end(&script.function, keys, arguments))
     }
 
     /// Runs the code of a library, and returns the functions that it has registered.

@@ -6,6 +6,7 @@
 
 mod api;
 mod bytecode;
+mod declared;
 mod from_lua;
 mod host;
 mod interpreter;
@@ -17,5 +18,6 @@ mod request;
 mod to_lua;
 
 pub use api::sha1_hex;
+pub use declared::{CommandKeys, KnownArgument, KnownRequest, Rest};
 pub use host::{Host, LogLevel, Request, UnknownCommand};
 pub use interpreter::{Failure, Identity, Interpreter, LibraryFunction, LoadFailure, Script};

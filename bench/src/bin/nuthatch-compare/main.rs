@@ -15,6 +15,7 @@ mod plot;
 mod process;
 mod report;
 mod scenarios;
+mod scripts;
 mod server;
 mod statistics;
 mod table;
@@ -50,6 +51,8 @@ enum Profile {
     Collections(collections::Options),
     /// Processor time of transactions and of messages
     Messages(messages::Options),
+    /// Processor time of scripts
+    Scripts(scripts::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -125,6 +128,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Pauses(options) => finish(&options.setup, pauses::run(&options)?),
         Profile::Collections(options) => finish(&options.setup, collections::run(&options)?),
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
+        Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

@@ -147,15 +147,21 @@ impl Client {
         Ok(line.trim_end().to_owned())
     }
 
-    /// A number among the lines that INFO shows in a section, if the server has it there.
-    pub(crate) fn info(&mut self, section: &str, field: &str) -> Result<Option<u64>> {
-        let reply = self.call(&format!("INFO {section}"))?;
+    /// Sends a command whose reply is a text, and returns it; nothing if the reply is another one.
+    pub(crate) fn text(&mut self, command: &str) -> Result<Option<String>> {
+        let reply = self.call(command)?;
         let Some(length) = reply.strip_prefix('$').and_then(|length| length.parse::<usize>().ok()) else {
             return Ok(None);
         };
         let mut text = vec![0; length + "\r\n".len()];
         self.reader.read_exact(&mut text)?;
-        let text = String::from_utf8(text)?;
+        text.truncate(length);
+        Ok(Some(String::from_utf8(text)?))
+    }
+
+    /// A number among the lines that INFO shows in a section, if the server has it there.
+    pub(crate) fn info(&mut self, section: &str, field: &str) -> Result<Option<u64>> {
+        let Some(text) = self.text(&format!("INFO {section}"))? else { return Ok(None) };
         let mut values = text.lines().filter_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         Ok(values.next().and_then(|value| value.parse().ok()))
     }

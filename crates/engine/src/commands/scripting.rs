@@ -127,7 +127,8 @@ fn load(call: &mut Call<'_, '_>) -> Outcome {
     let name = scripts::name_of(text);
     let is_known = call.engine.scripts.find(&name).is_some();
     let source = call.engine.scripts.load(name, text)?;
-    if !is_known && let Err(error) = with_interpreter(|thread| thread.compile(&source)) {
+    if !is_known && let Err(error) = with_interpreter(|thread| thread.compile(&source, &call.engine.commands))
+    {
         call.engine.scripts.forget(&source);
         return Err(error);
     }

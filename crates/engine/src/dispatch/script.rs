@@ -3,7 +3,8 @@
 //! Before a script runs the shards of the keys that it declares are locked. It may use others nevertheless. Then it takes
 //! their locks one after another, in no order, while it keeps those that it has; that can end only because nobody else
 //! does so: such scripts run one at a time (`Scripts::stray`), and a command that waits for one of several locks gives
-//! back those that it holds when a script needs them (`Keyspace::lock_ascending`).
+//! back those that it holds when a script needs them (`Keyspace::lock_ascending`). Most scripts are proven to use no other
+//! keys than those that they declare (`Script::uses_declared_keys_only`). They run side by side with everything.
 
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
@@ -24,6 +25,7 @@ use crate::scripts::{
 };
 use crate::session::Session;
 use crate::table::Registered;
+use crate::transaction::Transaction;
 
 /// The argument that counts the keys; the first of them follows.
 const COUNT: usize = 2;
@@ -39,12 +41,14 @@ impl Batch<'_> {
         first_hash: u64,
         reply: &mut Reply,
     ) -> Outcome {
-        let straying = engine.stray()?;
+        let program = with_interpreter(|thread| Program::of(thread, engine, command, &arguments));
+        let may_stray = program.as_ref().is_ok_and(Program::may_stray);
+        let straying = may_stray.then(|| engine.stray()).transpose()?;
         let guards = lock_declared(engine, &arguments, command, first_hash)
             .map_err(|Busy| engine.scripts.busy.refusal())?;
         let mut keys = self.keys(engine, session, guards);
         let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
-        let outcome = self.call(&mut call);
+        let outcome = self.call_as(&mut call, |batch, call| batch.run_program(call, program));
         keys.end();
         self.worker.runs.keys.add(keys.counters);
         drop((keys, straying));
@@ -54,9 +58,16 @@ impl Batch<'_> {
 
     /// Runs the script or function that a request names, with the locks that are held.
     pub(super) fn run_script(&mut self, call: &mut Call<'_, '_>) -> Outcome {
+        let program =
+            with_interpreter(|thread| Program::of(thread, call.engine, call.command, &call.arguments));
+        self.run_program(call, program)
+    }
+
+    /// Runs what a request names, which was looked up.
+    fn run_program(&mut self, call: &mut Call<'_, '_>, program: Result<Program, CommandError>) -> Outcome {
         monitor::show_script(call.engine, call.session, call.command, &call.arguments);
+        let program = program?;
         with_interpreter(|thread| {
-            let program = Program::of(thread, call)?;
             let keys = program.keys;
             let is_read_only_command = call.command.row.flags.contains(Flags::READONLY);
             if is_read_only_command && program.may_write() {
@@ -70,7 +81,8 @@ impl Batch<'_> {
                 call.keys.begin_unit();
             }
             let arguments = call.arguments.from(COUNT + 1);
-            let (mut running, reply) = Running::new(self, call, is_read_only, program.function_name());
+            let (mut running, reply) =
+                Running::new(self, call, is_read_only, program.may_stray(), program.function_name());
             let interpreter = &thread.interpreter;
             let outcome = match &program.code {
                 Code::Script(script) => interpreter.run(script, keys, arguments, &mut running, reply),
@@ -133,31 +145,37 @@ enum Code {
 }
 
 impl Program {
-    /// What the request of `call` asks for, as this thread runs it.
-    fn of(thread: &mut ThreadInterpreter, call: &Call<'_, '_>) -> Result<Self, CommandError> {
+    /// What a request asks for, as this thread runs it.
+    fn of(
+        thread: &mut ThreadInterpreter,
+        engine: &Engine,
+        command: &Registered,
+        arguments: &Arguments<'_>,
+    ) -> Result<Self, CommandError> {
         const NO_FUNCTION: CommandError = CommandError::fixed("ERR Function not found");
-        let (scripts, named) = (&call.engine.scripts, call.arguments.at(1));
+        let (scripts, commands, named) = (&engine.scripts, &engine.commands, arguments.at(1));
         // Of a function the name is looked up before the keys are counted, of a script afterwards.
-        let (keys, Compiled { source, script }) = match call.command.row.name {
+        let (keys, Compiled { source, script }) = match command.row.name {
             "FCALL" | "FCALL_RO" => {
                 let found = scripts.libraries.find(named).ok_or(NO_FUNCTION)?;
                 let code = Code::Function(thread.function(&found)?);
                 let flags = found.facts().flags | ScriptFlags::DECLARED;
-                return Ok(Self { flags, code, script: None, keys: key_count(call)? });
+                return Ok(Self { flags, code, script: None, keys: key_count(command, arguments)? });
             }
             "EVALSHA" | "EVALSHA_RO" => {
                 let name = parse_name(named).ok_or(NO_SCRIPT)?;
-                let keys = key_count(call)?;
+                let keys = key_count(command, arguments)?;
                 let compiled = match thread.find(&name) {
                     Some(compiled) => compiled.clone(),
-                    None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?)?,
+                    None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?, commands)?,
                 };
                 (keys, compiled)
             }
             _ => {
-                let keys = key_count(call)?;
+                let keys = key_count(command, arguments)?;
                 let source = scripts.evaluate(name_of(named), named)?;
-                (keys, thread.compile(&source).inspect_err(|_| scripts.forget(&source))?)
+                let compiled = thread.compile(&source, commands).inspect_err(|_| scripts.forget(&source))?;
+                (keys, compiled)
             }
         };
         Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name), keys })
@@ -166,6 +184,11 @@ impl Program {
     /// Whether it says that it writes; a script that says nothing of itself is not held to it.
     fn may_write(&self) -> bool {
         self.flags.contains(ScriptFlags::DECLARED) && !self.flags.contains(ScriptFlags::NO_WRITES)
+    }
+
+    /// Whether it may use keys that it does not declare.
+    fn may_stray(&self) -> bool {
+        !matches!(&self.code, Code::Script(script) if script.uses_declared_keys_only())
     }
 
     /// The name of a function.
@@ -186,22 +209,42 @@ impl Program {
     }
 }
 
+/// Whether a transaction may use keys that its scripts do not declare.
+pub(super) fn may_stray(engine: &Engine, transaction: &Transaction) -> bool {
+    let outcome = with_interpreter(|thread| {
+        let is_proven = |name: &ScriptName| {
+            thread.find(name).is_some_and(|compiled| compiled.script.uses_declared_keys_only())
+        };
+        Ok(transaction.queued().iter().any(|queued| {
+            let command = engine.commands.all()[usize::from(queued.command)];
+            let named = || transaction.arguments(queued).at(1);
+            match command.row.name {
+                _ if !command.row.flags.contains(Flags::RUNS_SCRIPT) => false,
+                "EVALSHA" | "EVALSHA_RO" => !parse_name(named()).is_some_and(|name| is_proven(&name)),
+                "EVAL" | "EVAL_RO" => !is_proven(&name_of(named())),
+                _ => true,
+            }
+        }))
+    });
+    outcome.unwrap_or(true)
+}
+
 const NO_SCRIPT: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
 const WRITES: CommandError =
     CommandError::fixed("ERR Can not execute a script with write flag using *_ro command.");
 
 /// How many of a request's arguments are keys of its script.
-fn key_count(call: &Call<'_, '_>) -> Result<usize, CommandError> {
+fn key_count(command: &Registered, arguments: &Arguments<'_>) -> Result<usize, CommandError> {
     const NEGATIVE: CommandError = CommandError::fixed("ERR Number of keys can't be negative");
     const TOO_MANY: CommandError =
         CommandError::fixed("ERR Number of keys can't be greater than number of args");
     const NOT_A_COUNT: CommandError = CommandError::fixed("ERR Bad number of keys provided");
-    let not_a_count = match call.command.row.name {
+    let not_a_count = match command.row.name {
         "FCALL" | "FCALL_RO" => NOT_A_COUNT,
         _ => CommandError::NOT_AN_INTEGER,
     };
-    let count = parse_i64(call.arguments.at(COUNT)).ok_or(not_a_count)?;
-    if count > (call.arguments.len() - COUNT - 1) as i64 {
+    let count = parse_i64(arguments.at(COUNT)).ok_or(not_a_count)?;
+    if count > (arguments.len() - COUNT - 1) as i64 {
         return Err(TOO_MANY);
     }
     usize::try_from(count).map_err(|_| NEGATIVE)

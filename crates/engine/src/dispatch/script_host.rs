@@ -24,6 +24,8 @@ pub(super) struct Running<'r, 'w, 'k> {
     session: &'r mut Session,
     engine: &'r Engine,
     is_read_only: bool,
+    /// Whether it may use keys that it has not declared: then no other such script runs.
+    may_stray: bool,
     request: Arguments<'r>,
     function: Option<&'r str>,
     /// Whether it has used keys that it had not declared.
@@ -42,6 +44,7 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         batch: &'r mut Batch<'w>,
         call: &'r mut Call<'_, 'k>,
         is_read_only: bool,
+        may_stray: bool,
         function: Option<&'r str>,
     ) -> (Self, &'r mut Reply) {
         let Call { keys, session, engine, arguments, reply, .. } = call;
@@ -51,6 +54,7 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
             session,
             engine,
             is_read_only,
+            may_stray,
             request: *arguments,
             function,
             has_strayed: false,
@@ -98,7 +102,7 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         &mut self,
         command: &'static Registered,
         arguments: &Arguments<'_>,
-    ) -> Result<Option<(u16, u64)>, Ended> {
+    ) -> Result<Option<(u16, u64)>, CommandError> {
         let keyspace = &self.engine.keyspace;
         match command.locks {
             // No script runs another one.
@@ -119,26 +123,36 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         Ok(None)
     }
 
-    fn hold_all(&mut self) -> Result<(), Ended> {
+    fn hold_all(&mut self) -> Result<(), CommandError> {
         (0..self.engine.keyspace.shards()).try_for_each(|shard| self.hold(shard))
     }
 
     /// Sees to it that a shard is held.
     #[inline]
-    fn hold(&mut self, shard: usize) -> Result<(), Ended> {
+    fn hold(&mut self, shard: usize) -> Result<(), CommandError> {
         if self.keys.holds(shard) { Ok(()) } else { self.hold_another(shard) }
     }
 
     /// Waits until a shard is held that was not. A script may hold it that runs for long, on another thread.
     #[cold]
-    fn hold_another(&mut self, shard: usize) -> Result<(), Ended> {
+    fn hold_another(&mut self, shard: usize) -> Result<(), CommandError> {
+        const ENDED: CommandError = CommandError::fixed("ERR the script is ended");
+        const UNDECLARED: CommandError =
+            CommandError::fixed("ERR a key that the script has not declared can not be used");
+        if !self.may_stray {
+            // Other scripts run meanwhile that wait for nobody.
+            self.engine.host.log_warning(
+                "A script uses a key that it has not declared, although that was thought impossible. Please report it.",
+            );
+            return Err(UNDECLARED);
+        }
         self.has_strayed = true;
         let mut wanted = vec![shard];
         while let Some(shard) = wanted.pop() {
             while !self.keys.holds(shard) {
                 match self.keys.hold(shard) {
                     Some(reached) => wanted.extend(reached),
-                    None if self.interrupt() => return Err(Ended),
+                    None if self.interrupt() => return Err(ENDED),
                     None => {}
                 }
             }
@@ -164,9 +178,6 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
     }
 }
 
-/// The script is to end.
-struct Ended;
-
 impl Host for Running<'_, '_, '_> {
     fn call(&mut self, request: &Request, reply: &mut Reply) -> Result<(), Vec<u8>> {
         let arguments = Arguments::new(&request.bytes, &request.spans);
@@ -178,8 +189,7 @@ impl Host for Running<'_, '_, '_> {
                 return Err(error.text().to_vec());
             }
         };
-        let first_hash =
-            self.reach(command, &arguments).map_err(|Ended| b"ERR the script is ended".to_vec())?;
+        let first_hash = self.reach(command, &arguments).map_err(|error| error.text().to_vec())?;
         if command.row.flags.contains(Flags::WRITE) {
             self.has_written = true;
             if let Some(busy) = &self.busy {

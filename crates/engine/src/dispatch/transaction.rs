@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_protocol::Reply;
 
-use super::{Batch, monitor};
+use super::{Batch, monitor, script};
 use crate::Engine;
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -81,8 +81,9 @@ impl Batch<'_> {
         transaction: &Transaction,
         reply: &mut Reply,
     ) -> Outcome {
-        let runs_scripts = transaction.flags.contains(Flags::RUNS_SCRIPT);
-        let straying = runs_scripts.then(|| engine.stray()).transpose()?;
+        let may_stray =
+            transaction.flags.contains(Flags::RUNS_SCRIPT) && script::may_stray(engine, transaction);
+        let straying = may_stray.then(|| engine.stray()).transpose()?;
         let guards = lock(engine, session, transaction).map_err(|Busy| engine.scripts.busy.refusal())?;
         let mut keys = self.keys(engine, session, guards);
         if !keeps_watches(session, &mut keys) {

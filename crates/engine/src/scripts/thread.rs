@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use nuthatch_scripting::{Identity, Interpreter, LibraryFunction, Script};
+use nuthatch_scripting::{CommandKeys, Identity, Interpreter, LibraryFunction, Script};
 
 use super::loading::load_library;
 use super::shebang::code_of;
@@ -81,17 +81,22 @@ impl ThreadInterpreter {
         self.compiled.get(name).filter(|compiled| !compiled.source.is_forgotten())
     }
 
-    /// Compiles a script, if that was not done.
+    /// Compiles a script that calls `commands`, if that was not done.
     ///
     /// # Errors
     /// It is not one.
-    pub(crate) fn compile(&mut self, source: &Arc<Source>) -> Result<Compiled, CommandError> {
+    pub(crate) fn compile(
+        &mut self,
+        source: &Arc<Source>,
+        commands: &dyn CommandKeys,
+    ) -> Result<Compiled, CommandError> {
         if let Some(compiled) = self.find(&source.name) {
             return Ok(compiled.clone());
         }
-        let script = self.interpreter.compile(code_of(&source.text), CHUNK_NAME).map_err(|message| {
-            CommandError::new([b"ERR Error compiling script (new function): ", &message[..]].concat())
-        })?;
+        let script =
+            self.interpreter.compile(code_of(&source.text), CHUNK_NAME, commands).map_err(|message| {
+                CommandError::new([b"ERR Error compiling script (new function): ", &message[..]].concat())
+            })?;
         if self.compiled.len() >= self.compiled_max {
             self.compiled.retain(|_, compiled| !compiled.source.is_forgotten());
             self.compiled_max = (self.compiled.len() * 2).max(COMPILED_MIN);
