@@ -363,7 +363,7 @@ fn failure_of_value(value: &Value) -> Failure {
     match value {
         Value::Table(table) => {
             let text = match field(table, "err") {
-                Some(Value::String(text)) => text.as_bytes().to_vec(),
+                Some(Value::String(text)) => from_lua::up_to_zero(&text.as_bytes()).to_vec(),
                 Some(Value::Integer(number)) => number.to_string().into_bytes(),
                 Some(Value::Number(number)) => number.to_string().into_bytes(),
                 _ => UNKNOWN.to_vec(),

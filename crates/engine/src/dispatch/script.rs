@@ -57,7 +57,7 @@ impl Batch<'_> {
         monitor::show_script(call.engine, call.session, call.command, &call.arguments);
         with_interpreter(|thread| {
             let program = Program::of(thread, call)?;
-            let keys = key_count(call)?;
+            let keys = program.keys;
             let is_read_only_command = call.command.row.flags.contains(Flags::READONLY);
             if is_read_only_command && program.may_write() {
                 return Err(WRITES);
@@ -123,6 +123,8 @@ struct Program {
     code: Code,
     /// The name of a script.
     script: Option<ScriptName>,
+    /// How many keys it is given.
+    keys: usize,
 }
 
 enum Code {
@@ -135,26 +137,30 @@ impl Program {
     fn of(thread: &mut ThreadInterpreter, call: &Call<'_, '_>) -> Result<Self, CommandError> {
         const NO_FUNCTION: CommandError = CommandError::fixed("ERR Function not found");
         let (scripts, named) = (&call.engine.scripts, call.arguments.at(1));
-        let Compiled { source, script } = match call.command.row.name {
+        // Of a function the name is looked up before the keys are counted, of a script afterwards.
+        let (keys, Compiled { source, script }) = match call.command.row.name {
             "FCALL" | "FCALL_RO" => {
                 let found = scripts.libraries.find(named).ok_or(NO_FUNCTION)?;
                 let code = Code::Function(thread.function(&found)?);
                 let flags = found.facts().flags | ScriptFlags::DECLARED;
-                return Ok(Self { flags, code, script: None });
+                return Ok(Self { flags, code, script: None, keys: key_count(call)? });
             }
             "EVALSHA" | "EVALSHA_RO" => {
                 let name = parse_name(named).ok_or(NO_SCRIPT)?;
-                match thread.find(&name) {
+                let keys = key_count(call)?;
+                let compiled = match thread.find(&name) {
                     Some(compiled) => compiled.clone(),
                     None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?)?,
-                }
+                };
+                (keys, compiled)
             }
             _ => {
+                let keys = key_count(call)?;
                 let source = scripts.evaluate(name_of(named), named)?;
-                thread.compile(&source).inspect_err(|_| scripts.forget(&source))?
+                (keys, thread.compile(&source).inspect_err(|_| scripts.forget(&source))?)
             }
         };
-        Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name) })
+        Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name), keys })
     }
 
     /// Whether it says that it writes; a script that says nothing of itself is not held to it.
