@@ -91,6 +91,7 @@ impl Batch<'_> {
                 }
             };
             running.end();
+            thread.report_memory(&call.engine.scripts);
             if !in_transaction {
                 call.keys.end_unit();
             }
