@@ -56,6 +56,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crates/protocol", &[]),
     ("crates/engine", &["nuthatch-collections", "nuthatch-protocol"]),
     ("crates/server", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-engine"]),
+    ("crates/scripting", &["nuthatch-protocol", "nuthatch-testkit"]),
     ("crates/testkit", &[]),
     ("bench", &["nuthatch-protocol"]),
     ("tests", &["nuthatch-testkit"]),

@@ -41,6 +41,8 @@ pub struct Interpreter {
     run_callback: Function,
     run_library: Function,
     choices: Rc<Choices>,
+    /// What scripts and their values may take, in bytes.
+    memory_max: usize,
     /// Set when the host has ended the script.
     interrupted: Rc<RefCell<Interruption>>,
 }
@@ -134,6 +136,7 @@ impl Interpreter {
             compiler,
             function_compiler,
             choices,
+            memory_max,
             interrupted,
         };
         watch(&interpreter.lua, &interpreter.interrupted, INSTRUCTIONS_PER_LOOK)?;
@@ -146,11 +149,21 @@ impl Interpreter {
         self.lua.used_memory()
     }
 
+    /// Collects what scripts before have left if it takes much of the memory: the interpreter itself collects nothing when
+    /// none is left.
+    fn make_room(&self) {
+        if self.lua.used_memory() > self.memory_max / 2 {
+            // An error would be one of a finaliser, and there are none.
+            let _ = self.lua.gc_collect();
+        }
+    }
+
     /// Compiles a script that errors call by `name`.
     ///
     /// # Errors
     /// The text of the compiler's error.
     pub fn compile(&self, source: &[u8], name: &str) -> Result<Script, Vec<u8>> {
+        self.make_room();
         let name = self.lua.create_string(name).map_err(|error| error.to_string().into_bytes())?;
         self.compiler.compile(&self.lua, source, &name).map(|(function, _)| Script(function))
     }
@@ -180,6 +193,7 @@ impl Interpreter {
         name: &str,
         host: &mut dyn Host,
     ) -> Result<Vec<LibraryFunction>, LoadFailure> {
+        self.make_room();
         let of_interpreter = |error: mlua::Error| LoadFailure::Failed(failure_of(&error));
         let name = self.lua.create_string(name).map_err(of_interpreter)?;
         let (code, _) =
@@ -224,6 +238,7 @@ impl Interpreter {
         reply: &mut Reply,
         run: impl FnOnce() -> mlua::Result<(bool, Value)>,
     ) -> Result<(), Failure> {
+        self.make_room();
         self.choices.resp3.set(false);
         libraries::reset(&self.lua);
         *self.interrupted.borrow_mut() = Interruption::default();
