@@ -58,6 +58,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crates/scripting", &["nuthatch-protocol"]),
     ("crates/engine", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-scripting"]),
     ("crates/server", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-engine"]),
+    ("crates/scripting", &["nuthatch-protocol", "nuthatch-testkit"]),
     ("crates/testkit", &[]),
     ("bench", &["nuthatch-protocol"]),
     ("tests", &["nuthatch-testkit"]),

@@ -47,7 +47,7 @@ pub struct Interpreter {
     choices: Rc<Choices>,
     /// Set when the host has ended the script.
     interrupted: Rc<RefCell<Interruption>>,
-    /// Above how many bytes in use everything is collected when a script has ended.
+    /// Above how many bytes in use everything is collected before a script runs.
     collected_above: Cell<usize>,
     /// How many bytes that may be after all was collected.
     garbage_max: usize,
@@ -168,11 +168,22 @@ impl Interpreter {
         self.lua.used_memory()
     }
 
+    /// Collects what scripts before have left behind if that is much: the collector itself waits until the memory in use has
+    /// doubled, which the limit may not allow.
+    fn make_room(&self) {
+        if self.lua.used_memory() > self.collected_above.get() {
+            // An error would be one of a finaliser, and there are none.
+            let _ = self.lua.gc_collect();
+            self.collected_above.set(self.lua.used_memory() + self.garbage_max);
+        }
+    }
+
     /// Compiles a script that errors call by `name`, and that calls `commands`.
     ///
     /// # Errors
     /// The text of the compiler's error.
     pub fn compile(&self, source: &[u8], name: &str, commands: &dyn CommandKeys) -> Result<Script, Vec<u8>> {
+        self.make_room();
         let name = self.lua.create_string(name).map_err(|error| error.to_string().into_bytes())?;
         let (function, prototype) = self.compiler.compile(&self.lua, source, &name)?;
         Ok(Script { function, uses_declared_keys_only: uses_declared_keys_only(&prototype, commands) })
@@ -203,6 +214,7 @@ impl Interpreter {
         name: &str,
         host: &mut dyn Host,
     ) -> Result<Vec<LibraryFunction>, LoadFailure> {
+        self.make_room();
         let of_interpreter = |error: mlua::Error| LoadFailure::Failed(failure_of(&error));
         let name = self.lua.create_string(name).map_err(of_interpreter)?;
         let (code, _) =
@@ -247,12 +259,12 @@ impl Interpreter {
         reply: &mut Reply,
         run: impl FnOnce() -> mlua::Result<(bool, Value)>,
     ) -> Result<(), Failure> {
+        self.make_room();
         self.choices.resp3.set(false);
         libraries::reset(&self.lua);
         *self.interrupted.borrow_mut() = Interruption::default();
         let mark = reply.mark();
         let outcome = HOST.set(host, run);
-        let outcome = self.tidied(outcome);
         if let Some(failure) = self.interruption() {
             return Err(failure);
         }
@@ -301,16 +313,6 @@ impl Interpreter {
         };
         let keys = table(&mut arguments.by_ref().take(keys))?;
         Ok((keys, table(&mut arguments)?))
-    }
-
-    /// Collects what a script has left behind if that is much: the collector waits until the memory in use has doubled,
-    /// which the limit may not allow.
-    fn tidied(&self, outcome: mlua::Result<(bool, Value)>) -> mlua::Result<(bool, Value)> {
-        if self.lua.used_memory() > self.collected_above.get() {
-            self.lua.gc_collect()?;
-            self.collected_above.set(self.lua.used_memory() + self.garbage_max);
-        }
-        outcome
     }
 
     /// That the script was ended, if it was.

@@ -18,6 +18,7 @@ pub mod program;
 pub mod reply;
 pub mod request;
 mod samples;
+pub mod scripts;
 pub mod server;
 pub mod shrink;
 pub mod state;
