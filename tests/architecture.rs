@@ -24,6 +24,7 @@ const ENGINE: &[(&str, &[&str])] = &[
     ("tracking", &["dispatch", "table", "commands", "command", "call", "session", "clients", "keyspace"]),
     ("messages", &["dispatch", "table", "commands", "command", "call", "session", "clients", "keyspace"]),
     ("transaction", &["dispatch", "table", "commands", "call", "session"]),
+    ("scripts", &["dispatch", "table", "commands", "call", "session", "clients", "keyspace"]),
     ("rdb", &["dispatch", "table", "commands", "command", "call", "session", "clients", "keyspace", "host"]),
     ("keyspace", &["dispatch", "table", "commands", "command", "call", "session", "clients", "host"]),
     ("session", &["dispatch", "table", "commands", "command", "call", "keyspace"]),
@@ -38,7 +39,7 @@ const ENGINE: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that compute only, and what of the standard library would make them do more.
-const PURE_CRATES: &[&str] = &["crates/collections", "crates/protocol", "crates/engine"];
+const PURE_CRATES: &[&str] = &["crates/collections", "crates/protocol", "crates/scripting", "crates/engine"];
 const IMPURE: &[&str] = &[
     "std::net",
     "std::fs",
@@ -54,7 +55,8 @@ const IMPURE: &[&str] = &[
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crates/collections", &[]),
     ("crates/protocol", &[]),
-    ("crates/engine", &["nuthatch-collections", "nuthatch-protocol"]),
+    ("crates/scripting", &["nuthatch-protocol"]),
+    ("crates/engine", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-scripting"]),
     ("crates/server", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-engine"]),
     ("crates/testkit", &[]),
     ("bench", &["nuthatch-protocol"]),

@@ -161,3 +161,13 @@ fn details_of_streams_are_told_as_by_recent_stock_servers() {
 fn scripted_documents_answer_as_the_stock_servers() {
     compare(&families::SCRIPTED_DOCUMENTS, 1);
 }
+
+#[test]
+fn scripts_answer_as_redis() {
+    let extent = Extent::from_environment();
+    crate::compare_with_each(|pair| match pair.reference.name() {
+        "redis-8.0" => pair.run(&families::SCRIPTS, extent),
+        // Redis 7.0 ends at some of them, and Valkey words errors otherwise.
+        name => Report { heading: format!("{name} is not asked to run scripts"), findings: Vec::new() },
+    });
+}

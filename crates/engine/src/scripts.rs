@@ -80,7 +80,8 @@ pub struct Scripts {
     /// Held by the one script that may use keys which it has not declared.
     straying: Mutex<()>,
     strayed: AtomicU64,
-    interpreter_bytes: AtomicU64,
+    /// What each thread's interpreter uses, in bytes.
+    interpreters: Mutex<Vec<Arc<AtomicU64>>>,
     /// Libraries of functions.
     pub libraries: Libraries,
     /// Scripts that have run for too long.
@@ -144,14 +145,21 @@ impl Scripts {
 
     /// Figures for INFO.
     pub fn figures(&self) -> ScriptFigures {
-        let sources = self.sources.read();
+        let (sources, interpreters) = (self.sources.read(), self.interpreters.lock());
         ScriptFigures {
             scripts: sources.len(),
             text_bytes: sources.values().map(|source| size_of::<Source>() + source.text.len()).sum(),
             evicted: self.evicted.load(Ordering::Relaxed),
             undeclared: self.strayed.load(Ordering::Relaxed),
-            interpreter_bytes: self.interpreter_bytes.load(Ordering::Relaxed),
+            interpreter_bytes: interpreters.iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum(),
         }
+    }
+
+    /// A place where a thread tells what its interpreter uses.
+    pub(crate) fn register_interpreter(&self) -> Arc<AtomicU64> {
+        let bytes = Arc::new(AtomicU64::new(0));
+        self.interpreters.lock().push(bytes.clone());
+        bytes
     }
 
     /// Waits for a while until no other script runs that may use keys which it has not declared. No shard may be held.

@@ -48,8 +48,8 @@ impl Reply {
     }
 
     /// A status such as `QUEUED`; line ends in it become spaces.
-    pub fn simple(&mut self, status: &str) {
-        self.output.line(b'+', status.as_bytes());
+    pub fn simple(&mut self, status: impl AsRef<[u8]>) {
+        self.output.line(b'+', status.as_ref());
     }
 
     /// An error, of which `text` is all but the leading `-`, such as `ERR syntax error`; line ends in it become
@@ -165,21 +165,23 @@ impl Reply {
     }
 
     /// An integer of any size, given by its digits; in RESP2 a string.
-    pub fn big_number(&mut self, digits: &str) {
+    pub fn big_number(&mut self, digits: impl AsRef<[u8]>) {
+        let digits = digits.as_ref();
         if self.resp3 {
-            self.output.line(b'(', digits.as_bytes());
+            self.output.line(b'(', digits);
         } else {
-            self.bulk(digits.as_bytes());
+            self.bulk(digits);
         }
     }
 
     /// A string for people to read, in the three-letter format `format` (`txt` or `mkd`); in RESP2 a string.
-    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+    pub fn verbatim(&mut self, format: impl AsRef<[u8]>, text: &[u8]) {
+        let format = format.as_ref();
         if !self.resp3 {
             return self.bulk(text);
         }
         self.output.header(b'=', (format.len() + 1 + text.len()) as i64);
-        self.raw(format.as_bytes());
+        self.raw(format);
         self.raw(b":");
         self.raw(text);
         self.raw(b"\r\n");

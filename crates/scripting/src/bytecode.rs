@@ -4,7 +4,6 @@
 //! run: see [`vet`]. The format is that of `ldump.c` of Lua 5.1, which also <https://www.lua.org/source/5.1/ldump.c.html>
 //! shows; instructions are those of `lopcodes.h`.
 
-use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, LuaString, Table};
 
 /// The most named parameters of a function that takes any number of arguments.
@@ -41,6 +40,10 @@ pub(crate) enum Constant {
 /// Compiles code.
 #[derive(Debug)]
 pub(crate) struct Compiler {
+    /// Makes code of a text: `loadstring`.
+    load: Function,
+    /// Gives code its globals: `setfenv`.
+    set_environment: Function,
     /// Makes a text of compiled code: `string.dump`.
     dump: Function,
     /// What the code has for its globals.
@@ -50,7 +53,13 @@ pub(crate) struct Compiler {
 impl Compiler {
     /// A compiler of code for an environment.
     pub(crate) fn new(lua: &Lua, environment: Table) -> mlua::Result<Self> {
-        Ok(Self { dump: lua.globals().get::<Table>("string")?.get("dump")?, environment })
+        let globals = lua.globals();
+        Ok(Self {
+            load: globals.get("loadstring")?,
+            set_environment: globals.get("setfenv")?,
+            dump: globals.get::<Table>("string")?.get("dump")?,
+            environment,
+        })
     }
 
     /// Compiles a text that errors call by `name`.
@@ -63,10 +72,10 @@ impl Compiler {
         source: &[u8],
         name: &LuaString,
     ) -> Result<(Function, Prototype), Vec<u8>> {
-        let shown: String = name.to_string_lossy().split('\0').next().unwrap_or_default().to_owned();
         // The compiler does not hold on to the name (CVE-2025-49844): it is the same string as this one, which stays, and
         // nothing is collected meanwhile.
-        let _held = lua.create_string(&shown).map_err(text_of)?;
+        let shown = name.as_bytes().split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+        let shown = lua.create_string(shown).map_err(text_of)?;
         // A text that begins as compiled code does would be taken for it; behind a space it is a syntax error.
         let guarded;
         let source = match source.first() {
@@ -76,15 +85,15 @@ impl Compiler {
             }
             _ => source,
         };
+        let source = lua.create_string(source).map_err(text_of)?;
         lua.gc_stop();
-        let function = lua
-            .load(source)
-            .set_name(shown)
-            .set_mode(ChunkMode::Text)
-            .set_environment(self.environment.clone())
-            .into_function();
+        let loaded: mlua::Result<(Option<Function>, Option<LuaString>)> = self.load.call((source, &shown));
         lua.gc_restart();
-        let function = function.map_err(text_of)?;
+        let (function, message) = loaded.map_err(text_of)?;
+        let Some(function) = function else {
+            return Err(message.map(|text| text.as_bytes().to_vec()).unwrap_or_default());
+        };
+        self.set_environment.call::<()>((&function, &self.environment)).map_err(text_of)?;
         let dump: LuaString = self.dump.call(&function).map_err(text_of)?;
         let prototype = read(&dump.as_bytes()).ok_or(&b"unknown format of compiled code"[..])?;
         vet(&prototype)?;
@@ -94,7 +103,6 @@ impl Compiler {
 
 fn text_of(error: mlua::Error) -> Vec<u8> {
     match error {
-        mlua::Error::SyntaxError { message, .. } => message.into_bytes(),
         mlua::Error::MemoryError(_) => b"not enough memory".to_vec(),
         error => error.to_string().into_bytes(),
     }

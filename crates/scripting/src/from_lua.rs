@@ -49,11 +49,12 @@ impl Writer<'_> {
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("err")? {
-            self.reply.error(text.as_bytes());
+            let text = text.as_bytes();
+            self.reply.error(without_line_end(up_to_zero(&text)));
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("ok")? {
-            self.reply.simple(&String::from_utf8_lossy(&text.as_bytes()));
+            self.reply.simple(up_to_zero(&text.as_bytes()));
             return Ok(());
         }
         if let Some(number) = number_of(&table.raw_get("double")?) {
@@ -78,17 +79,18 @@ impl Writer<'_> {
             return Ok(());
         }
         if let Value::String(digits) = table.raw_get("big_number")? {
-            let sanitised = |byte: &u8| if matches!(byte, b'\r' | b'\n') { ' ' } else { char::from(*byte) };
-            let digits: String = digits.as_bytes().iter().map(sanitised).collect();
-            self.reply.big_number(&digits);
+            let sanitised = |byte: &u8| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte };
+            let digits: Vec<u8> = digits.as_bytes().iter().map(sanitised).collect();
+            self.reply.big_number(digits);
             return Ok(());
         }
         if let Value::Table(verbatim) = table.raw_get("verbatim_string")?
             && let Value::String(format) = verbatim.raw_get("format")?
             && let Value::String(text) = verbatim.raw_get("string")?
         {
-            let format: String = format.as_bytes().iter().map(|byte| char::from(*byte)).take(3).collect();
-            self.reply.verbatim(&format!("{format:<3}"), &text.as_bytes());
+            let mut three = *b"   ";
+            three.iter_mut().zip(format.as_bytes().iter()).for_each(|(place, byte)| *place = *byte);
+            self.reply.verbatim(three, &text.as_bytes());
             return Ok(());
         }
         self.array(table, depth)
@@ -109,6 +111,17 @@ impl Writer<'_> {
         self.reply.set_array_len(header, length);
         Ok(())
     }
+}
+
+/// What comes before the first byte that is zero: lines of replies are texts in C for stock servers.
+pub(crate) fn up_to_zero(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// Without the ends of lines behind an error.
+fn without_line_end(text: &[u8]) -> &[u8] {
+    let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+    &text[..end]
 }
 
 /// A number.

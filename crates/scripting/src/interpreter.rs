@@ -1,6 +1,6 @@
 //! A thread's interpreter: compiles scripts and runs them in the sandbox.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use mlua::{Function, HookTriggers, Lua, LuaOptions, LuaString, StdLib, Table, Value, Variadic, VmState};
@@ -18,6 +18,9 @@ const INSTRUCTIONS_PER_LOOK: u32 = 10_000;
 
 /// The most arguments that are handed over on the interpreter's stack, which is short, rather than in tables.
 const ARGUMENTS_ON_STACK_MAX: usize = 64;
+
+/// The most that scripts leave behind until it is collected, in bytes, unless a quarter of the limit is less.
+const GARBAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a text takes in the interpreter beside its bytes, and more.
 const TEXT_OVERHEAD_BYTES: usize = 64;
@@ -44,6 +47,10 @@ pub struct Interpreter {
     choices: Rc<Choices>,
     /// Set when the host has ended the script.
     interrupted: Rc<RefCell<Interruption>>,
+    /// Above how many bytes in use everything is collected when a script has ended.
+    collected_above: Cell<usize>,
+    /// How many bytes that may be after all was collected.
+    garbage_max: usize,
 }
 
 /// Whether the host has ended the script, and where it was then.
@@ -137,6 +144,7 @@ impl Interpreter {
         let choices = Rc::new(Choices::default());
         let Sandbox { compiler, function_compiler, running } = sandbox(&lua, identity, &choices)?;
         let interrupted = Rc::new(RefCell::new(Interruption::default()));
+        let garbage_max = GARBAGE_BYTES_MAX.min(memory_max / 4);
         let interpreter = Self {
             run_script: running.raw_get("script")?,
             run_script_of_tables: running.raw_get("script_of_tables")?,
@@ -147,6 +155,8 @@ impl Interpreter {
             function_compiler,
             choices,
             interrupted,
+            collected_above: Cell::new(garbage_max),
+            garbage_max,
         };
         watch(&interpreter.lua, &interpreter.interrupted, INSTRUCTIONS_PER_LOOK)?;
         interpreter.lua.set_memory_limit(memory_max)?;
@@ -242,6 +252,7 @@ impl Interpreter {
         *self.interrupted.borrow_mut() = Interruption::default();
         let mark = reply.mark();
         let outcome = HOST.set(host, run);
+        let outcome = self.tidied(outcome);
         if let Some(failure) = self.interruption() {
             return Err(failure);
         }
@@ -290,6 +301,16 @@ impl Interpreter {
         };
         let keys = table(&mut arguments.by_ref().take(keys))?;
         Ok((keys, table(&mut arguments)?))
+    }
+
+    /// Collects what a script has left behind if that is much: the collector waits until the memory in use has doubled,
+    /// which the limit may not allow.
+    fn tidied(&self, outcome: mlua::Result<(bool, Value)>) -> mlua::Result<(bool, Value)> {
+        if self.lua.used_memory() > self.collected_above.get() {
+            self.lua.gc_collect()?;
+            self.collected_above.set(self.lua.used_memory() + self.garbage_max);
+        }
+        outcome
     }
 
     /// That the script was ended, if it was.
@@ -376,7 +397,7 @@ fn failure_of_value(value: &Value) -> Failure {
     match value {
         Value::Table(table) => {
             let text = match field(table, "err") {
-                Some(Value::String(text)) => text.as_bytes().to_vec(),
+                Some(Value::String(text)) => from_lua::up_to_zero(&text.as_bytes()).to_vec(),
                 Some(Value::Integer(number)) => number.to_string().into_bytes(),
                 Some(Value::Number(number)) => number.to_string().into_bytes(),
                 _ => UNKNOWN.to_vec(),

@@ -118,9 +118,7 @@ mod tests {
         library.function("refuses", |_, _| Err(Failure::bad_argument(1, "no"))).unwrap();
         library.function("two", |_, arguments| Ok(arguments.iter().cloned().collect())).unwrap();
         lua.globals().set("library", library.finish()).unwrap();
-        lua.globals()
-            .set("unwrapped", lua.create_function(|lua, value| unwrapped(lua, value)).unwrap())
-            .unwrap();
+        lua.globals().set("unwrapped", lua.create_function(unwrapped).unwrap()).unwrap();
         let run = |source: &str| -> String { lua.load(source).set_name("@user_script").call(()).unwrap() };
         let fails = "local _, e = pcall(function() library.fails() end) return unwrapped(e)";
         assert_eq!(run(fails), "user_script:1: no");

@@ -38,7 +38,8 @@ impl Request {
                     }
                     self.bytes.extend_from_slice(&text);
                 }
-                Value::Integer(number) => format_i64(*number, &mut self.bytes),
+                // The interpreter's numbers all have a fraction; these happen to have none.
+                Value::Integer(number) => format_number(*number as f64, &mut self.bytes),
                 Value::Number(number) => format_number(*number, &mut self.bytes),
                 _ => return Err(Malformed::Type),
             }

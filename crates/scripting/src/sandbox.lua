@@ -56,12 +56,15 @@ end
 function globals.rawget(...)
     local t, key = ...
     if type(t) ~= "table" then bad_argument(1, "rawget", "table", t, select("#", ...) == 0) end
+    if select("#", ...) < 2 then error("bad argument #2 to 'rawget' (value expected)", 2) end
     return raw_get(contents_of[t] or t, key)
 end
 
 function globals.rawset(...)
     local t, key, value = ...
     if type(t) ~= "table" then bad_argument(1, "rawset", "table", t, select("#", ...) == 0) end
+    local count = select("#", ...)
+    if count < 3 then error("bad argument #" .. count + 1 .. " to 'rawset' (value expected)", 2) end
     if contents_of[t] then error(READONLY, 0) end
     return raw_set(t, key, value)
 end
@@ -107,6 +110,14 @@ function table_library.insert(...)
     return raise_again("insert", raw_pcall(insert, ...))
 end
 
+-- The integer of 32 bits that the reference implementation makes of a number.
+local floor, ceil = math.floor, math.ceil
+local function as_int(number)
+    if not (number >= -2 ^ 63 and number < 2 ^ 63) then return 0 end
+    number = (number < 0 and ceil(number) or floor(number)) % 2 ^ 32
+    return number < 2 ^ 31 and number or number - 2 ^ 32
+end
+
 -- The reference implementation adds 1 to the distance of the ends without a look at whether that overflows, and
 -- takes 8000 results at most: what is beyond them never gets there.
 function globals.unpack(...)
@@ -118,8 +129,9 @@ function globals.unpack(...)
     if from == nil then bad_argument(2, "unpack", "number", first) end
     if last ~= nil then to = tonumber(last) end
     if to == nil then bad_argument(3, "unpack", "number", last) end
+    from, to = as_int(from), as_int(to)
     if from > to then return end
-    if not (from >= -2147483648 and to <= 2147483647 and to - from < UNPACKED_MAX) then
+    if to - from >= UNPACKED_MAX then
         error("too many results to unpack", 2)
     end
     return raw_unpack(t, from, to)
@@ -127,16 +139,29 @@ end
 
 -- Errors: those of commands are tables, which pcall shows as their texts.
 
-local unwrapped = native.unwrapped
+-- What a script sees of an error that it catches. A level that `error` is called with, or the end of the stack, can make
+-- a place of the sandbox part of the text: then it is that of the script.
+local sub = string.sub
+local function unwrapped(failure)
+    failure = native.unwrapped(failure)
+    if type(failure) == "string" and sub(failure, 1, 8) == "sandbox:" then
+        local source, line = native.place()
+        if source then
+            local place = gsub(sub(source, 2) .. ":" .. line, "%%", "%%%%")
+            failure = gsub(failure, "^sandbox:%d+", place)
+        end
+    end
+    return failure
+end
 
 local function shown(succeeded, ...)
     if succeeded then return true, ... end
     local failure = unwrapped((...))
-    if type(failure) == "table" then
-        local text = raw_get(failure, "err")
-        if text ~= nil then return false, text end
-    end
-    return false, failure
+    if type(failure) ~= "table" then return false, failure end
+    local text = failure.err
+    if text ~= nil then return false, text end
+    -- Three values, as scripts see them from stock servers.
+    return false, failure, nil
 end
 
 function globals.pcall(...)
@@ -185,24 +210,31 @@ for _, name in raw_pairs({ "find", "match", "gmatch", "gfind" }) do
     end
 end
 
--- What gsub itself raises begins like this; what the script's own functions raise, to which it hands on, may not.
-local OF_GSUB = { "^bad argument", "^invalid ", "^malformed ", "^unfinished ", "^missing " }
+-- What gsub itself raises of what it takes begins like this; what the script's own functions raise, to which it hands on,
+-- may not.
+local OF_GSUB = { "^invalid ", "^malformed ", "^unfinished ", "^missing ", "^unbalanced ", "^too many captures" }
 
-local function substituted(succeeded, ...)
+local function substituted(takes, succeeded, ...)
     if succeeded then return ... end
     local message = ...
     if type(message) == "string" then
+        if not takes and find(message, "^bad argument") then error((gsub(message, "'%?'", "'gsub'")), 3) end
         for place = 1, #OF_GSUB do
-            if find(message, OF_GSUB[place]) then error((gsub(message, "'%?'", "'gsub'")), 3) end
+            if find(message, OF_GSUB[place]) then error(message, 3) end
         end
     end
     error(message, 0)
 end
 
+local IS_TEXT = { string = true, number = true }
+local IS_REPLACEMENT = { string = true, number = true, table = true, ["function"] = true }
+
 function string_library.gsub(...)
-    local _, pattern = ...
+    local text, pattern, replacement, count = ...
     if type(pattern) == "string" and #pattern > PATTERN_BYTES_MAX then error("pattern too complex", 2) end
-    return substituted(raw_pcall(gsub, ...))
+    local takes = IS_TEXT[type(text)] and IS_TEXT[type(pattern)] and IS_REPLACEMENT[type(replacement)]
+        and (count == nil or type(count) ~= "table" and tonumber(count))
+    return substituted(takes, raw_pcall(gsub, ...))
 end
 
 -- Code: only text is compiled, and only what is safe to run.
@@ -291,6 +323,7 @@ function api.error_reply(...)
     if not is_text(...) then return { err = WRONG_REPLY } end
     local text = ...
     if text:sub(1, 1) == "-" then text = text:sub(2) end
+    text = gsub(text, "[\r\n]+$", "")
     if not text:find(" ", 1, true) then text = "ERR " .. text end
     return { err = text }
 end

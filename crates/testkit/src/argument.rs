@@ -13,7 +13,7 @@ use crate::samples::{
     HOSTILE_NUMBERS, KEYS, LENGTHS, MEMBERS, MISS_CLASSES, NUMBERS, OTHER_PREFIXES, PATTERNS, PREFIXES,
     SCORES, SORT_PATTERNS, TYPES, WORDS,
 };
-use crate::{documents, geo, hyperloglog, packing, streams};
+use crate::{documents, geo, hyperloglog, lua, packing, streams};
 
 /// The state from which requests are generated.
 #[derive(Debug)]
@@ -135,6 +135,9 @@ kinds! {
     MessagePackScript "message-pack-script" "A script for values in MessagePack.",
     LuaValue "lua-value" "An expression of Lua.",
     LuaValueScript "lua-value-script" "A script for an expression of Lua.",
+    Script "script" "A script in Lua.",
+    StoredScript "stored-script" "A script in Lua, one of a few.",
+    ScriptName "script-name" "The name of one of a few scripts.",
     Connection "connection" "The number of one of the connections of a conversation.",
 }
 
@@ -232,6 +235,9 @@ impl Kind {
             Self::MessagePackScript => documents::message_pack_script(&mut world.random),
             Self::LuaValue => documents::lua_value(&mut world.random),
             Self::LuaValueScript => documents::lua_value_script(&mut world.random),
+            Self::Script => lua::script(world),
+            Self::StoredScript => world.pick(lua::STORED_SCRIPTS).0.into(),
+            Self::ScriptName => world.pick(lua::STORED_SCRIPTS).1.into(),
             Self::Connection => format!("@{}", world.random.random_range(0..SPEAKERS)).into_bytes(),
         }
     }
@@ -292,6 +298,7 @@ impl Kind {
             }
             Self::HyperLogLog => hyperloglog::mutated(&mut world.random),
             Self::NewId | Self::Id | Self::IdBound => streams::hostile(&mut world.random),
+            Self::Script => lua::broken_script(world),
             Self::Database => {
                 world.pick(&["16", "-1", "", "abc", "1.0", "9223372036854775808", "2147483648", " 1"]).into()
             }
@@ -311,6 +318,8 @@ impl Kind {
             | Self::Prefix
             | Self::Element
             | Self::Group
+            | Self::StoredScript
+            | Self::ScriptName
             | Self::Consumer => world
                 .pick(&[
                     &b""[..],

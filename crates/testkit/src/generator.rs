@@ -104,7 +104,7 @@ impl Generator {
 }
 
 /// Commands whose second word names a subcommand.
-const CONTAINERS: &[&str] = &["object", "client", "config", "command", "memory", "xgroup", "xinfo"];
+const CONTAINERS: &[&str] = &["object", "client", "config", "command", "memory", "xgroup", "xinfo", "script"];
 
 /// Makes some requests odd or hostile.
 fn distort(words: &mut Vec<Word>, world: &mut World) {

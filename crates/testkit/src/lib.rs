@@ -11,6 +11,7 @@ pub mod families;
 pub mod generator;
 mod geo;
 mod hyperloglog;
+mod lua;
 pub mod normalise;
 mod packing;
 pub mod program;

@@ -46,12 +46,15 @@ impl Request {
 impl fmt::Display for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         const WORD_BYTES_MAX: usize = 80;
+        /// For code, of which every word counts.
+        const CODE_BYTES_MAX: usize = 4000;
         for (index, word) in self.0.iter().enumerate() {
             if index > 0 {
                 formatter.write_str(" ")?;
             }
             let plain = !word.is_empty() && word.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'"');
-            if word.len() > WORD_BYTES_MAX {
+            let is_code = word.windows(6).any(|piece| matches!(piece, b"local " | b"return"));
+            if word.len() > if is_code { CODE_BYTES_MAX } else { WORD_BYTES_MAX } {
                 write!(formatter, "\"{}…\"({} bytes)", word[..WORD_BYTES_MAX].escape_ascii(), word.len())?;
             } else if plain {
                 formatter.write_str(&String::from_utf8_lossy(word))?;

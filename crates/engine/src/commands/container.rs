@@ -12,11 +12,11 @@ pub(super) type Explained = (&'static str, &'static [&'static str]);
 pub(super) fn reply_help(reply: &mut Reply, container: &str, subcommands: &[Explained]) {
     let lines: usize = subcommands.iter().map(|(_, explanation)| 1 + explanation.len()).sum();
     reply.array(1 + lines + 2);
-    reply.simple(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    reply.simple(format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
     for (usage, explanation) in subcommands {
         reply.simple(usage);
         for line in *explanation {
-            reply.simple(&format!("    {line}"));
+            reply.simple(format!("    {line}"));
         }
     }
     reply.simple("HELP");

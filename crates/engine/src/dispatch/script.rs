@@ -68,7 +68,7 @@ impl Batch<'_> {
         monitor::show_script(call.engine, call.session, call.command, &call.arguments);
         let program = program?;
         with_interpreter(|thread| {
-            let keys = key_count(call)?;
+            let keys = program.keys;
             let is_read_only_command = call.command.row.flags.contains(Flags::READONLY);
             if is_read_only_command && program.may_write() {
                 return Err(WRITES);
@@ -91,6 +91,7 @@ impl Batch<'_> {
                 }
             };
             running.end();
+            thread.report_memory(&call.engine.scripts);
             if !in_transaction {
                 call.keys.end_unit();
             }
@@ -135,6 +136,8 @@ struct Program {
     code: Code,
     /// The name of a script.
     script: Option<ScriptName>,
+    /// How many keys it is given.
+    keys: usize,
 }
 
 enum Code {
@@ -152,26 +155,31 @@ impl Program {
     ) -> Result<Self, CommandError> {
         const NO_FUNCTION: CommandError = CommandError::fixed("ERR Function not found");
         let (scripts, commands, named) = (&engine.scripts, &engine.commands, arguments.at(1));
-        let Compiled { source, script } = match command.row.name {
+        // Of a function the name is looked up before the keys are counted, of a script afterwards.
+        let (keys, Compiled { source, script }) = match command.row.name {
             "FCALL" | "FCALL_RO" => {
                 let found = scripts.libraries.find(named).ok_or(NO_FUNCTION)?;
                 let code = Code::Function(thread.function(&found)?);
                 let flags = found.facts().flags | ScriptFlags::DECLARED;
-                return Ok(Self { flags, code, script: None });
+                return Ok(Self { flags, code, script: None, keys: key_count(command, arguments)? });
             }
             "EVALSHA" | "EVALSHA_RO" => {
                 let name = parse_name(named).ok_or(NO_SCRIPT)?;
-                match thread.find(&name) {
+                let keys = key_count(command, arguments)?;
+                let compiled = match thread.find(&name) {
                     Some(compiled) => compiled.clone(),
                     None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?, commands)?,
-                }
+                };
+                (keys, compiled)
             }
             _ => {
+                let keys = key_count(command, arguments)?;
                 let source = scripts.evaluate(name_of(named), named)?;
-                thread.compile(&source, commands).inspect_err(|_| scripts.forget(&source))?
+                let compiled = thread.compile(&source, commands).inspect_err(|_| scripts.forget(&source))?;
+                (keys, compiled)
             }
         };
-        Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name) })
+        Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name), keys })
     }
 
     /// Whether it says that it writes; a script that says nothing of itself is not held to it.
@@ -227,17 +235,17 @@ const WRITES: CommandError =
     CommandError::fixed("ERR Can not execute a script with write flag using *_ro command.");
 
 /// How many of a request's arguments are keys of its script.
-fn key_count(call: &Call<'_, '_>) -> Result<usize, CommandError> {
+fn key_count(command: &Registered, arguments: &Arguments<'_>) -> Result<usize, CommandError> {
     const NEGATIVE: CommandError = CommandError::fixed("ERR Number of keys can't be negative");
     const TOO_MANY: CommandError =
         CommandError::fixed("ERR Number of keys can't be greater than number of args");
     const NOT_A_COUNT: CommandError = CommandError::fixed("ERR Bad number of keys provided");
-    let not_a_count = match call.command.row.name {
+    let not_a_count = match command.row.name {
         "FCALL" | "FCALL_RO" => NOT_A_COUNT,
         _ => CommandError::NOT_AN_INTEGER,
     };
-    let count = parse_i64(call.arguments.at(COUNT)).ok_or(not_a_count)?;
-    if count > (call.arguments.len() - COUNT - 1) as i64 {
+    let count = parse_i64(arguments.at(COUNT)).ok_or(not_a_count)?;
+    if count > (arguments.len() - COUNT - 1) as i64 {
         return Err(TOO_MANY);
     }
     usize::try_from(count).map_err(|_| NEGATIVE)

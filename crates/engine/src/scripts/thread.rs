@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_scripting::{CommandKeys, Identity, Interpreter, LibraryFunction, Script};
 
 use super::loading::load_library;
 use super::shebang::code_of;
-use super::{FoundFunction, Library, ScriptName, Source};
+use super::{FoundFunction, Library, ScriptName, Scripts, Source};
 use crate::REDIS_VERSION;
 use crate::error::CommandError;
 
@@ -36,6 +37,8 @@ pub(crate) struct ThreadInterpreter {
     compiled_max: usize,
     /// The functions of the libraries that this thread has loaded, by the libraries' numbers.
     libraries: HashMap<u64, (Arc<Library>, Vec<LibraryFunction>)>,
+    /// Where the server is told what the interpreter uses, in bytes.
+    memory: Option<Arc<AtomicU64>>,
 }
 
 thread_local! {
@@ -72,7 +75,15 @@ impl ThreadInterpreter {
             compiled: HashMap::default(),
             compiled_max: COMPILED_MIN,
             libraries: HashMap::default(),
+            memory: None,
         })
+    }
+
+    /// Tells the server what the interpreter uses.
+    #[inline]
+    pub(crate) fn report_memory(&mut self, scripts: &Scripts) {
+        let memory = self.memory.get_or_insert_with(|| scripts.register_interpreter());
+        memory.store(self.interpreter.memory() as u64, Ordering::Relaxed);
     }
 
     /// The script of this name, if this thread has compiled it and the server has not forgotten it.

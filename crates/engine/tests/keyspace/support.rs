@@ -12,7 +12,7 @@ use nuthatch_engine::clients::{ClientRecord, Peer};
 use nuthatch_engine::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
 use nuthatch_engine::dispatch::{Next, Worker};
 use nuthatch_engine::effect::EffectLog;
-use nuthatch_engine::host::{Host, ProcessFacts, ShutdownOptions};
+use nuthatch_engine::host::{Host, LogLevel, ProcessFacts, ShutdownOptions};
 use nuthatch_engine::keyspace::Keyspace;
 use nuthatch_engine::keyspace::locked::{Guards, Keys};
 use nuthatch_engine::session::Session;
@@ -221,6 +221,8 @@ impl Host for Clock {
     }
 
     fn log_warning(&self, _line: &str) {}
+
+    fn log_of_script(&self, _level: LogLevel, _line: &[u8]) {}
 }
 
 /// Pairs of keys whose hashes agree in their upper halves and in their shard, so that they share the items of

@@ -29,14 +29,14 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn encode(value: &Value, reply: &mut Reply) {
     match value {
-        Value::Simple(text) => reply.simple(&String::from_utf8_lossy(text)),
+        Value::Simple(text) => reply.simple(text),
         Value::Error(text) => reply.error(text),
         Value::Integer(number) => reply.integer(*number),
         Value::Bulk(text) => reply.bulk(text),
         Value::Null => reply.null(),
         Value::Boolean(value) => reply.boolean(*value),
         Value::Double(number) => reply.double(*number),
-        Value::BigNumber(digits) => reply.big_number(&String::from_utf8_lossy(digits)),
+        Value::BigNumber(digits) => reply.big_number(digits),
         Value::Verbatim(_, text) => reply.verbatim("txt", text),
         Value::Array(elements) => {
             reply.array(elements.len());

@@ -73,10 +73,9 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
         "expire_cycle_cpu_milliseconds",
         "evicted_keys",
         "evicted_clients",
-        "evicted_scripts",
-        "total_eviction_exceeded_time",
-        "current_eviction_exceeded_time",
     ]);
+    lines.field("evicted_scripts", facts.engine.scripts.figures().evicted);
+    lines.none_of(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"]);
     lines.field("keyspace_hits", counters.keys.hits);
     lines.field("keyspace_misses", counters.keys.misses);
     let messages = &facts.engine.keyspace.messages;

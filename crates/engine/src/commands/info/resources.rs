@@ -3,8 +3,9 @@
 use crate::commands::memory::overhead::Overhead;
 use crate::commands::memory::stats::ratio;
 use crate::host::MemoryFacts;
+use crate::scripts::Scripts;
 
-use super::{Facts, Lines};
+use super::{Facts, Lines, human_bytes};
 
 pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     let memory = &facts.process.memory;
@@ -26,7 +27,7 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("allocator_resident", memory.resident);
     lines.field("allocator_muzzy", 0);
     lines.bytes("total_system_memory", memory.system);
-    scripts(lines);
+    scripts(lines, &facts.engine.scripts);
     lines.bytes("maxmemory", memory.limit);
     lines.field("maxmemory_policy", facts.directive("maxmemory-policy"));
     ratios(lines, memory);
@@ -48,20 +49,24 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     ]);
 }
 
-/// There is no interpreter of scripts, so it takes no memory.
-fn scripts(lines: &mut Lines) {
-    lines.none_of(&["used_memory_lua", "used_memory_vm_eval"]);
-    lines.field("used_memory_lua_human", "0B");
-    lines.none_of(&[
-        "used_memory_scripts_eval",
-        "number_of_cached_scripts",
-        "number_of_functions",
-        "number_of_libraries",
-        "used_memory_vm_functions",
-    ]);
-    lines.bytes("used_memory_vm_total", 0);
-    lines.field("used_memory_functions", 0);
-    lines.bytes("used_memory_scripts", 0);
+/// Scripts and functions are run by the same interpreters, one for each thread.
+fn scripts(lines: &mut Lines, scripts: &Scripts) {
+    let figures = scripts.figures();
+    let libraries = scripts.libraries.all();
+    let functions: usize = libraries.iter().map(|library| library.functions.len()).sum();
+    let function_bytes: usize = libraries.iter().map(|library| library.text.len()).sum();
+    lines.field("used_memory_lua", figures.interpreter_bytes);
+    lines.field("used_memory_vm_eval", figures.interpreter_bytes);
+    lines.field("used_memory_lua_human", human_bytes(figures.interpreter_bytes));
+    lines.field("used_memory_scripts_eval", figures.text_bytes);
+    lines.field("number_of_cached_scripts", figures.scripts);
+    lines.field("number_of_functions", functions);
+    lines.field("number_of_libraries", libraries.len());
+    lines.field("used_memory_vm_functions", 0);
+    lines.bytes("used_memory_vm_total", figures.interpreter_bytes);
+    lines.field("used_memory_functions", function_bytes);
+    lines.bytes("used_memory_scripts", (figures.text_bytes + function_bytes) as u64);
+    lines.field("scripts_using_undeclared_keys", figures.undeclared);
 }
 
 fn ratios(lines: &mut Lines, memory: &MemoryFacts) {
