@@ -16,6 +16,7 @@ mod locks;
 mod redlock;
 mod reservations;
 mod semaphores;
+mod side_by_side;
 mod twins;
 
 use nuthatch_testkit::program::Program;
