@@ -55,7 +55,6 @@ const IMPURE: &[&str] = &[
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crates/collections", &[]),
     ("crates/protocol", &[]),
-    ("crates/scripting", &["nuthatch-protocol"]),
     ("crates/engine", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-scripting"]),
     ("crates/server", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-engine"]),
     ("crates/scripting", &["nuthatch-protocol", "nuthatch-testkit"]),
