@@ -427,11 +427,6 @@ function running.script_of_tables(script, keys, arguments)
     return raw_xpcall(script, located)
 end
 
--- A function of a library.
-function running.callback(callback, keys, arguments)
-    return raw_xpcall(function() return callback(keys, arguments) end, located)
-end
-
 -- Libraries of functions: their code runs once, and registers functions.
 
 -- What the library that is being loaded has registered.
@@ -548,6 +543,16 @@ function running.library(code)
     registered = nil
     if succeeded then return true, list end
     return false, failure
+end
+
+-- A function of a library.
+function running.callback(callback, keys, arguments)
+    if registered then
+        -- The library before was ended while it was loaded, and with it what ends loading.
+        registered = nil
+        see(function_globals)
+    end
+    return raw_xpcall(function() return callback(keys, arguments) end, located)
 end
 
 return environment, function_environment, running

@@ -1,6 +1,12 @@
 //! Everything that a script reaches, and what it could leave behind for the next.
 
+use std::time::Instant;
+
+use nuthatch_protocol::Reply;
+use nuthatch_scripting::{Failure, LoadFailure};
+
 use crate::Sandbox;
+use crate::{Echo, TIME_MAX};
 
 /// Visits all values that a script reaches from its globals, and calls `visit` with each table and each function.
 const WALK: &str = "local function walk(visit) \
@@ -161,4 +167,27 @@ fn errors_of_functions_are_never_seen_as_what_they_are_in_rust() {
              return shown(a) and shown(b) and shown(c) and shown(d) and shown(e) and shown(f) and shown(g) and shown(h)"
         ));
     }
+}
+
+#[test]
+fn a_library_that_is_ended_while_it_is_loaded_leaves_the_functions_of_others_their_globals() {
+    let sandbox = Sandbox::new();
+    let text = b"redis.register_function('f', function() return math.floor(2.5) end)";
+    let functions = sandbox.interpreter.load_library(
+        text,
+        "@user_function",
+        &mut Echo { ends: Instant::now() + TIME_MAX },
+    );
+    let functions = functions.expect("a library");
+    let endless = sandbox.interpreter.load_library(
+        b"while true do end",
+        "@user_function",
+        &mut Echo { ends: Instant::now() },
+    );
+    assert!(matches!(endless, Err(LoadFailure::Failed(Failure::Interrupted { .. }))));
+    let mut reply = Reply::new();
+    let mut host = Echo { ends: Instant::now() + TIME_MAX };
+    let outcome =
+        sandbox.interpreter.run_function(&functions[0], 0, std::iter::empty(), &mut host, &mut reply);
+    assert_eq!((outcome, &*reply.into_bytes()), (Ok(()), &b":2\r\n"[..]));
 }
