@@ -21,6 +21,9 @@ const NO_HOST: &[u8] = b"ERR commands can not be called while a script is being 
 /// How the code of the sandbox is called.
 pub(crate) const SANDBOX_NAME: &str = "=sandbox";
 
+/// Memory that is kept from one call to the next for a request, and as much for its reply, in bytes.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
 /// What the functions keep between calls.
 #[derive(Debug, Default)]
 struct Buffers {
@@ -130,8 +133,10 @@ fn call(
             Err(text) => fail(&text, true),
         };
         reply.truncate(mark);
-        reply.shrink();
-        request.shrink();
+        if reply.memory() > KEPT_BYTES_MAX {
+            reply.shrink();
+        }
+        request.shrink_to(KEPT_BYTES_MAX);
         value
     })
 }

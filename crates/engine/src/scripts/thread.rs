@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +24,7 @@ const CHUNK_NAME: &str = "@user_script";
 const COMPILED_MIN: usize = 64;
 
 /// A script as a thread runs it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) source: Arc<Source>,
     pub(crate) script: Script,
@@ -32,11 +33,11 @@ pub(crate) struct Compiled {
 /// A thread's interpreter with its scripts.
 pub(crate) struct ThreadInterpreter {
     pub(crate) interpreter: Interpreter,
-    compiled: HashMap<ScriptName, Compiled, foldhash::fast::RandomState>,
+    compiled: HashMap<ScriptName, Rc<Compiled>, foldhash::fast::RandomState>,
     /// How many scripts there may be before those that are forgotten are sought.
     compiled_max: usize,
     /// The functions of the libraries that this thread has loaded, by the libraries' numbers.
-    libraries: HashMap<u64, (Arc<Library>, Vec<LibraryFunction>)>,
+    libraries: HashMap<u64, (Arc<Library>, Vec<Rc<LibraryFunction>>)>,
     /// Where the server is told what the interpreter uses, in bytes.
     memory: Option<Arc<AtomicU64>>,
 }
@@ -88,7 +89,7 @@ impl ThreadInterpreter {
 
     /// The script of this name, if this thread has compiled it and the server has not forgotten it.
     #[inline]
-    pub(crate) fn find(&self, name: &ScriptName) -> Option<&Compiled> {
+    pub(crate) fn find(&self, name: &ScriptName) -> Option<&Rc<Compiled>> {
         self.compiled.get(name).filter(|compiled| !compiled.source.is_forgotten())
     }
 
@@ -100,7 +101,7 @@ impl ThreadInterpreter {
         &mut self,
         source: &Arc<Source>,
         commands: &dyn CommandKeys,
-    ) -> Result<Compiled, CommandError> {
+    ) -> Result<Rc<Compiled>, CommandError> {
         if let Some(compiled) = self.find(&source.name) {
             return Ok(compiled.clone());
         }
@@ -112,7 +113,7 @@ impl ThreadInterpreter {
             self.compiled.retain(|_, compiled| !compiled.source.is_forgotten());
             self.compiled_max = (self.compiled.len() * 2).max(COMPILED_MIN);
         }
-        let compiled = Compiled { source: source.clone(), script };
+        let compiled = Rc::new(Compiled { source: source.clone(), script });
         self.compiled.insert(source.name, compiled.clone());
         Ok(compiled)
     }
@@ -121,11 +122,11 @@ impl ThreadInterpreter {
     ///
     /// # Errors
     /// The library cannot be loaded.
-    pub(crate) fn function(&mut self, found: &FoundFunction) -> Result<LibraryFunction, CommandError> {
+    pub(crate) fn function(&mut self, found: &FoundFunction) -> Result<Rc<LibraryFunction>, CommandError> {
         const GONE: CommandError = CommandError::fixed("ERR Function not found");
         let library = &found.library;
         if !self.libraries.contains_key(&library.id) {
-            let functions = load_library(self, &library.text)?.1;
+            let functions = load_library(self, &library.text)?.1.into_iter().map(Rc::new).collect();
             self.libraries.retain(|_, (library, _)| !library.is_forgotten());
             self.libraries.insert(library.id, (library.clone(), functions));
         }
