@@ -8,7 +8,7 @@ use nuthatch_protocol::Reply;
 use sha1::{Digest, Sha1};
 
 use crate::bytecode::Compiler;
-use crate::host::{HOST, Host, LogLevel, Request, UnknownCommand};
+use crate::host::{LogLevel, Request, UnknownCommand, with_host};
 use crate::raise::{self, Raised, reply_table};
 use crate::request::Malformed;
 use crate::to_lua;
@@ -93,10 +93,6 @@ pub fn sha1_hex(text: &[u8]) -> [u8; 40] {
         pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
     hex
-}
-
-fn with_host<R>(act: impl FnOnce(&mut dyn Host) -> R) -> Option<R> {
-    if HOST.is_set() { Some(HOST.with(act)) } else { None }
 }
 
 fn text_of(malformed: Malformed) -> &'static [u8] {

@@ -9,10 +9,12 @@ use nuthatch_protocol::Reply;
 use crate::api::Choices;
 use crate::bytecode::Compiler;
 use crate::declared::{CommandKeys, uses_declared_keys_only};
+use crate::from_lua::Unwritten;
 use crate::globals::GlobalUse;
 use crate::host::{HOST, Host};
 use crate::libraries::{self, SharedSettings};
 use crate::memory::Unlimited;
+use crate::raise::IS_COUNTED;
 use crate::{api, from_lua};
 
 /// How many instructions a script runs between two looks at whether it is to go on.
@@ -305,19 +307,21 @@ impl Interpreter {
         self.settings.reset();
         *self.interrupted.borrow_mut() = Interruption::default();
         let mark = reply.mark();
-        let outcome = HOST.set(host, run);
+        let outcome = HOST.set(host, || {
+            let (succeeded, value) = run().map_err(|error| failure_of(&error))?;
+            if !succeeded {
+                return Err(failure_of_value(&value));
+            }
+            from_lua::write(&value, self.choices.resp3.get(), reply).map_err(|unwritten| match unwritten {
+                Unwritten::Unreadable(error) => failure_of(&error),
+                Unwritten::Interrupted => Failure::Interrupted { place: None },
+            })
+        });
         self.used.set(self.lua.used_memory());
-        if let Some(failure) = self.interruption() {
-            return Err(failure);
-        }
-        let (succeeded, value) = outcome.map_err(|error| failure_of(&error))?;
-        if !succeeded {
-            return Err(failure_of_value(&value));
-        }
-        from_lua::write(&value, self.choices.resp3.get(), reply).map_err(|error| {
+        if outcome.is_err() {
             reply.truncate(mark);
-            failure_of(&error)
-        })
+        }
+        self.interruption().map_or(outcome, Err)
     }
 
     fn run_to_end<'a>(
@@ -477,8 +481,7 @@ fn failure_of_value(value: &Value) -> Failure {
                 }
                 _ => None,
             };
-            let is_of_command =
-                matches!(field(table, "ignore_error_stats_update"), Some(Value::Boolean(true)));
+            let is_of_command = matches!(field(table, IS_COUNTED), Some(Value::Boolean(true)));
             Failure::Raised { text, place, is_of_command }
         }
         // The interpreter's own errors pass the handler by.

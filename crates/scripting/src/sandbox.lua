@@ -102,11 +102,16 @@ for name, original in raw_pairs(table) do
 end
 
 local insert = table.insert
+local NOTHING_MOVED_MAX = 2 ^ 20
 function table_library.insert(...)
     local t, value = ...
     if contents_of[t] then error(READONLY, 0) end
     -- By far the most frequent form, without the detour.
     if select("#", ...) == 2 and type(t) == "table" then return insert(t, value) end
+    -- Everything from the place on is moved, also what is not there, and nothing can end that.
+    if type(value) == "number" and value < -NOTHING_MOVED_MAX then
+        error("bad argument #2 to 'insert' (position out of bounds)", 2)
+    end
     return raise_again("insert", raw_pcall(insert, ...))
 end
 

@@ -172,13 +172,13 @@ fn kill(call: &mut Call<'_, '_>) -> Outcome {
 
 fn debug(call: &mut Call<'_, '_>) -> Outcome {
     const OPTIONS: CommandError = CommandError::fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO");
-    const NO_DEBUGGER: CommandError = CommandError::fixed("ERR this server has no debugger of scripts");
     let mode = call.arguments.at(2);
     if is_word(mode, "NO") {
         call.reply.ok();
         return Ok(());
     }
-    Err(if is_word(mode, "YES") || is_word(mode, "SYNC") { NO_DEBUGGER } else { OPTIONS })
+    call.session.wants_debugger = is_word(mode, "YES") || is_word(mode, "SYNC");
+    Err(if call.session.wants_debugger { scripts::NO_DEBUGGER } else { OPTIONS })
 }
 
 const HELP: &[Explained] = &[

@@ -23,7 +23,8 @@ use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::Guards;
 use crate::keyspace::patience::Busy;
 use crate::scripts::{
-    Compiled, ScriptFlags, ScriptName, ThreadInterpreter, name_of, parse_name, with_interpreter,
+    Compiled, NO_DEBUGGER, NO_SCRIPT, ScriptFlags, ScriptName, ThreadInterpreter, name_of, parse_name,
+    with_interpreter,
 };
 use crate::session::Session;
 use crate::table::Registered;
@@ -43,6 +44,9 @@ impl Batch<'_> {
         first_hash: u64,
         reply: &mut Reply,
     ) -> Outcome {
+        if std::mem::take(&mut session.wants_debugger) {
+            return Err(NO_DEBUGGER);
+        }
         let program = with_interpreter(|thread| Program::of(thread, engine, command, &arguments));
         let may_stray = program.as_ref().is_ok_and(Program::may_stray);
         let straying = may_stray.then(|| engine.stray()).transpose()?;
@@ -81,10 +85,11 @@ impl Batch<'_> {
             let database = call.session.database;
             let in_transaction = std::mem::replace(&mut call.session.is_executing, true);
             call.session.runs_script = true;
+            call.session.script_time_us = None;
             if !in_transaction {
                 call.keys.begin_unit();
             }
-            let arguments = call.arguments.from(COUNT + 1);
+            let (command, arguments) = (call.command, call.arguments.from(COUNT + 1));
             let (mut running, reply) =
                 Running::new(self, call, is_read_only, program.may_stray(), program.function_name());
             let interpreter = &thread.interpreter;
@@ -96,7 +101,7 @@ impl Batch<'_> {
                     interpreter.run_function(function, keys, arguments, &mut running, reply)
                 }
             };
-            running.end();
+            running.end(command);
             thread.report_memory(&call.engine.scripts);
             if !in_transaction {
                 call.keys.end_unit();
@@ -167,14 +172,10 @@ impl Program {
                 let flags = found.facts().flags | ScriptFlags::DECLARED;
                 return Ok(Self { flags, code, keys: key_count(command, arguments)? });
             }
+            // What is no name is told before the keys are counted, what is none of a script afterwards.
+            Some(NamedBy::Digest) if named.len() != size_of::<ScriptName>() => return Err(NO_SCRIPT),
             Some(NamedBy::Digest) => {
-                let name = parse_name(named).ok_or(NO_SCRIPT)?;
-                let keys = key_count(command, arguments)?;
-                let compiled = match thread.find(&name) {
-                    Some(compiled) => compiled.clone(),
-                    None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?, commands)?,
-                };
-                (keys, compiled)
+                (key_count(command, arguments)?, thread.find_named(scripts, commands, named)?)
             }
             Some(NamedBy::Text) | None => {
                 let keys = key_count(command, arguments)?;
@@ -233,7 +234,6 @@ pub(super) fn may_stray(engine: &Engine, transaction: &Transaction) -> bool {
     outcome.unwrap_or(true)
 }
 
-const NO_SCRIPT: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
 const WRITES: CommandError =
     CommandError::fixed("ERR Can not execute a script with write flag using *_ro command.");
 

@@ -10,7 +10,7 @@ use nuthatch_scripting::{CommandKeys, Identity, Interpreter, LibraryFunction, Sc
 
 use super::loading::load_library;
 use super::shebang::code_of;
-use super::{FoundFunction, Library, ScriptName, Scripts, Source};
+use super::{FoundFunction, Library, ScriptName, Scripts, Source, parse_name};
 use crate::REDIS_VERSION;
 use crate::error::CommandError;
 
@@ -23,6 +23,10 @@ const CHUNK_NAME: &str = "@user_script";
 /// The most scripts that a thread has compiled before it looks for those that are forgotten.
 const COMPILED_MIN: usize = 64;
 
+/// What a client hears of a name of no script.
+pub(crate) const NO_SCRIPT: CommandError =
+    CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
+
 /// A script as a thread runs it.
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -33,6 +37,8 @@ pub(crate) struct Compiled {
 /// A thread's interpreter with its scripts.
 pub(crate) struct ThreadInterpreter {
     pub(crate) interpreter: Interpreter,
+    /// The script that was found last: most requests want the one that the request before has wanted.
+    found: Option<Rc<Compiled>>,
     compiled: HashMap<ScriptName, Rc<Compiled>, foldhash::fast::RandomState>,
     /// How many scripts there may be before those that are forgotten are sought.
     compiled_max: usize,
@@ -73,6 +79,7 @@ impl ThreadInterpreter {
             .map_err(|error| CommandError::new(format!("ERR the interpreter can not be started: {error}")))?;
         Ok(Self {
             interpreter,
+            found: None,
             compiled: HashMap::default(),
             compiled_max: COMPILED_MIN,
             libraries: HashMap::default(),
@@ -91,6 +98,32 @@ impl ThreadInterpreter {
     #[inline]
     pub(crate) fn find(&self, name: &ScriptName) -> Option<&Rc<Compiled>> {
         self.compiled.get(name).filter(|compiled| !compiled.source.is_forgotten())
+    }
+
+    /// The same for what a client gives as a name.
+    ///
+    /// # Errors
+    /// What it gives is none, or is that of no script.
+    #[inline]
+    pub(crate) fn find_named(
+        &mut self,
+        scripts: &Scripts,
+        commands: &dyn CommandKeys,
+        named: &[u8],
+    ) -> Result<Rc<Compiled>, CommandError> {
+        if let Some(found) = &self.found
+            && found.source.name == named
+            && !found.source.is_forgotten()
+        {
+            return Ok(found.clone());
+        }
+        let name = parse_name(named).ok_or(NO_SCRIPT)?;
+        let compiled = match self.find(&name) {
+            Some(compiled) => compiled.clone(),
+            None => self.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?, commands)?,
+        };
+        self.found = Some(compiled.clone());
+        Ok(compiled)
     }
 
     /// Compiles a script that calls `commands`, if that was not done.

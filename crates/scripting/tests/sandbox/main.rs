@@ -42,6 +42,8 @@ impl Host for Echo {
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
 
+    fn replies_error(&mut self, _: &[u8], _: bool) {}
+
     fn interrupt(&mut self) -> bool {
         Instant::now() > self.ends
     }
