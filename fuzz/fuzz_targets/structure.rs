@@ -21,7 +21,8 @@ const CHECK: &str = "
         pcall(struct.pack, format, unpack(values, 2, values.n - 1))
     end
     values = packed(pcall(struct.unpack, format, data, offset))
-    if values[1] then must(values[values.n] - 1 <= #data, 'behind the end of the data from an offset') end
+    -- An empty format reads nothing, and the place stays where it was.
+    if values[1] and values.n > 2 then must(values[values.n] - 1 <= #data, 'behind the end of the data from an offset') end
     local written, text = pcall(struct.pack, format, offset, offset, offset, offset, data, data, offset, data)
     if written and sized then must(#text >= size, 'shorter than its size') end
     pcall(struct.pack, format, data, data, data, data)
