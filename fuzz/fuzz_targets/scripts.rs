@@ -18,7 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
     SANDBOX.with_borrow_mut(|sandbox| {
         let arguments = [&b"key"[..], bytes];
         if kind % 8 == 1 {
-            let library = [b"redis.register_function('f', function(KEYS, ARGV) ", &source[..], b" end)"].concat();
+            let library =
+                [b"redis.register_function('f', function(KEYS, ARGV) ", &source[..], b" end)"].concat();
             sandbox.load(&library, &arguments);
         } else if let Ok(script) = sandbox.compile(&source) {
             sandbox.run(&script, &arguments);

@@ -3,59 +3,11 @@
 //!
 //! Patterns and the texts that they are matched with are short: how long matching takes has no bound.
 
+mod samples;
+
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 
-/// What is called. `F` is a function that the script has made.
-const FUNCTIONS: &[&str] = &[
-    "string.rep", "string.sub", "string.byte", "string.char", "string.format", "string.format", "string.reverse",
-    "string.upper", "string.len", "table.concat", "table.insert", "table.remove", "table.sort", "table.maxn",
-    "table.foreach", "table.foreachi", "table.getn", "table.setn", "cjson.encode", "cjson.encode", "cjson.decode",
-    "cjson.encode_sparse_array", "cjson.encode_max_depth", "cjson.decode_max_depth", "cjson.encode_number_precision",
-    "cjson.encode_keep_buffer", "cjson.encode_invalid_numbers", "cjson.decode_invalid_numbers",
-    "cjson.decode_array_with_array_mt", "cjson.new", "cmsgpack.pack", "cmsgpack.pack", "cmsgpack.unpack",
-    "cmsgpack.unpack_one", "cmsgpack.unpack_limit", "struct.pack", "struct.pack", "struct.unpack", "struct.unpack",
-    "struct.size", "bit.tobit", "bit.tohex", "bit.bnot", "bit.band", "bit.bor", "bit.bxor", "bit.lshift", "bit.rshift",
-    "bit.arshift", "bit.rol", "bit.ror", "bit.bswap", "redis.call", "redis.call", "redis.pcall", "redis.sha1hex",
-    "redis.error_reply", "redis.status_reply", "redis.log", "redis.setresp", "redis.set_repl", "redis.acl_check_cmd",
-    "redis.replicate_commands", "redis.breakpoint", "redis.debug", "redis.register_function", "math.random",
-    "math.randomseed", "math.floor", "math.ldexp", "math.fmod", "math.max", "math.frexp", "os.clock", "tostring",
-    "tonumber", "type", "next", "pairs", "ipairs", "select", "unpack", "unpack", "rawget", "rawset", "rawequal",
-    "setmetatable", "setmetatable", "getmetatable", "error", "assert", "pcall", "xpcall", "load", "loadstring",
-    "collectgarbage", "gcinfo", "coroutine.create", "coroutine.wrap", "coroutine.resume", "coroutine.yield",
-    "coroutine.status", "coroutine.running", "__redis__err__handler", "F", "F",
-];
-
-/// What matches patterns, and is called with short ones only.
-const MATCHING: &[&str] = &["string.find", "string.match", "string.gmatch", "string.gfind", "string.gsub"];
-
-const NUMBERS: &[&str] = &[
-    "0", "1", "2", "-1", "3", "7", "32", "64", "255", "256", "1000", "7899", "7900", "7999", "8000", "8001", "65535",
-    "65536", "2^31-1", "2^31", "-2^31", "-2^31-1", "2^32", "2^53", "2^63", "-2^63", "2^64", "1e15", "1e100", "1e308",
-    "5e-324", "0/0", "1/0", "-1/0", "-0", "0.5", "-0.5", "1.5", "'10'", "'0x10'", "1e5",
-];
-
-const TEXTS: &[&str] = &[
-    "''", "'a'", "'0'", "'\\0'", "'\\255'", "'b'", "'key'", "'map'", "'set'", "'fail'", "'nil'", "'error'", "'0.5'",
-    "'err'", "'ok'", "'double'", "'big_number'", "'verbatim_string'", "'string'", "'format'", "'%s%d%q%c%x'", "'%99.99f'",
-    "'%5s|%-5d|%.3s'", "'%'", "'%i%u%o%e%g'", "'%123d'", "'bBhHlLTfds'", "'!8i4!16d'", "'c0'", "'Bc0'", "'i32I31i1'",
-    "'>I3<I5'", "'c2147483647'", "'i33'", "'!3'", "'sss'", "'x!2x'", "'[1,{\"a\":null},\"\\\\ud800\"]'", "'[[[['", "'1e999'",
-    "'{\"\":[]}'", "'nan'", "'\\145\\1'", "'\\221\\255\\255\\255\\255'", "'\\129\\161a\\1'", "'\\203abcdefgh'",
-    "'\\199\\1'", "'return ...'", "'return function(...) return ... end'", "'x='", "'\\27Lua'", "'count'", "'step'",
-    "'collect'", "'stop'", "'#'", "'__index'", "'__call'", "'__newindex'", "'n'", "('x'):rep(100)", "('x'):rep(70000)",
-];
-
-const PATTERNS: &[&str] = &[
-    "''", "'.'", "'.-'", "'()'", "'(.)'", "'(.-)%1'", "'%b()'", "'%f[a]'", "'[^%s]*'", "'[a-'", "'%'", "'(()'", "')'",
-    "'%1'", "'^a$'", "'[]]'", "'%z'", "'\\0'", "'(a*)(b*)'", "'[%a-z]'",
-];
-
-const EVENTS: &[&str] = &[
-    "__index", "__newindex", "__call", "__concat", "__eq", "__lt", "__le", "__len", "__tostring", "__metatable", "__unm",
-    "__add", "__gc", "__mode", "__pairs",
-];
-
-/// The script's own variables.
-const VARIABLES: &[&str] = &["A", "B", "C", "D"];
+use samples::{EVENTS, FUNCTIONS, MATCHING, NUMBERS, PATTERNS, TEXTS, VARIABLES};
 
 /// How many things stand inside one another.
 const DEPTH_MAX: usize = 4;
@@ -131,7 +83,8 @@ impl Author<'_, '_> {
                 self.text += " end) ";
             }
             7 => {
-                self.text += self.choices.choose(&["for _ = 1, 3 do ", "for _ = 1, 20 do ", "for _ = 1, 300 do "])?;
+                self.text +=
+                    self.choices.choose(&["for _ = 1, 3 do ", "for _ = 1, 20 do ", "for _ = 1, 300 do "])?;
                 self.block(depth)?;
                 self.text += "end ";
             }
@@ -223,9 +176,19 @@ impl Author<'_, '_> {
             3..=5 => self.add(TEXTS)?,
             6 | 7 => self.add(VARIABLES)?,
             8 => self.literal(40)?,
-            9 => {
-                self.add(&["nil", "true", "false", "F", "_G", "redis", "string", "cjson.null", "KEYS", "{}", "cjson.empty_array"])?
-            }
+            9 => self.add(&[
+                "nil",
+                "true",
+                "false",
+                "F",
+                "_G",
+                "redis",
+                "string",
+                "cjson.null",
+                "KEYS",
+                "{}",
+                "cjson.empty_array",
+            ])?,
             10 | 11 => {
                 self.text += "{";
                 for _ in 0..self.choices.int_in_range(0..=4)? {
@@ -263,14 +226,21 @@ impl Author<'_, '_> {
                 // As deep as it says, and one that contains itself.
                 self.text += "(function() local t = {} for _ = 1, ";
                 self.add(&["10", "15", "16", "17", "100", "999", "1000", "1001", "20000"])?;
-                self.text += self.choices.choose(&[" do t = {t} end", " do t = {a = t} end", " do end t[1] = t"])?;
+                self.text +=
+                    self.choices.choose(&[" do t = {t} end", " do t = {a = t} end", " do end t[1] = t"])?;
                 self.text += " return t end)()";
             }
             _ => {
                 // A list as long as it says.
                 self.text += "(function() local t = {} for i = 1, ";
-                self.add(&["3", "64", "65", "250", "256", "4000", "4001", "7898", "7899", "7900", "8000", "70000"])?;
-                self.text += self.choices.choose(&[" do t[i] = i end", " do t[i] = 'x' end", " do t[i * 2] = i end"])?;
+                self.add(&[
+                    "3", "64", "65", "250", "256", "4000", "4001", "7898", "7899", "7900", "8000", "70000",
+                ])?;
+                self.text += self.choices.choose(&[
+                    " do t[i] = i end",
+                    " do t[i] = 'x' end",
+                    " do t[i * 2] = i end",
+                ])?;
                 self.text += " return t end)()";
             }
         }

@@ -2,7 +2,8 @@
 
 use nuthatch_protocol::Reply;
 use nuthatch_scripting::{
-    CommandKeys, Failure, Host, Identity, Interpreter, KnownRequest, LogLevel, Request, Script, UnknownCommand,
+    CommandKeys, Failure, Host, Identity, Interpreter, KnownRequest, LogLevel, Request, Script,
+    UnknownCommand,
 };
 
 /// What the interpreter may use: little, because what is done with much takes long.
@@ -106,7 +107,9 @@ struct Bounded {
 impl Host for Bounded {
     fn call(&mut self, request: &Request, reply: &mut Reply) -> Result<(), Vec<u8>> {
         let mut arguments = request.spans.iter().map(|span| span.of(&request.bytes));
-        let (Some(name), rest) = (arguments.next(), arguments) else { return Err(b"ERR no command".to_vec()) };
+        let (Some(name), rest) = (arguments.next(), arguments) else {
+            return Err(b"ERR no command".to_vec());
+        };
         let count = rest.len();
         match name {
             b"fail" => return Err(rest.collect::<Vec<_>>().concat()),
