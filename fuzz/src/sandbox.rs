@@ -82,7 +82,7 @@ impl Sandbox {
         let bytes = self.interpreter.memory();
         assert!(bytes <= MEMORY_BYTES_MAX + BUFFER_BYTES, "{bytes} bytes are in use");
         self.runs += 1;
-        if self.runs % RUNS_BETWEEN_CENSUSES == 0 {
+        if self.runs.is_multiple_of(RUNS_BETWEEN_CENSUSES) {
             self.take_census();
         }
     }
@@ -135,7 +135,7 @@ impl Host for Bounded {
     }
 
     fn may_call(&mut self, request: &Request) -> Result<bool, UnknownCommand> {
-        if request.spans.len() % 3 == 0 { Err(UnknownCommand) } else { Ok(true) }
+        if request.spans.len().is_multiple_of(3) { Err(UnknownCommand) } else { Ok(true) }
     }
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
