@@ -178,8 +178,9 @@ impl Interpreter {
         let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let choices = Rc::new(Choices::default());
-        let Sandbox { compiler, function_compiler, running, settings } = sandbox(&lua, identity, &choices)?;
         let interrupted = Rc::new(RefCell::new(Interruption::default()));
+        let Sandbox { compiler, function_compiler, running, settings } =
+            sandbox(&lua, identity, &choices, &interrupted)?;
         let garbage_max = GARBAGE_BYTES_MAX.min(memory_max / 4);
         let interpreter = Self {
             running,
@@ -435,9 +436,16 @@ struct Sandbox {
 }
 
 /// Builds the environments of scripts and of functions.
-fn sandbox(lua: &Lua, identity: &Identity, choices: &Rc<Choices>) -> mlua::Result<Sandbox> {
+fn sandbox(
+    lua: &Lua,
+    identity: &Identity,
+    choices: &Rc<Choices>,
+    interrupted: &Rc<RefCell<Interruption>>,
+) -> mlua::Result<Sandbox> {
     let native = lua.create_table()?;
     api::provide(lua, &native, choices)?;
+    let interrupted = interrupted.clone();
+    native.raw_set("is_ended", lua.create_function(move |_, ()| Ok(interrupted.borrow().is_wanted))?)?;
     native.raw_set("constants", constants(lua, identity)?)?;
     let (libraries, settings) = libraries::all(lua)?;
     let build = lua.load(include_str!("sandbox.lua")).set_name(api::SANDBOX_NAME).into_function()?;

@@ -177,7 +177,12 @@ end
 function globals.xpcall(...)
     local attempt, handler = ...
     if select("#", ...) < 2 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
-    return raw_xpcall(attempt, function(failure) return handler(unwrapped(failure)) end)
+    return raw_xpcall(attempt, function(failure)
+        -- A script is ended between two instructions, but none of those that a handler runs: it would run for as long as it
+        -- likes.
+        if native.is_ended() then return failure end
+        return handler(unwrapped(failure))
+    end)
 end
 
 local coroutine_library = {}

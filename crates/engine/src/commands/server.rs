@@ -57,11 +57,11 @@ fn shutdown(call: &mut Call<'_, '_>) -> Outcome {
     if (abort && options != ShutdownOptions::default()) || (options.save && options.no_save) {
         return Err(CommandError::SYNTAX);
     }
-    if call.engine.keyspace.is_busy() && !options.no_save {
-        return Err(call.engine.scripts.busy.refusal());
-    }
     if abort {
         return Err(CommandError::fixed("ERR No shutdown in progress."));
+    }
+    if call.engine.keyspace.is_busy() && !options.no_save {
+        return Err(call.engine.scripts.busy.refusal());
     }
     call.engine.host.shut_down(options).map_err(|reason| CommandError::new(format!("ERR {reason}")))?;
     call.engine.scripts.busy.end_all();

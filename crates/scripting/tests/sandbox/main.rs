@@ -1,6 +1,8 @@
 //! What scripts cannot do: reach what is outside of the sandbox, change what the next script finds, crash the interpreter,
 //! or use more memory than they may.
 
+mod arguments;
+mod ending;
 mod escapes;
 mod exhaustion;
 mod generated;
