@@ -88,7 +88,12 @@ impl Engine {
         added.map_err(|error| FileError {
             offset,
             reading: "a library of functions".to_owned(),
-            problem: Problem::Library(String::from_utf8_lossy(error.text()).into_owned()),
+            problem: Problem::Library(String::from_utf8_lossy(without_code(error.text())).into_owned()),
         })
     }
+}
+
+/// The text of an error without the code before it.
+fn without_code(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"ERR ").unwrap_or(text)
 }

@@ -1,0 +1,38 @@
+//! Files of the data set: what is in them comes back, here and with stock servers, and what is none is refused.
+
+mod interchange;
+mod loading;
+mod old;
+mod refusal;
+
+use std::fs;
+use std::path::Path;
+
+use nuthatch_testkit::program::Program;
+use nuthatch_testkit::server::Server;
+
+/// The name of the file.
+const FILE: &str = "dump.rdb";
+
+/// Starts a server with a file.
+#[track_caller]
+fn start_with_file(program: &Program, arguments: &[&str], file: &[u8]) -> Server {
+    Server::start_with(program, arguments, |directory| put(directory, file))
+}
+
+fn put(directory: &Path, file: &[u8]) {
+    fs::write(directory.join(FILE), file).expect("a file can be written");
+}
+
+/// Has the server save its data, and returns the file.
+#[track_caller]
+fn saved(server: &Server) -> Vec<u8> {
+    assert_eq!(server.connect().command("SAVE").text(), "OK");
+    let mut names: Vec<_> = fs::read_dir(server.directory())
+        .expect("a directory can be read")
+        .map(|entry| entry.expect("an entry can be read").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, [FILE, "log"], "nothing else is left behind");
+    fs::read(server.directory().join(FILE)).expect("the file is there")
+}
