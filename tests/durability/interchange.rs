@@ -156,8 +156,7 @@ fn a_file_saved_here_is_loaded_here() {
         }
         let frequency = |client: &mut Client| client.command("OBJECT FREQ often").integer();
         let used = frequency(&mut client);
-        let again =
-            start_with_file(&Program::nuthatch(), &["--maxmemory-policy", policy], &saved(&ours));
+        let again = start_with_file(&Program::nuthatch(), &["--maxmemory-policy", policy], &saved(&ours));
         assert_same(&ours, &again, policy);
         let mut client = again.connect();
         client.command("SELECT 9");

@@ -38,10 +38,13 @@ fn only_what_needs_no_data_is_answered_while_loading() {
         let mut client = server.connect();
         let name = if program.name == "valkey-9.1" { "Valkey" } else { "Redis" };
         let refusal = format!("LOADING {name} is loading the dataset in memory");
-        for line in ["PING", "GET key:1", "SET a b", "DBSIZE", "SAVE", "EVAL x 0", "FUNCTION LIST", "SCRIPT LOAD x"] {
+        for line in
+            ["PING", "GET key:1", "SET a b", "DBSIZE", "SAVE", "EVAL x 0", "FUNCTION LIST", "SCRIPT LOAD x"]
+        {
             assert_eq!(client.command(line).text(), refusal, "{line} by {}", program.name);
         }
-        for line in ["ECHO x", "INFO", "TIME", "LASTSAVE", "CONFIG GET dir", "CLIENT ID", "SELECT 1", "MULTI"] {
+        for line in ["ECHO x", "INFO", "TIME", "LASTSAVE", "CONFIG GET dir", "CLIENT ID", "SELECT 1", "MULTI"]
+        {
             assert!(!client.command(line).is_error(), "{line} by {}", program.name);
         }
         assert_eq!(client.command("GET a").text(), refusal, "{}", program.name);
@@ -49,7 +52,11 @@ fn only_what_needs_no_data_is_answered_while_loading() {
         assert_eq!(info(&mut client, "loading"), "1");
         assert_eq!(info(&mut client, "loading_total_bytes"), file.len().to_string(), "{}", program.name);
         for name in ["loading_start_time", "loading_rdb_used_mem", "loading_eta_seconds"] {
-            assert!(info(&mut client, name).parse::<u64>().is_ok_and(|number| number > 0), "{name} {}", program.name);
+            assert!(
+                info(&mut client, name).parse::<u64>().is_ok_and(|number| number > 0),
+                "{name} {}",
+                program.name
+            );
         }
         // Then the rest comes at once.
         assert_eq!(client.command("CONFIG SET key-load-delay 0").text(), "OK");
@@ -83,7 +90,11 @@ fn a_server_that_loads_ends_when_it_is_told_to() {
             }
         };
         assert!(status.is_some_and(|status| status.success()), "{}", server.log());
-        assert_eq!(fs::read(server.directory().join(crate::FILE)).ok(), Some(file.clone()), "it stays as it is");
+        assert_eq!(
+            fs::read(server.directory().join(crate::FILE)).ok(),
+            Some(file.clone()),
+            "it stays as it is"
+        );
     }
 }
 
@@ -100,7 +111,10 @@ fn the_file_is_where_the_settings_say() {
     assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "1");
     assert_eq!(client.command("SAVE").text(), "OK");
     assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "0");
-    assert_eq!(info(&mut client, "rdb_last_save_time"), client.command("LASTSAVE").integer().unwrap_or(0).to_string());
+    assert_eq!(
+        info(&mut client, "rdb_last_save_time"),
+        client.command("LASTSAVE").integer().unwrap_or(0).to_string()
+    );
     assert_eq!(fs::read(server.directory().join(crate::FILE)).ok().as_deref(), Some(&b"nonsense"[..]));
     assert_ne!(fs::read(server.directory().join("other.rdb")).ok(), Some(file));
 }

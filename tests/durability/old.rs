@@ -60,7 +60,8 @@ fn strings(count: u8, texts: &[&str]) -> Vec<u8> {
 }
 
 fn old_values() -> Vec<(&'static str, u8, Vec<u8>)> {
-    let scores = [string(b"low"), vec![0xff], string(b"one"), string(b"1.5"), string(b"top"), vec![0xfe]].concat();
+    let scores =
+        [string(b"low"), vec![0xff], string(b"one"), string(b"1.5"), string(b"top"), vec![0xfe]].concat();
     let zipmap = [&[2][..], b"\x01a\x03\x00one", b"\x03two\x01\x02b\0\0", &[0xff]].concat();
     let integers = [&4_u32.to_le_bytes()[..], &3_u32.to_le_bytes()]
         .into_iter()
@@ -132,7 +133,9 @@ fn every_old_encoding_is_loaded_as_stock_servers_do() {
 fn deadlines_in_seconds_and_idle_times_are_taken() {
     let mut bytes = b"REDIS0009\xfe\x02\xfb\x02\x01".to_vec();
     bytes.extend([&[0xfd][..], &2_000_000_000_i32.to_le_bytes(), b"\x00\x03sec\x01v"].concat());
-    bytes.extend([&[0xfc][..], &4_000_000_000_000_i64.to_le_bytes(), &[0xf8, 0x43, 0xe8], b"\x00\x02ms\x01v"].concat());
+    bytes.extend(
+        [&[0xfc][..], &4_000_000_000_000_i64.to_le_bytes(), &[0xf8, 0x43, 0xe8], b"\x00\x02ms\x01v"].concat(),
+    );
     bytes.extend([&[0xfc][..], &1_i64.to_le_bytes(), b"\x00\x04past\x01v"].concat());
     bytes.extend([0xff; 1]);
     bytes.extend([0; 8]);

@@ -18,7 +18,10 @@ fn a_server_does_not_start_with_a_file_that_it_cannot_read() {
         (redis(b"\xf0"), "offset 9, reading the next part: unknown type or opcode 240"),
         (redis(b"\xfe\x10"), "offset 9, reading the number of a database: there is no database 16"),
         (redis(b"\xf6\x00"), "was written by a release candidate"),
-        (redis(b"\x00\x01k\x01v\x00\x01k\x01w"), "offset 14, reading the value of key 'k', of type 0: the key is in the file twice"),
+        (
+            redis(b"\x00\x01k\x01v\x00\x01k\x01w"),
+            "offset 14, reading the value of key 'k', of type 0: the key is in the file twice",
+        ),
         (redis(b"\x0b\x01k\x03abc"), "offset 16, reading the value of key 'k', of type 11"),
         (redis(b"\x07\x01k\x81\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "module type 'AAAAAAAAA'"),
         (redis(b"\xf5\x05#!lua"), "offset 9, reading a library of functions: Invalid library metadata"),

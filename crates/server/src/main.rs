@@ -20,6 +20,9 @@ use process::Start;
 use server::{Ending, Server};
 
 fn main() -> ExitCode {
+    if let Some(files) = persistence::check::asked_for(std::env::args_os()) {
+        return persistence::check::run(&files);
+    }
     match process::start() {
         Start::Exit(status) => status,
         Start::Serve(config) => serve(&config),

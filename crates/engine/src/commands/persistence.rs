@@ -46,9 +46,8 @@ fn save(call: &mut Call<'_, '_>) -> Outcome {
     };
     let libraries = engine.scripts.libraries.all();
     let policy = engine.settings.access_policy(now_ms);
-    let saved = engine
-        .host
-        .save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
+    let saved =
+        engine.host.save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
     if !saved {
         return Err(FAILED);
     }

@@ -11,7 +11,6 @@ use crate::keyspace::locked::Keys;
 use crate::rdb::file::{EntryWriter, FileWriter, Version};
 use crate::scripts::Library;
 
-
 /// Entries are handed over to the file when there are as many bytes of them.
 const ENTRIES_BYTES: usize = 64 * 1024;
 

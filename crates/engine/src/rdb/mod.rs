@@ -66,8 +66,7 @@ mod encoding {
     pub(super) const SET_LISTPACK: u8 = 20;
     /// As that, with the times at which consumers last got something.
     pub(super) const STREAM_ACTIVE_TIMES: u8 = 21;
-    /// Values of modules.
-    pub(super) const MODULE: u8 = 6;
+    /// A value of a module, of which the structure is known. That of those before it, 6, is not.
     pub(super) const MODULE_WITH_CODES: u8 = 7;
     /// Valkey's hash of fields with deadlines.
     pub(super) const HASH_EXPIRATIONS: u8 = 22;

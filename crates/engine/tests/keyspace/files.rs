@@ -33,6 +33,10 @@ fn load_from(server: &Server, source: impl Read, options: ScanOptions) -> Result
             Part::Entries(batch) => server.engine.load_entries(&batch)?,
             Part::Library(text, offset) => server.engine.load_library(&text, offset)?,
             Part::End(checked) => return Ok(checked),
+            Part::ModuleValue(name, offset) => {
+                let problem = Problem::OfModule(name);
+                return Err(FileError { offset, reading: String::new(), problem });
+            }
             Part::Fact(..) | Part::Database(_) | Part::Module(_) => {}
         }
     }
@@ -47,7 +51,9 @@ fn file_of(values: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = b"REDIS0012\xfa\x03abc\x01d\xfe\x01\xfb\x10\x10".to_vec();
     for (number, value) in (10..).zip(values) {
         for (letter, before) in [(b'a', &[][..]), (b'b', b"\xfc\x00\x00\x00\x00\x00\x04\x00\x00")] {
-            bytes.extend([before, &value[..1], &[3, letter], format!("{number}").as_bytes(), &value[1..]].concat());
+            bytes.extend(
+                [before, &value[..1], &[3, letter], format!("{number}").as_bytes(), &value[1..]].concat(),
+            );
         }
     }
     bytes.extend(b"\xff\0\0\0\0\0\0\0\0");
@@ -94,6 +100,7 @@ fn what_is_saved_is_loaded() {
                 let [expected, found] = [&mut server, &mut other].map(|server| {
                     server.call_in(1, &[b"COPY", key.as_bytes(), b"copy", b"DB", b"0", b"REPLACE"]);
                     let mut value = dump(server, b"copy");
+                    server.run("DEL copy");
                     // The order in a table is chance.
                     value.sort_unstable();
                     value
@@ -178,11 +185,18 @@ fn what_is_damaged_is_loaded_or_refused_where_it_is_damaged() {
 #[test]
 fn a_changed_byte_anywhere_is_found_out_by_the_checksum() {
     let mut server = Server::new(None);
-    for line in ["SET a 1", "RPUSH list a b c 1 2 3", "HSET hash a 1", "SET long aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+    for line in [
+        "SET a 1",
+        "RPUSH list a b c 1 2 3",
+        "HSET hash a 1",
+        "SET long aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ] {
         server.run(line);
     }
     let saved = server.save();
-    for place in 0..saved.len() {
+    // A change of the version may make it one of a time without checksums.
+    let version = 5..9;
+    for place in (0..saved.len()).filter(|place| !version.contains(place)) {
         for bit in 0..8 {
             let mut damaged = saved.clone();
             damaged[place] ^= 1 << bit;

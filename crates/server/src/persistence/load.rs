@@ -183,6 +183,10 @@ fn parts(
             }
             Part::Library(text, offset) => engine.load_library(&text, offset)?,
             Part::Module(name) => log::notice!("Skipping what the module '{name}' has left in the RDB file"),
+            Part::ModuleValue(name, offset) => {
+                let problem = Problem::OfModule(name);
+                return Err(FileError { offset, reading: "a value of a module".to_owned(), problem });
+            }
             Part::Fact(..) | Part::Database(_) => {}
             Part::End(checked) => {
                 if checked == Checked::Absent && scanner.version().has_checksum() {

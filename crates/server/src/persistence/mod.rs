@@ -1,5 +1,6 @@
 //! The files that the data set is kept in.
 
+pub(crate) mod check;
 mod load;
 mod save;
 

@@ -24,12 +24,7 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
     let Persistence { loading, saved_s, saves, changes_saved, .. } = &facts.engine.persistence;
     let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     lines.field("loading", u8::from(loading.is_active()));
-    lines.none_of(&[
-        "async_loading",
-        "current_cow_peak",
-        "current_cow_size",
-        "current_cow_size_age",
-    ]);
+    lines.none_of(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
     lines.field("current_fork_perc", "0.00");
     lines.none_of(&["current_save_keys_processed", "current_save_keys_total"]);
     lines.field("rdb_changes_since_last_save", facts.keys.changes().saturating_sub(number(changes_saved)));
@@ -56,10 +51,8 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
         lines.field("loading_total_bytes", bytes);
         lines.field("loading_rdb_used_mem", number(&loading.memory_there));
         lines.field("loading_loaded_bytes", loaded);
-        lines.field(
-            "loading_loaded_perc",
-            format_args!("{:.2}", 100.0 * loaded as f64 / bytes.max(1) as f64),
-        );
+        lines
+            .field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / bytes.max(1) as f64));
         // One second, as long as it cannot be estimated.
         let eta = if loaded == 0 { 1 } else { elapsed.saturating_mul(bytes.saturating_sub(loaded)) / loaded };
         lines.field("loading_eta_seconds", eta);

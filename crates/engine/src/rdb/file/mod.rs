@@ -20,8 +20,6 @@ mod facts;
 mod module;
 mod scan;
 mod skip;
-#[cfg(test)]
-mod tests;
 mod write;
 
 pub use batch::{Batch, FileEntry};
@@ -30,8 +28,8 @@ pub use facts::Facts;
 pub use scan::{Checked, Part, ScanOptions, Scanner};
 pub use write::{EntryWriter, FileWriter};
 
-use super::payload::{REDIS_VERSION_MAX, VALKEY_VERSION};
 use super::encoding;
+use super::payload::{REDIS_VERSION_MAX, VALKEY_VERSION};
 
 /// The bytes before the version, which together are nine.
 const REDIS: &[u8] = b"REDIS";

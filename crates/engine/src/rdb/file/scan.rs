@@ -9,9 +9,9 @@ use super::batch::Place;
 use super::skip::{is_known, skip_value};
 use super::{Batch, Facts, FileError, HEADER_LEN, Problem, Version, module, opcode};
 use crate::access::LastUse;
+use crate::rdb::encoding;
 use crate::rdb::payload::CHECKSUM;
 use crate::rdb::reader::Reader;
-use crate::rdb::encoding;
 
 /// How much of the file is read at once, and is in one batch, in bytes, unless an entry is longer.
 const BLOCK_BYTES: usize = 128 * 1024;
@@ -38,6 +38,8 @@ pub enum Part {
     Database(u32),
     /// The module of this name has left something.
     Module(String),
+    /// A key whose value is of this type of a module's, and its offset.
+    ModuleValue(String, u64),
     /// Keys with their values.
     Entries(Batch),
     /// The end, and what is known of the checksum.
@@ -116,8 +118,11 @@ impl<R: Read> Scanner<R> {
         };
         scanner.read_more(HEADER_LEN, "the signature")?;
         let header = scanner.block.first_chunk().copied().unwrap_or_default();
-        scanner.version = Version::of_header(&header)
-            .map_err(|problem| FileError { offset: 0, reading: "the signature".to_owned(), problem })?;
+        scanner.version = Version::of_header(&header).map_err(|problem| FileError {
+            offset: 0,
+            reading: "the signature".to_owned(),
+            problem,
+        })?;
         scanner.at = HEADER_LEN;
         Ok(scanner)
     }
@@ -250,9 +255,8 @@ impl<R: Read> Scanner<R> {
             opcode::DATABASE => {
                 let number = reader.length().map_err(|_| before.halt(&reader, "the number of a database"))?;
                 let database = u32::try_from(number).ok().filter(|number| *number < self.options.databases);
-                self.database = database.ok_or_else(|| {
-                    before.error(0, "the number of a database", Problem::Database(number))
-                })?;
+                self.database = database
+                    .ok_or_else(|| before.error(0, "the number of a database", Problem::Database(number)))?;
                 part = Some(Part::Database(self.database));
             }
             opcode::AUXILIARY => {
@@ -279,11 +283,13 @@ impl<R: Read> Scanner<R> {
                 let number = number.map_err(|_| before.halt(&reader, "what a module has left"))?;
                 part = Some(Part::Module(module::name(number)));
             }
-            encoding::MODULE | encoding::MODULE_WITH_CODES => {
+            encoding::MODULE_WITH_CODES => {
                 let number = reader.skip_string().and_then(|()| reader.length());
+                let number = number.and_then(|number| module::skip(&mut reader).map(|()| number));
                 let number = number.map_err(|_| before.halt(&reader, "a value of a module"))?;
-                let problem = Problem::OfModule(module::name(number));
-                return Err(before.error(0, "a value of a module", problem));
+                self.deadline = None;
+                self.last_use = None;
+                part = Some(Part::ModuleValue(module::name(number), before.offset));
             }
             opcode::FUNCTION_OF_CANDIDATE => {
                 return Err(before.error(0, "a library of functions", Problem::OfCandidate));

@@ -74,7 +74,8 @@ fn skip_stream(reader: &mut Reader<'_>, encoding: u8) -> Result<(), Malformed> {
     const TIME_LEN: usize = 8;
     let knows_past = encoding != encoding::STREAM;
     let times = if encoding == encoding::STREAM_ACTIVE_TIMES { 2 } else { 1 };
-    let lengths = |reader: &mut Reader<'_>, count: usize| (0..count).try_for_each(|_| reader.length().map(drop));
+    let lengths =
+        |reader: &mut Reader<'_>, count: usize| (0..count).try_for_each(|_| reader.length().map(drop));
     repeat(reader, |reader| {
         reader.skip_string()?;
         reader.skip_string()
