@@ -7,7 +7,7 @@ use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::{Server, wait_until};
 use rustix::process::Signal;
 
-use crate::{put, saved, start_with_file};
+use crate::{put, saved};
 
 /// Enough keys that loading them slowly takes until it is ended.
 const KEYS: &str = "20000";
@@ -34,7 +34,7 @@ fn only_what_needs_no_data_is_answered_while_loading() {
         let mut arguments = vec!["--key-load-delay", "2000"];
         arguments.extend(["--loading-process-events-interval-bytes", "1024"]);
         let file = if program.name == "redis-7.0" { as_version_10(&file) } else { file.clone() };
-        let mut server = start_with_file(&program, &arguments, &file);
+        let mut server = Server::start_with(&program, &arguments, |directory| put(directory, &file));
         let mut client = server.connect();
         let name = if program.name == "valkey-9.1" { "Valkey" } else { "Redis" };
         let refusal = format!("LOADING {name} is loading the dataset in memory");
@@ -80,7 +80,8 @@ fn a_server_that_loads_ends_when_it_is_told_to() {
     let file = big_file();
     for signal in [Some(Signal::TERM), None] {
         let arguments = ["--key-load-delay", "2000"];
-        let mut server = start_with_file(&Program::nuthatch(), &arguments, &file);
+        let mut server =
+            Server::start_with(&Program::nuthatch(), &arguments, |directory| put(directory, &file));
         let status = match signal {
             Some(signal) => server.end_with(signal),
             None => {
@@ -106,6 +107,7 @@ fn the_file_is_where_the_settings_say() {
         fs::write(directory.join("other.rdb"), &file).expect("a file can be written");
     });
     let mut client = server.connect();
+    assert!(wait_until(|| info(&mut client, "loading") == "0"), "it goes on loading");
     assert_eq!(client.command("DBSIZE").integer(), KEYS.parse().ok());
     client.command("SET another key");
     assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "1");

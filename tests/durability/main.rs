@@ -10,15 +10,18 @@ use std::fs;
 use std::path::Path;
 
 use nuthatch_testkit::program::Program;
-use nuthatch_testkit::server::Server;
+use nuthatch_testkit::server::{Server, wait_until};
 
 /// The name of the file.
 const FILE: &str = "dump.rdb";
 
-/// Starts a server with a file.
+/// Starts a server with a file, and waits until it is loaded.
 #[track_caller]
 fn start_with_file(program: &Program, arguments: &[&str], file: &[u8]) -> Server {
-    Server::start_with(program, arguments, |directory| put(directory, file))
+    let server = Server::start_with(program, arguments, |directory| put(directory, file));
+    let is_loaded = || server.connect().command("INFO persistence").text().contains("\nloading:0\r\n");
+    assert!(wait_until(is_loaded), "{} goes on loading", program.name);
+    server
 }
 
 fn put(directory: &Path, file: &[u8]) {

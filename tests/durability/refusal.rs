@@ -3,7 +3,7 @@
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::Server;
 
-use crate::put;
+use crate::{put, start_with_file};
 
 #[test]
 fn a_server_does_not_start_with_a_file_that_it_cannot_read() {
@@ -26,8 +26,15 @@ fn a_server_does_not_start_with_a_file_that_it_cannot_read() {
         (redis(b"\x07\x01k\x81\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "module type 'AAAAAAAAA'"),
         (redis(b"\xf5\x05#!lua"), "offset 9, reading a library of functions: Invalid library metadata"),
         (b"REDIS0011\x00\x01k\x05v".to_vec(), "offset 14, reading a value: the file ends there"),
+        (
+            b"REDIS0011\x00\x01k\x80\x7f\xff\xff\xffv".to_vec(),
+            "offset 18, reading a value: the file ends there",
+        ),
         // Lengths beyond the end of the file are not believed.
-        (b"REDIS0011\x00\x01k\x81\x00\x00\x00\xff\x00\x00\x00\x00v".to_vec(), "offset 22, reading a value"),
+        (
+            b"REDIS0011\x00\x01k\x81\x00\x00\x00\xff\x00\x00\x00\x00v".to_vec(),
+            "offset 21, reading a value: this is no valid data",
+        ),
         (b"REDIS0011\xff\x01\x02\x03\x04\x05\x06\x07\x08".to_vec(), "wrong RDB checksum"),
         (b"REDIS0011\xff\x00\x00".to_vec(), "offset 12, reading the checksum: the file ends there"),
     ];
@@ -45,6 +52,6 @@ fn a_server_does_not_start_with_a_file_that_it_cannot_read() {
 fn a_wrong_checksum_is_passed_over_if_none_is_wanted() {
     let file = b"REDIS0011\x00\x01k\x01v\xff\x01\x02\x03\x04\x05\x06\x07\x08";
     let arguments = ["--rdbchecksum", "no"];
-    let server = Server::start_with(&Program::nuthatch(), &arguments, |directory| put(directory, file));
+    let server = start_with_file(&Program::nuthatch(), &arguments, file);
     assert_eq!(server.connect().command("GET k").text(), "v");
 }

@@ -12,7 +12,13 @@ use crate::persistence::{self, SaveOptions};
 pub(super) const COMMANDS: &[Command] = &[
     Command::other("SAVE", 1, save)
         .without(Flags::LOADING.union(Flags::STALE))
-        .with(Flags::ADMIN.union(Flags::NO_SCRIPT).union(Flags::NO_MULTI).union(Flags::ALL_KEYS))
+        .with(
+            Flags::ADMIN
+                .union(Flags::NO_SCRIPT)
+                .union(Flags::NO_MULTI)
+                .union(Flags::ALL_KEYS)
+                .union(Flags::NO_ASYNC_LOADING),
+        )
         .docs(
             Group::Server,
             "1.0.0",

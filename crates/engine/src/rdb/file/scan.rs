@@ -86,8 +86,6 @@ pub struct Scanner<R> {
 enum Halt {
     /// So many bytes more are needed at least to read this.
     Lacking(usize, &'static str),
-    /// Entries come first that are to be given out before.
-    EntriesFirst,
     /// That does not help.
     Error(FileError),
 }
@@ -142,7 +140,8 @@ impl<R: Read> Scanner<R> {
         self.offset + self.at as u64
     }
 
-    /// The next part. Behind [`Part::End`] there is none.
+    /// The next part. Entries may come behind what is between them in the file, which would make small batches of them,
+    /// but not behind the end or an error. Behind [`Part::End`] there is nothing.
     ///
     /// # Errors
     /// What is there cannot be read.
@@ -155,8 +154,7 @@ impl<R: Read> Scanner<R> {
                         return Ok(part);
                     }
                 }
-                Err(Halt::EntriesFirst) => return Ok(Part::Entries(self.cut())),
-                Err(Halt::Lacking(..)) if !self.places.is_empty() => return Ok(Part::Entries(self.cut())),
+                Err(_) if !self.places.is_empty() => return Ok(Part::Entries(self.cut())),
                 Err(Halt::Lacking(count, reading)) => {
                     drop(self.cut());
                     self.read_more(count, reading)?;
@@ -214,10 +212,6 @@ impl<R: Read> Scanner<R> {
         let before = Before { offset: self.position(), len: reader.remaining() };
         let code = reader.byte().map_err(|_| before.halt(&reader, "the next part"))?;
         let is_entry = is_known(code) && self.version.allows(code);
-        let of_entry = [opcode::DEADLINE_MS, opcode::DEADLINE_SECONDS, opcode::IDLE, opcode::FREQUENCY];
-        if !is_entry && !of_entry.contains(&code) && !self.places.is_empty() {
-            return Err(Halt::EntriesFirst);
-        }
         let mut part = None;
         match code {
             _ if is_entry => {
@@ -251,6 +245,8 @@ impl<R: Read> Scanner<R> {
                 let counter = reader.byte().map_err(|_| before.halt(&reader, "a frequency"))?;
                 self.last_use = Some(LastUse::Frequency(counter));
             }
+            // What is behind the batch is at the beginning of the block then.
+            opcode::END if !self.places.is_empty() => return Ok((Some(Part::Entries(self.cut())), 0)),
             opcode::END => return self.end(&before),
             opcode::DATABASE => {
                 let number = reader.length().map_err(|_| before.halt(&reader, "the number of a database"))?;
