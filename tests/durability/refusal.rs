@@ -25,15 +25,18 @@ fn a_server_does_not_start_with_a_file_that_it_cannot_read() {
         (redis(b"\x0b\x01k\x03abc"), "offset 16, reading the value of key 'k', of type 11"),
         (redis(b"\x07\x01k\x81\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "module type 'AAAAAAAAA'"),
         (redis(b"\xf5\x05#!lua"), "offset 9, reading a library of functions: Invalid library metadata"),
-        (b"REDIS0011\x00\x01k\x05v".to_vec(), "offset 14, reading a value: the file ends there"),
+        (
+            b"REDIS0011\x00\x01k\x05v".to_vec(),
+            "offset 14, reading the value of key 'k', of type 0: the file ends there",
+        ),
         (
             b"REDIS0011\x00\x01k\x80\x7f\xff\xff\xffv".to_vec(),
-            "offset 18, reading a value: the file ends there",
+            "offset 18, reading the value of key 'k', of type 0: the file ends there",
         ),
         // Lengths beyond the end of the file are not believed.
         (
             b"REDIS0011\x00\x01k\x81\x00\x00\x00\xff\x00\x00\x00\x00v".to_vec(),
-            "offset 21, reading a value: this is no valid data",
+            "offset 21, reading the value of key 'k', of type 0: this is no valid data",
         ),
         (b"REDIS0011\xff\x01\x02\x03\x04\x05\x06\x07\x08".to_vec(), "wrong RDB checksum"),
         (b"REDIS0011\xff\x00\x00".to_vec(), "offset 12, reading the checksum: the file ends there"),

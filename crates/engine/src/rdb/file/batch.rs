@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::error::shown;
+use super::error::value_of;
 use super::{FileError, Problem};
 use crate::access::LastUse;
 use crate::rdb::load::load_from;
@@ -75,10 +75,9 @@ impl<'b> FileEntry<'b> {
     /// # Errors
     /// It is none.
     pub fn key(&self) -> Result<Cow<'b, [u8]>, FileError> {
-        let start = self.place.start + 1;
-        let mut reader = Reader::new(&self.batch.bytes[start..self.place.value], usize::MAX);
+        let mut reader = Reader::new(self.key_bytes(), usize::MAX);
         reader.string().map_err(|Malformed| FileError {
-            offset: self.batch.offset + start as u64,
+            offset: self.offset() + 1,
             reading: "a key".to_owned(),
             problem: Problem::Malformed,
         })
@@ -104,12 +103,13 @@ impl<'b> FileEntry<'b> {
 
     /// That something is wrong with the entry, so many bytes behind its beginning.
     pub fn error(&self, behind: u64, problem: Problem) -> FileError {
-        let key = self.key().map_or_else(|_| "?".to_owned(), |key| shown(&key));
-        FileError {
-            offset: self.offset() + behind,
-            reading: format!("the value of key {key}, of type {}", self.encoding()),
-            problem,
-        }
+        let reading = value_of(self.key_bytes(), self.encoding());
+        FileError { offset: self.offset() + behind, reading, problem }
+    }
+
+    /// The key as it is in the file.
+    fn key_bytes(&self) -> &'b [u8] {
+        &self.batch.bytes[self.place.start + 1..self.place.value]
     }
 
     /// The number of the value's encoding.

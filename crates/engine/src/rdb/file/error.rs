@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::rdb::reader::Reader;
+
 /// What is wrong with a file, at which place.
 #[derive(Debug)]
 pub struct FileError {
@@ -85,8 +87,14 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for FileError {}
 
-/// A key in an error or in a line of the log.
-pub(super) fn shown(key: &[u8]) -> String {
+/// How errors call a value in this encoding, of which the key is these bytes of the file.
+pub(super) fn value_of(key: &[u8], encoding: u8) -> String {
+    let key = Reader::new(key, usize::MAX).string();
+    let key = key.map_or_else(|_| "?".to_owned(), |key| shown(&key));
+    format!("the value of key {key}, of type {encoding}")
+}
+
+fn shown(key: &[u8]) -> String {
     /// How much of it is shown, in bytes.
     const SHOWN_MAX: usize = 64;
     let rest = if key.len() > SHOWN_MAX { "..." } else { "" };

@@ -6,6 +6,7 @@ use std::mem;
 use crc::{Digest, Table};
 
 use super::batch::Place;
+use super::error::value_of;
 use super::skip::{is_known, skip_value};
 use super::{Batch, Facts, FileError, HEADER_LEN, Problem, Version, module, opcode};
 use crate::access::LastUse;
@@ -85,7 +86,7 @@ pub struct Scanner<R> {
 /// Why the scanner does not get any further with what it has read.
 enum Halt {
     /// So many bytes more are needed at least to read this.
-    Lacking(usize, &'static str),
+    Lacking(usize, String),
     /// That does not help.
     Error(FileError),
 }
@@ -156,8 +157,10 @@ impl<R: Read> Scanner<R> {
                 }
                 Err(_) if !self.places.is_empty() => return Ok(Part::Entries(self.cut())),
                 Err(Halt::Lacking(count, reading)) => {
-                    drop(self.cut());
-                    self.read_more(count, reading)?;
+                    if self.at > 0 {
+                        drop(self.cut());
+                    }
+                    self.read_more(count, &reading)?;
                 }
                 Err(Halt::Error(error)) => return Err(error),
             }
@@ -217,7 +220,8 @@ impl<R: Read> Scanner<R> {
             _ if is_entry => {
                 reader.skip_string().map_err(|_| before.halt(&reader, "a key"))?;
                 let value = self.at + before.read(&reader);
-                skip_value(&mut reader, code).map_err(|_| before.halt(&reader, "a value"))?;
+                skip_value(&mut reader, code)
+                    .map_err(|_| before.halt(&reader, value_of(&self.block[self.at + 1..value], code)))?;
                 self.places.push(Place {
                     database: self.database,
                     deadline: self.deadline.take(),
@@ -307,7 +311,7 @@ impl<R: Read> Scanner<R> {
         }
         let Some(expected) = self.block[behind..].first_chunk() else {
             let lacking = behind + size_of::<u64>() - self.block.len();
-            return Err(Halt::Lacking(lacking, "the checksum"));
+            return Err(Halt::Lacking(lacking, "the checksum".to_owned()));
         };
         let expected = u64::from_le_bytes(*expected);
         let checked = match self.checksum.clone() {
@@ -340,14 +344,14 @@ impl Before {
     }
 
     /// Why `reader` could not read this.
-    fn halt(&self, reader: &Reader<'_>, reading: &'static str) -> Halt {
+    fn halt(&self, reader: &Reader<'_>, reading: impl Into<String>) -> Halt {
         match reader.lacking() {
             0 => self.error(self.read(reader), reading, Problem::Malformed),
-            count => Halt::Lacking(count, reading),
+            count => Halt::Lacking(count, reading.into()),
         }
     }
 
-    fn error(&self, behind: usize, reading: &str, problem: Problem) -> Halt {
-        Halt::Error(FileError { offset: self.offset + behind as u64, reading: reading.to_owned(), problem })
+    fn error(&self, behind: usize, reading: impl Into<String>, problem: Problem) -> Halt {
+        Halt::Error(FileError { offset: self.offset + behind as u64, reading: reading.into(), problem })
     }
 }
