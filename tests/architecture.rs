@@ -27,6 +27,7 @@ const ENGINE: &[(&str, &[&str])] = &[
     ("scripts", &["dispatch", "table", "commands", "call", "session", "clients", "keyspace"]),
     ("rdb", &["dispatch", "table", "commands", "command", "call", "session", "clients", "keyspace", "host"]),
     ("keyspace", &["dispatch", "table", "commands", "command", "call", "session", "clients", "host"]),
+    ("persistence", &["dispatch", "table", "commands", "command", "call", "session", "clients", "host"]),
     ("session", &["dispatch", "table", "commands", "command", "call", "keyspace"]),
     ("blocking", &["dispatch", "table", "commands", "command", "call", "session"]),
     ("clients", &["dispatch", "table", "commands", "command", "call", "keyspace"]),

@@ -12,7 +12,7 @@ const STRING_BYTES_MAX: usize = 1 << 20;
 fn kept(value: &[u8]) -> Option<(u8, Vec<u8>)> {
     let value = load(value, STRING_BYTES_MAX).ok()?.live_at(0)?;
     let limits = EncodingLimits::default();
-    let entry = build(&value, &limits, |kind, payload| Entry::new(b"key", kind as u8, None, payload));
+    let entry = build(value, &limits, |kind, payload| Entry::new(b"key", kind as u8, None, payload));
     Some((entry.as_ref().kind(), save(entry.as_ref(), 0)?))
 }
 

@@ -58,6 +58,8 @@ bitflags! {
         const NO_MANDATORY_KEYS = 1 << 19;
         /// Runs a script.
         const RUNS_SCRIPT = 1 << 20;
+        /// Refused while a replica loads a data set beside the one that it serves.
+        const NO_ASYNC_LOADING = 1 << 21;
     }
 }
 

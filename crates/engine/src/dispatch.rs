@@ -171,7 +171,8 @@ impl Batch<'_> {
             Some(command)
                 if command.row.accepts(arguments.len())
                     && session.is_plain()
-                    && !engine.keyspace.is_busy() =>
+                    && !engine.keyspace.is_busy()
+                    && !engine.persistence.loading.is_active() =>
             {
                 if let Some(until) = engine.clients.paused_until(writes(command.row.flags), self.now_ms) {
                     return Next::Retry(until);

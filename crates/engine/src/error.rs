@@ -27,6 +27,8 @@ impl CommandError {
     pub const DB_OUT_OF_RANGE: Self = Self::fixed("ERR DB index is out of range");
     /// Source and destination of a move are the same.
     pub const SAME_OBJECT: Self = Self::fixed("ERR source and destination objects are the same");
+    /// The data set is still being loaded.
+    pub const LOADING: Self = Self::fixed("LOADING Redis is loading the dataset in memory");
     /// A string would grow beyond `proto-max-bulk-len`.
     pub const STRING_TOO_LONG: Self =
         Self::fixed("ERR string exceeds maximum allowed size (proto-max-bulk-len)");

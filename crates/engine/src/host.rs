@@ -1,5 +1,6 @@
 //! What the engine asks of the process around it: configuration, the clock, the way out.
 
+use std::io::{self, Write};
 use std::time::Duration;
 
 pub use nuthatch_scripting::LogLevel;
@@ -105,6 +106,10 @@ pub trait Host: Send + Sync {
 
     /// Facts about the process.
     fn facts(&self) -> ProcessFacts;
+
+    /// Has `write` write a file of the data set, which takes the place of the one before when it is complete and on the
+    /// disk. Says whether it does; if it does not, the log says why.
+    fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool;
 
     /// Stops the calling thread for a while: DEBUG SLEEP.
     fn sleep(&self, duration: Duration);

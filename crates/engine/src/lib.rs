@@ -17,6 +17,7 @@ pub mod host;
 pub mod keyspace;
 pub mod messages;
 pub mod notifications;
+pub mod persistence;
 pub mod pubsub;
 pub mod rdb;
 pub mod scripts;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use clients::Clients;
 use host::Host;
 use keyspace::Keyspace;
+use persistence::Persistence;
 use scripts::Scripts;
 use settings::Settings;
 use statistics::Statistics;
@@ -54,6 +56,8 @@ pub struct Engine {
     pub settings: Settings,
     /// Scripts that clients have sent.
     pub scripts: Scripts,
+    /// What is known of loading and saving.
+    pub persistence: Persistence,
     /// What was counted.
     pub statistics: Statistics,
     /// The process around it.
@@ -71,6 +75,7 @@ impl Engine {
             clients: Clients::default(),
             settings: Settings::default(),
             scripts: Scripts::default(),
+            persistence: Persistence::default(),
             statistics,
             host,
         }

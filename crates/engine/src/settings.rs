@@ -28,6 +28,12 @@ pub struct Settings {
     pub encodings: EncodingLimits,
     /// `busy-reply-threshold`: how long a script may run before others are told so, in milliseconds; 0 for ever.
     pub busy_reply_ms: AtomicU64,
+    /// Whether `maxmemory-policy` goes by when or how often keys were used.
+    pub keeps_last_use: AtomicBool,
+    /// `rdbcompression`: whether strings in files are compressed.
+    pub compresses_files: AtomicBool,
+    /// `rdbchecksum`: whether files have checksums, and these are looked at.
+    pub checks_files: AtomicBool,
     /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
     pub debug_commands: RwLock<LocalOnly>,
 }
@@ -55,6 +61,9 @@ impl Default for Settings {
             latency_percentiles: RwLock::new(vec![50.0, 99.0, 99.9]),
             encodings: EncodingLimits::default(),
             busy_reply_ms: AtomicU64::new(5000),
+            keeps_last_use: AtomicBool::new(false),
+            compresses_files: AtomicBool::new(true),
+            checks_files: AtomicBool::new(true),
             debug_commands: RwLock::new(LocalOnly::No),
         }
     }

@@ -1,5 +1,6 @@
 //! The process, as the engine sees it.
 
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
@@ -14,6 +15,7 @@ use crate::log;
 use crate::log::warning;
 use crate::memory;
 use crate::network::Shared;
+use crate::persistence;
 use crate::server::{Ending, apply};
 
 /// The process around the engine.
@@ -125,6 +127,10 @@ impl Host for Process {
             cpu_system_thread: of_thread.map_or(0.0, |usage| seconds(usage.system_time())),
             allocator: memory::version(),
         }
+    }
+
+    fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
+        persistence::save(&self.config.settings().dbfilename, write)
     }
 
     fn sleep(&self, duration: Duration) {

@@ -7,6 +7,7 @@ mod host;
 mod log;
 mod memory;
 mod network;
+mod persistence;
 mod process;
 mod server;
 mod version;
@@ -19,6 +20,9 @@ use process::Start;
 use server::{Ending, Server};
 
 fn main() -> ExitCode {
+    if let Some(files) = persistence::check::asked_for(std::env::args_os()) {
+        return persistence::check::run(&files);
+    }
     match process::start() {
         Start::Exit(status) => status,
         Start::Serve(config) => serve(&config),
@@ -42,7 +46,10 @@ fn serve(config: &Arc<Config>) -> ExitCode {
         // The receiver lives until the process ends.
         let _ = on_signal.send(Ending::Signal);
     })
-    .and_then(|()| Server::start(config, listeners, ending, || process::ready(config, &kinds)));
+    .and_then(|()| {
+        let config = config.clone();
+        Server::start(&config.clone(), listeners, ending, move || process::ready(&config, &kinds))
+    });
     let server = match started {
         Ok(server) => server,
         Err(problem) => {
@@ -51,7 +58,10 @@ fn serve(config: &Arc<Config>) -> ExitCode {
         }
     };
     // An error would mean that nobody is left to ask for the end.
-    let _ = ended.recv();
+    if ended.recv() == Ok(Ending::NotLoaded) {
+        server.stop();
+        return ExitCode::FAILURE;
+    }
     process::stopping(config);
     server.stop();
     process::finish(config);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::host::ShutdownOptions;
@@ -17,6 +18,7 @@ use crate::host::Process;
 use crate::log;
 use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
+use crate::persistence::{self, Found};
 use crate::process;
 
 /// Why the server ends.
@@ -26,6 +28,8 @@ pub(crate) enum Ending {
     Command(ShutdownOptions),
     /// A signal that asks for it.
     Signal,
+    /// The data set cannot be loaded.
+    NotLoaded,
 }
 
 /// A running server.
@@ -34,19 +38,22 @@ pub(crate) struct Server {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// How long loading may take before clients are served meanwhile, who are told so then.
+const LOADING_UNTOLD: Duration = Duration::from_millis(100);
+
 impl Server {
-    /// Starts the threads of a server that listens on `listeners`, after calling `announce`.
+    /// Starts the threads of a server that listens on `listeners`, and calls `announce` when the data set is loaded.
     ///
     /// # Errors
-    /// The system refuses threads or descriptors.
+    /// The system refuses threads or descriptors, or the file of the data set.
     pub(crate) fn start(
         config: &Arc<Config>,
         listeners: Vec<Listener>,
         ending: mpsc::Sender<Ending>,
-        announce: impl FnOnce(),
+        announce: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let settings = config.settings();
-        let process = Arc::new(Process::new(config.clone(), ending));
+        let process = Arc::new(Process::new(config.clone(), ending.clone()));
         memory::start_threads()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let keyspace =
@@ -76,8 +83,8 @@ impl Server {
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
-        announce();
         let mut threads = Vec::new();
+        threads.extend(start_loading(&settings, &shared.engine, ending, announce)?);
         for (number, event_loop) in event_loops.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("io-{number}"));
             threads.push(thread.spawn(move || {
@@ -90,6 +97,7 @@ impl Server {
 
     /// Ends the threads, closing all connections.
     pub(crate) fn stop(self) {
+        self.shared.engine.persistence.loading.cancel();
         for mailbox in &self.shared.mailboxes {
             mailbox.stop();
         }
@@ -99,6 +107,38 @@ impl Server {
             }
         }
     }
+}
+
+/// Loads the data set, if there is one, and calls `announce` then. If that takes long, a thread is returned that goes
+/// on with it.
+fn start_loading(
+    settings: &Settings,
+    engine: &Arc<Engine>,
+    ending: mpsc::Sender<Ending>,
+    announce: impl FnOnce() + Send + 'static,
+) -> io::Result<Option<JoinHandle<()>>> {
+    engine.persistence.saved_s.store(engine.now_ms() / 1000, Ordering::Relaxed);
+    let Found::File(source) = persistence::find(&settings.dbfilename)? else {
+        announce();
+        return Ok(None);
+    };
+    engine.persistence.loading.begin(engine.now_ms() / 1000, source.bytes());
+    let (engine, helpers) = (engine.clone(), settings.io_threads.saturating_sub(1).max(1));
+    let (done, is_done) = mpsc::channel();
+    let thread = thread::Builder::new().name("load".into()).spawn(move || {
+        if persistence::load(&engine, source, helpers) {
+            engine.persistence.loading.end();
+            announce();
+        } else {
+            // The receiver lives until the process ends.
+            let _ = ending.send(Ending::NotLoaded);
+        }
+        // Nobody waits for it any more if it has taken long.
+        let _ = done.send(());
+    })?;
+    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while.
+    let _ = is_done.recv_timeout(LOADING_UNTOLD);
+    Ok(Some(thread))
 }
 
 /// Starts the thread that releases big values and flushed databases.
@@ -205,6 +245,12 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     let frequency =
         matches!(settings.maxmemory_policy, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu);
     engine.frequency.store(frequency, Ordering::Relaxed);
+    let recency =
+        matches!(settings.maxmemory_policy, EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru);
+    engine.keeps_last_use.store(frequency || recency, Ordering::Relaxed);
+    engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
+    engine.checks_files.store(settings.rdbchecksum, Ordering::Relaxed);
+    shared.engine.persistence.loading.delay_us.store(settings.key_load_delay, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
     let encodings = &engine.encodings;

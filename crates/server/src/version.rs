@@ -23,6 +23,7 @@ Usage: nuthatch [/path/to/redis.conf] [options] [-]
        nuthatch - (read config from stdin)
        nuthatch -v or --version
        nuthatch -h or --help
+       nuthatch check-rdb <rdb-file-name>
 
 Examples:
        nuthatch (run the server with default conf)

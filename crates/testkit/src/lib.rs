@@ -24,3 +24,4 @@ pub mod shrink;
 pub mod state;
 mod streams;
 mod syntax;
+pub mod values;

@@ -70,8 +70,34 @@ impl Server {
     /// When it does not start, with its log.
     #[track_caller]
     pub fn start(program: &Program, arguments: &[&str]) -> Self {
-        let server = Self::spawn(program, arguments);
+        let server = Self::spawn(program, arguments, |_| {});
         server.wait_until_answering()
+    }
+
+    /// As [`Self::start`], with files that `prepare` puts into the working directory before.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with its log.
+    #[track_caller]
+    pub fn start_with(program: &Program, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::spawn(program, arguments, prepare).wait_until_answering()
+    }
+
+    /// Starts `program` with what should keep it from starting, and waits until it has ended; `None` when it does not.
+    /// Returns its log, too.
+    ///
+    /// # Panics
+    ///
+    /// When the process cannot be waited for.
+    pub fn fail_to_start(
+        program: &Program,
+        arguments: &[&str],
+        prepare: impl FnOnce(&Path),
+    ) -> (Option<ExitStatus>, String) {
+        let mut server = Self::spawn(program, arguments, prepare);
+        let status = server.wait_for_end();
+        (status, server.log())
     }
 
     /// Starts `program` listening on its Unix socket alone, and waits until it answers.
@@ -83,14 +109,15 @@ impl Server {
     pub fn start_on_unix_socket(program: &Program, arguments: &[&str]) -> Self {
         let mut all = vec!["--unixsocket", "./socket", "--port", "0"];
         all.extend(arguments);
-        let mut server = Self::spawn(program, &all);
+        let mut server = Self::spawn(program, &all, |_| {});
         server.port = 0;
         server.wait_until_answering()
     }
 
-    fn spawn(program: &Program, arguments: &[&str]) -> Self {
+    fn spawn(program: &Program, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let directory = TempDir::with_prefix("nuthatch-test-").expect("a temporary directory can be made");
         let log = File::create(directory.path().join("log")).expect("a log file can be made");
+        prepare(directory.path());
         let port = free_port();
         let process = Command::new(&program.path)
             .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
@@ -193,6 +220,15 @@ impl Server {
     pub fn end_with(&mut self, signal: Signal) -> Option<ExitStatus> {
         let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a child has a process number"), signal).expect("a child can be signalled");
+        self.wait_for_end()
+    }
+
+    /// Waits until the server has ended; `None` when it does not.
+    ///
+    /// # Panics
+    ///
+    /// When the process cannot be waited for.
+    pub fn wait_for_end(&mut self) -> Option<ExitStatus> {
         let mut status = None;
         wait_until(|| {
             status = self.process.try_wait().expect("a child process can be waited for");

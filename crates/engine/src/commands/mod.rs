@@ -30,6 +30,7 @@ mod memory;
 mod monitor;
 mod multiple;
 mod object;
+mod persistence;
 mod pubsub;
 mod ranges;
 mod replication;
@@ -90,6 +91,7 @@ pub const FAMILIES: &[&[Command]] = &[
     monitor::COMMANDS,
     multiple::COMMANDS,
     object::COMMANDS,
+    persistence::COMMANDS,
     pubsub::COMMANDS,
     ranges::COMMANDS,
     replication::COMMANDS,

@@ -116,7 +116,7 @@ fn restore(call: &mut Call<'_, '_>) -> Outcome {
                 // It is removed first, so that the event is that of a new key, too.
                 call.keys.notify(&key, "new");
             }
-            rdb::build(&value, encodings, |kind, payload| call.keys.put(&key, kind, payload, new_deadline));
+            rdb::build(value, encodings, |kind, payload| call.keys.put(&key, kind, payload, new_deadline));
             if let Some(last_use) = last_use {
                 call.keys.set_last_use(&key, last_use);
             }

@@ -45,6 +45,9 @@ pub(super) fn admit(
     if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
         return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
     }
+    if engine.persistence.loading.is_active() && !command.row.flags.contains(Flags::LOADING) {
+        return Err(CommandError::LOADING);
+    }
     if engine.keyspace.is_busy() && !command.row.flags.contains(Flags::ALLOW_BUSY) {
         return Err(engine.scripts.busy.refusal());
     }

@@ -55,6 +55,11 @@ impl DeadlineIndex {
         self.items.memory_bytes()
     }
 
+    /// Files an item for something that is due at this time.
+    pub(super) fn file(&mut self, item: u32, due_ms: u64, now_ms: u64) {
+        self.items.insert(item, due_ms, now_ms);
+    }
+
     fn needs_sweep(&self, with_deadline: usize) -> bool {
         self.sweeping || self.items.len() > SWEEP_ITEMS_MIN.max(2 * with_deadline).max(2 * self.swept_items)
     }

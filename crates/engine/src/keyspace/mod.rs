@@ -9,6 +9,7 @@ pub mod deadlines;
 pub mod hashes;
 mod inspect;
 pub mod lists;
+mod loading;
 pub mod locked;
 mod moves;
 pub mod observers;

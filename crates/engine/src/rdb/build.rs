@@ -17,23 +17,23 @@ use crate::value::{Kind, list, string};
 /// Gives `store` the kind and the payload of a record that holds the value: in the encoding that the limits ask for,
 /// as if it had been made by commands.
 pub fn build<R>(
-    value: &Value<'_>,
+    value: Value<'_>,
     limits: &EncodingLimits,
     store: impl FnOnce(Kind, NewPayload<'_>) -> R,
 ) -> R {
     match value {
         Value::String(text) => {
-            let (kind, payload) = string::encode(text);
+            let (kind, payload) = string::encode(&text);
             store(kind, payload)
         }
-        Value::List(nodes) => store_list(nodes, limits, store),
-        Value::SortedSet(members) => store_sorted_set(members, limits, store),
-        Value::Set(members) => new_set(members, SetLimits::now(limits)).give(store),
+        Value::List(nodes) => store_list(&nodes, limits, store),
+        Value::SortedSet(members) => store_sorted_set(&members, limits, store),
+        Value::Set(members) => new_set(&members, SetLimits::now(limits)).give(store),
         Value::Stream(stream) => {
-            let stream = Collection::Stream(stream.clone());
+            let stream = Collection::Stream(stream);
             store(Kind::Stream, NewPayload::Collection(Box::new(stream)))
         }
-        Value::Hash(fields) => store_hash(fields, HashLimits::of(limits), store),
+        Value::Hash(fields) => store_hash(&fields, HashLimits::of(limits), store),
     }
 }
 

@@ -20,8 +20,13 @@ const FIELD_DEADLINE_MAX: u64 = (1 << 48) - 2;
 /// There is none, or it is of a type that this server does not have.
 pub fn load(bytes: &[u8], string_bytes_max: usize) -> Result<Value<'_>, Malformed> {
     let mut reader = Reader::new(bytes, string_bytes_max);
-    let reader = &mut reader;
-    match reader.byte()? {
+    let encoding = reader.byte()?;
+    load_from(&mut reader, encoding)
+}
+
+/// The value in this encoding that comes next.
+pub(super) fn load_from<'a>(reader: &mut Reader<'a>, encoding: u8) -> Result<Value<'a>, Malformed> {
+    match encoding {
         encoding::STRING => reader.string().map(Value::String),
         encoding::LIST => list([strings(reader, 1)?]),
         encoding::SET => set(strings(reader, 1)?, false),

@@ -1,4 +1,5 @@
-//! Values as bytes, in the encodings of the public RDB format: what DUMP answers and RESTORE takes.
+//! Values as bytes, in the encodings of the public RDB format: what DUMP answers and RESTORE takes, and what files are
+//! made of (see [`file`]).
 //!
 //! A serialized value is a byte that names its encoding, and what the encoding says. [`load`] reads every encoding
 //! that Redis up to 8.0 and Valkey up to 9.1 write for strings, lists, sets, sorted sets, hashes and streams, and checks
@@ -6,6 +7,7 @@
 //! writes the encodings of Redis 8.0.
 
 mod build;
+pub mod file;
 pub mod functions;
 mod load;
 mod lzf;
@@ -64,8 +66,12 @@ mod encoding {
     pub(super) const SET_LISTPACK: u8 = 20;
     /// As that, with the times at which consumers last got something.
     pub(super) const STREAM_ACTIVE_TIMES: u8 = 21;
+    /// A value of a module, of which the structure is known. That of those before it, 6, is not.
+    pub(super) const MODULE_WITH_CODES: u8 = 7;
     /// Valkey's hash of fields with deadlines.
     pub(super) const HASH_EXPIRATIONS: u8 = 22;
+    /// What a release candidate of Redis 7.4 wrote; there, the number before this is one of these, too.
+    pub(super) const HASH_OF_CANDIDATE: u8 = 23;
     /// Redis's hash of fields with deadlines.
     pub(super) const HASH_DEADLINES: u8 = 24;
     /// Redis's small hash of fields with deadlines.

@@ -5,13 +5,13 @@ use crc::{CRC_64_REDIS, Crc, Table};
 use super::encoding;
 
 /// Sixteen tables let sixteen bytes be looked up side by side.
-static CHECKSUM: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
+pub(super) static CHECKSUM: Crc<u64, Table<16>> = Crc::<u64, Table<16>>::new(&CRC_64_REDIS);
 
 /// The newest version that Redis 8.0 reads.
-const REDIS_VERSION_MAX: u16 = 12;
+pub(super) const REDIS_VERSION_MAX: u16 = 12;
 
 /// The version of Valkey 9, which counts on from here.
-const VALKEY_VERSION: u16 = 80;
+pub(super) const VALKEY_VERSION: u16 = 80;
 
 /// The oldest version with the encoding that the value begins with: servers refuse newer versions than their own,
 /// whatever the encoding is.

@@ -11,6 +11,8 @@ pub(super) struct Reader<'a> {
     rest: &'a [u8],
     /// No string is longer than this, in bytes.
     string_bytes_max: usize,
+    /// How many bytes more there would have to be than there are, since they did not suffice.
+    lacking: usize,
 }
 
 /// A length, or a form of strings that is not a length and bytes.
@@ -22,7 +24,12 @@ enum Length {
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], string_bytes_max: usize) -> Self {
         // Longer elements have no packed encoding.
-        Self { rest: bytes, string_bytes_max: string_bytes_max.min(u32::MAX as usize) }
+        Self { rest: bytes, string_bytes_max: string_bytes_max.min(u32::MAX as usize), lacking: 0 }
+    }
+
+    /// How many bytes more there would have to be at least, if that is why something could not be read; else 0.
+    pub(super) fn lacking(&self) -> usize {
+        self.lacking
     }
 
     /// How many bytes are left.
@@ -31,13 +38,19 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Malformed)?;
+        let Some((taken, rest)) = self.rest.split_at_checked(count) else {
+            self.lacking = count - self.rest.len();
+            return Err(Malformed);
+        };
         self.rest = rest;
         Ok(taken)
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or(Malformed)?;
+        let Some((taken, rest)) = self.rest.split_first_chunk() else {
+            self.lacking = N - self.rest.len();
+            return Err(Malformed);
+        };
         self.rest = rest;
         Ok(*taken)
     }
@@ -90,6 +103,21 @@ impl<'a> Reader<'a> {
             }
             Length::Special(_) => return Err(Malformed),
         })
+    }
+
+    /// Goes past a string.
+    pub(super) fn skip_string(&mut self) -> Result<(), Malformed> {
+        let length = match self.length_or_special()? {
+            Length::Plain(length) => length,
+            Length::Special(power @ 0..=2) => 1 << power,
+            Length::Special(3) => {
+                let compressed = self.length()?;
+                self.length()?;
+                compressed
+            }
+            Length::Special(_) => return Err(Malformed),
+        };
+        self.take(self.checked(length)?).map(drop)
     }
 
     /// A score in eight bytes.

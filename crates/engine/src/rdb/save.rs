@@ -18,20 +18,32 @@ use crate::value::{Kind, Type};
 /// The value that a record holds at this time; nothing if it is a hash of which every field has ended.
 pub fn save(record: RecordRef<'_>, now_ms: u64) -> Option<Vec<u8>> {
     let mut writer = Writer::default();
-    match Kind::of(record.kind()).value_type() {
-        Type::String => save_string(record, &mut writer),
-        Type::List => save_list(ListRef::of(record), &mut writer),
-        Type::SortedSet => save_sorted_set(record, &mut writer),
-        Type::Set => save_set(SetRef::of(record), &mut writer),
-        Type::Hash if HashRef::of(record).live_len(now_ms) == 0 => return None,
-        Type::Hash => save_hash(HashRef::of(record), now_ms, &mut writer),
-        Type::Stream => stream_of(record).into_iter().for_each(|held| stream::save(held, &mut writer)),
+    if is_over(record, now_ms) {
+        return None;
     }
+    save_value(record, now_ms, None, &mut writer);
     Some(writer.finish())
 }
 
-fn save_string(record: RecordRef<'_>, writer: &mut Writer) {
-    writer.byte(encoding::STRING);
+/// Whether the record holds a hash of which every field has ended.
+pub(super) fn is_over(record: RecordRef<'_>, now_ms: u64) -> bool {
+    Kind::of(record.kind()).value_type() == Type::Hash && HashRef::of(record).live_len(now_ms) == 0
+}
+
+/// Writes the value of a record that is not over, in a file the key behind the encoding's name.
+pub(super) fn save_value(record: RecordRef<'_>, now_ms: u64, key: Option<&[u8]>, writer: &mut Writer) {
+    match Kind::of(record.kind()).value_type() {
+        Type::String => save_string(record, key, writer),
+        Type::List => save_list(ListRef::of(record), key, writer),
+        Type::SortedSet => save_sorted_set(record, key, writer),
+        Type::Set => save_set(SetRef::of(record), key, writer),
+        Type::Hash => save_hash(HashRef::of(record), now_ms, key, writer),
+        Type::Stream => stream_of(record).into_iter().for_each(|held| stream::save(held, key, writer)),
+    }
+}
+
+fn save_string(record: RecordRef<'_>, key: Option<&[u8]>, writer: &mut Writer) {
+    writer.begin(encoding::STRING, key);
     match StringRef::of(record) {
         Some(StringRef::Integer(number)) => writer.element(number.into()),
         Some(text) => writer.string(&text.bytes()),
@@ -39,8 +51,8 @@ fn save_string(record: RecordRef<'_>, writer: &mut Writer) {
     }
 }
 
-fn save_list(list: ListRef<'_>, writer: &mut Writer) {
-    writer.byte(encoding::LIST_NODES);
+fn save_list(list: ListRef<'_>, key: Option<&[u8]>, writer: &mut Writer) {
+    writer.begin(encoding::LIST_NODES, key);
     match list {
         ListRef::Packed(list) => {
             writer.length(1);
@@ -66,29 +78,29 @@ fn save_list(list: ListRef<'_>, writer: &mut Writer) {
     }
 }
 
-fn save_set(set: SetRef<'_>, writer: &mut Writer) {
+fn save_set(set: SetRef<'_>, key: Option<&[u8]>, writer: &mut Writer) {
     match set {
         SetRef::Integers(bytes) => {
-            writer.byte(encoding::SET_INTSET);
+            writer.begin(encoding::SET_INTSET, key);
             writer.text(bytes);
         }
         SetRef::Packed(bytes) => {
-            writer.byte(encoding::SET_LISTPACK);
+            writer.begin(encoding::SET_LISTPACK, key);
             writer.listpack(bytes);
         }
         SetRef::Table(_) => {
-            writer.byte(encoding::SET);
+            writer.begin(encoding::SET, key);
             writer.length(set.len() as u64);
             set.members().for_each(|member| writer.element(member));
         }
     }
 }
 
-fn save_hash(hash: HashRef<'_>, now_ms: u64, writer: &mut Writer) {
+fn save_hash(hash: HashRef<'_>, now_ms: u64, key: Option<&[u8]>, writer: &mut Writer) {
     let earliest = hash.fields(now_ms).filter_map(|field| field.deadline).min();
     match (hash, earliest) {
         (HashRef::Packed(hash), None) if hash.stride() == 2 => {
-            writer.byte(encoding::HASH_LISTPACK);
+            writer.begin(encoding::HASH_LISTPACK, key);
             writer.listpack(hash.bytes());
         }
         (HashRef::Packed(_), _) => {
@@ -97,12 +109,12 @@ fn save_hash(hash: HashRef<'_>, now_ms: u64, writer: &mut Writer) {
             fields.sort_by_key(|field| field.deadline.unwrap_or(u64::MAX));
             let mut bytes = Vec::new();
             fields.iter().for_each(|field| hash::push(*field, true, &mut bytes));
-            writer.byte(encoding::HASH_LISTPACK_DEADLINES);
+            writer.begin(encoding::HASH_LISTPACK_DEADLINES, key);
             writer.milliseconds(earliest.unwrap_or(0));
             writer.listpack(&bytes);
         }
         (HashRef::Table(_), None) => {
-            writer.byte(encoding::HASH);
+            writer.begin(encoding::HASH, key);
             writer.length(hash.live_len(now_ms) as u64);
             for field in hash.fields(now_ms) {
                 writer.element(field.name);
@@ -110,7 +122,7 @@ fn save_hash(hash: HashRef<'_>, now_ms: u64, writer: &mut Writer) {
             }
         }
         (HashRef::Table(_), Some(earliest)) => {
-            writer.byte(encoding::HASH_DEADLINES);
+            writer.begin(encoding::HASH_DEADLINES, key);
             writer.milliseconds(earliest);
             writer.length(hash.live_len(now_ms) as u64);
             for field in hash.fields(now_ms) {
@@ -125,7 +137,7 @@ fn save_hash(hash: HashRef<'_>, now_ms: u64, writer: &mut Writer) {
 
 /// A big sorted set is written from the greatest score to the least, so that whoever reads it adds each member at the
 /// front.
-fn save_sorted_set(record: RecordRef<'_>, writer: &mut Writer) {
+fn save_sorted_set(record: RecordRef<'_>, key: Option<&[u8]>, writer: &mut Writer) {
     match SortedSetRef::of(record) {
         Some(SortedSetRef::Packed(bytes)) => {
             let (mut elements, mut score) = (Vec::with_capacity(bytes.len()), Vec::new());
@@ -135,11 +147,11 @@ fn save_sorted_set(record: RecordRef<'_>, writer: &mut Writer) {
                 format_f64(entry.score, &mut score);
                 encode(Element::of(&score), &mut elements);
             }
-            writer.byte(encoding::SORTED_SET_LISTPACK);
+            writer.begin(encoding::SORTED_SET_LISTPACK, key);
             writer.listpack(&elements);
         }
         Some(SortedSetRef::Big(set)) => {
-            writer.byte(encoding::SORTED_SET);
+            writer.begin(encoding::SORTED_SET, key);
             writer.length(set.len() as u64);
             for (score, member) in set.iter_back_from(set.len().saturating_sub(1)) {
                 writer.string(member);

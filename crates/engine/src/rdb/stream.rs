@@ -31,8 +31,8 @@ const SAME_NAMES: i64 = 2;
 /// The elements of an entry besides its fields: flags, time and number.
 const HEAD_ELEMENTS: i64 = 3;
 
-pub(super) fn save(stream: &Stream, writer: &mut Writer) {
-    writer.byte(encoding::STREAM_ACTIVE_TIMES);
+pub(super) fn save(stream: &Stream, key: Option<&[u8]>, writer: &mut Writer) {
+    writer.begin(encoding::STREAM_ACTIVE_TIMES, key);
     writer.length(stream.blocks_len() as u64);
     for run in stream.runs() {
         writer.text(&id_bytes(run.base));

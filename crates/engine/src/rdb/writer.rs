@@ -11,16 +11,33 @@ const NUMBER_TEXT_MAX: usize = 11;
 /// Strings up to this length are not worth compressing.
 const UNCOMPRESSED_MAX: usize = 20;
 
-/// Writes a serialized value from its beginning to its end.
-#[derive(Default)]
+/// Writes serialized values, one behind another.
 pub(super) struct Writer {
-    out: Vec<u8>,
-    compressor: Compressor,
+    pub(super) out: Vec<u8>,
+    /// Nothing if strings are not to be compressed.
+    compressor: Option<Compressor>,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self::new(true)
+    }
 }
 
 impl Writer {
+    /// A writer that compresses strings, or does not.
+    pub(super) fn new(compresses: bool) -> Self {
+        Self { out: Vec::new(), compressor: compresses.then(Compressor::default) }
+    }
+
     pub(super) fn finish(self) -> Vec<u8> {
         self.out
+    }
+
+    /// The encoding of a value, and the key that it belongs to, if it is one of a file.
+    pub(super) fn begin(&mut self, encoding: u8, key: Option<&[u8]>) {
+        self.byte(encoding);
+        key.into_iter().for_each(|key| self.string(key));
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
@@ -76,7 +93,8 @@ impl Writer {
 
     /// A string that spells no number, or need not be written as one.
     pub(super) fn text(&mut self, text: &[u8]) {
-        let compressed = if text.len() > UNCOMPRESSED_MAX { self.compressor.compress(text) } else { None };
+        let compressor = self.compressor.as_mut().filter(|_| text.len() > UNCOMPRESSED_MAX);
+        let compressed = compressor.and_then(|compressor| compressor.compress(text));
         match compressed {
             Some(compressed) => {
                 self.out.push(0xc3);

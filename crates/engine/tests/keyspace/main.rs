@@ -5,6 +5,7 @@
 mod deadlines;
 mod events;
 mod field_deadlines;
+mod files;
 mod references;
 mod replay;
 mod restore;

@@ -40,12 +40,13 @@ const OLD_ENCODINGS: &[&[u8]] = &[
 ];
 
 /// The value behind `key`, without version and checksum.
-fn dump(server: &mut Server, key: &[u8]) -> Vec<u8> {
+pub(crate) fn dump(server: &mut Server, key: &[u8]) -> Vec<u8> {
     let reply = server.call(&[b"DUMP", key]);
     payload::open(bulk(&reply).unwrap_or_default()).unwrap_or_default().to_vec()
 }
 
-fn corpus(server: &mut Server) -> Vec<Vec<u8>> {
+/// Values of every type and encoding.
+pub(crate) fn corpus(server: &mut Server) -> Vec<Vec<u8>> {
     let mut dumps: Vec<Vec<u8>> = OLD_ENCODINGS.iter().map(|value| value.to_vec()).collect();
     for line in VALUES {
         server.run("DEL key");
@@ -89,7 +90,7 @@ fn streams(server: &mut Server) -> Vec<Vec<u8>> {
 }
 
 /// Changes some bytes, mostly in ways that keep the rest in its place.
-fn mutate(value: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Rng) {
+pub(crate) fn mutate(value: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Rng) {
     const TELLING: [u8; 12] = [0, 1, 2, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc3, 0xf0, 0xfe, 0xff];
     for _ in 0..random.usize(1..4) {
         let at = random.usize(..value.len().max(1));

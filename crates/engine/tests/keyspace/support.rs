@@ -1,8 +1,9 @@
 //! An engine in a test: its clock stands still until it is moved, and its effects are kept.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use nuthatch_collections::entry::{Payload, RecordRef};
@@ -43,7 +44,7 @@ pub(crate) struct Server {
 impl Server {
     /// An empty engine that tells `log` about its effects.
     pub(crate) fn new(log: Option<Box<dyn EffectLog>>) -> Self {
-        let clock = Arc::new(Clock(AtomicU64::new(START_MS)));
+        let clock = Arc::new(Clock(AtomicU64::new(START_MS), Mutex::default()));
         let keyspace = Keyspace::new(DATABASES, 1, SEED, log, Box::new(drop));
         let engine = Engine::new(keyspace, clock.clone());
         let worker = engine.worker();
@@ -53,6 +54,12 @@ impl Server {
     /// The time in milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.0.load(Ordering::Relaxed)
+    }
+
+    /// Saves all data, and returns the file.
+    pub(crate) fn save(&mut self) -> Vec<u8> {
+        assert_eq!(self.run("SAVE"), "+OK\r\n");
+        self.clock.1.lock().expect("nobody has panicked with it").clone()
     }
 
     /// Moves the clock.
@@ -185,7 +192,7 @@ impl Mailbox for NoMailbox {
 }
 
 /// A process of which only the clock is asked for.
-struct Clock(AtomicU64);
+struct Clock(AtomicU64, Mutex<Vec<u8>>);
 
 impl Host for Clock {
     fn now_us(&self) -> u64 {
@@ -210,6 +217,13 @@ impl Host for Clock {
 
     fn facts(&self) -> ProcessFacts {
         ProcessFacts::default()
+    }
+
+    fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
+        let mut file = Vec::new();
+        let written = write(&mut file).is_ok();
+        *self.1.lock().expect("nobody has panicked with it") = file;
+        written
     }
 
     fn sleep(&self, _duration: Duration) {}

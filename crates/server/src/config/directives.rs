@@ -255,7 +255,8 @@ const SECURITY: &[Directive] = &[
     row("enable-debug-command", Choice(ALLOWED), "no").immutable().effective(),
     row("enable-module-command", Choice(ALLOWED), "no").immutable(),
     row("enable-protected-configs", Choice(ALLOWED), "no").immutable().effective(),
-    row("sanitize-dump-payload", Choice(&["no", "yes", "clients"]), "no"),
+    // Nothing that comes from outside is kept unchecked, whatever this says.
+    row("sanitize-dump-payload", Choice(&["no", "yes", "clients"]), "no").effective(),
 ];
 
 const CLIENTS: &[Directive] = &[
@@ -318,9 +319,9 @@ const VALUES: &[Directive] = &[
 
 const PERSISTENCE: &[Directive] = &[
     row("save", SavePoints, "3600 1 300 100 60 10000"),
-    row("dbfilename", Text(snapshot_file), "dump.rdb").protected(),
-    row("rdbcompression", Boolean, "yes"),
-    row("rdbchecksum", Boolean, "yes").immutable(),
+    row("dbfilename", Text(snapshot_file), "dump.rdb").protected().effective(),
+    row("rdbcompression", Boolean, "yes").effective(),
+    row("rdbchecksum", Boolean, "yes").immutable().effective(),
     row("rdb-del-sync-files", Boolean, "no"),
     row("rdb-save-incremental-fsync", Boolean, "yes"),
     row("rdb-version-check", Choice(&["strict", "relaxed"]), "strict"),
@@ -336,7 +337,7 @@ const PERSISTENCE: &[Directive] = &[
     row("aof-use-rdb-preamble", Boolean, "yes"),
     row("aof-timestamp-enabled", Boolean, "no"),
     row("aof-rewrite-incremental-fsync", Boolean, "yes"),
-    row("key-load-delay", Integer(INT_MIN, INT_MAX), "0").hidden(),
+    row("key-load-delay", Integer(INT_MIN, INT_MAX), "0").hidden().effective(),
     row("rdb-key-save-delay", Integer(INT_MIN, INT_MAX), "0").hidden(),
     row("loading-process-events-interval-bytes", Integer(1024, INT_MAX), "524288").hidden(),
 ];

@@ -129,6 +129,14 @@ pub(crate) struct Settings {
     pub(crate) latency_tracking_info_percentiles: Vec<f64>,
     /// Working directory.
     pub(crate) dir: PathBuf,
+    /// The name of the data set's file in it.
+    pub(crate) dbfilename: PathBuf,
+    /// Compress strings in that file.
+    pub(crate) rdbcompression: bool,
+    /// Write and verify the checksum of that file.
+    pub(crate) rdbchecksum: bool,
+    /// Microseconds to wait after each key that is loaded; if negative, keys to load for each microsecond.
+    pub(crate) key_load_delay: i64,
     /// Show the logo even where the log is not a terminal.
     pub(crate) always_show_logo: bool,
     /// Whether the out-of-memory killer's scores are set, and how: `no`, `relative` or `absolute`.
@@ -202,6 +210,10 @@ impl Settings {
             latency_tracking: values.boolean("latency-tracking"),
             latency_tracking_info_percentiles: values.percentiles("latency-tracking-info-percentiles"),
             dir: path(values.text("dir")),
+            dbfilename: path(values.text("dbfilename")),
+            rdbcompression: values.boolean("rdbcompression"),
+            rdbchecksum: values.boolean("rdbchecksum"),
+            key_load_delay: values.number("key-load-delay"),
             always_show_logo: values.boolean("always-show-logo"),
             oom_score_adj: values.choice("oom-score-adj"),
             oom_score_adj_values: values.out_of_memory_scores("oom-score-adj-values"),

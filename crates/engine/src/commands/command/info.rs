@@ -85,6 +85,7 @@ fn flag_names(command: &Registered) -> Vec<&'static str> {
         (Flags::NO_MULTI, "no_multi"),
         (Flags::ALLOW_BUSY, "allow_busy"),
         (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
+        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::MOVABLE_KEYS, "movablekeys"),
     ];
     let mut flags = command.row.flags;

@@ -1,6 +1,9 @@
 //! INFO's sections about the data set: keys, files, replicas, cluster.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{Facts, Lines};
+use crate::persistence::Persistence;
 
 pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
     for number in 0..facts.engine.keyspace.databases() {
@@ -16,38 +19,44 @@ pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
     }
 }
 
-/// The data set is neither saved nor logged, so nothing of it is ever under way and nothing has failed.
+/// The data set is saved by commands that wait for it, and not logged, so nothing of it is ever under way.
 pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
-    lines.none_of(&[
-        "loading",
-        "async_loading",
-        "current_cow_peak",
-        "current_cow_size",
-        "current_cow_size_age",
-    ]);
+    let Persistence { loading, saved_s, saves, changes_saved, .. } = &facts.engine.persistence;
+    let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    lines.field("loading", u8::from(loading.is_active()));
+    lines.none_of(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
     lines.field("current_fork_perc", "0.00");
     lines.none_of(&["current_save_keys_processed", "current_save_keys_total"]);
-    lines.field("rdb_changes_since_last_save", facts.keys.changes());
+    lines.field("rdb_changes_since_last_save", facts.keys.changes().saturating_sub(number(changes_saved)));
     lines.field("rdb_bgsave_in_progress", 0);
-    lines.field("rdb_last_save_time", facts.process.started_ms / 1000);
+    lines.field("rdb_last_save_time", number(saved_s));
     lines.field("rdb_last_bgsave_status", "ok");
     lines.field("rdb_last_bgsave_time_sec", -1);
     lines.field("rdb_current_bgsave_time_sec", -1);
-    lines.none_of(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-        "aof_enabled",
-        "aof_rewrite_in_progress",
-        "aof_rewrite_scheduled",
-    ]);
+    lines.field("rdb_saves", number(saves));
+    lines.none_of(&["rdb_last_cow_size"]);
+    lines.field("rdb_last_load_keys_expired", number(&loading.keys_expired));
+    lines.field("rdb_last_load_keys_loaded", number(&loading.keys));
+    lines.none_of(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
     lines.field("aof_last_rewrite_time_sec", -1);
     lines.field("aof_current_rewrite_time_sec", -1);
     lines.field("aof_last_bgrewrite_status", "ok");
     lines.none_of(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
     lines.field("aof_last_write_status", "ok");
     lines.none_of(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    if loading.is_active() {
+        let (bytes, loaded) = (number(&loading.bytes), number(&loading.bytes_loaded));
+        let elapsed = (facts.now_us / 1_000_000).saturating_sub(number(&loading.started_s));
+        lines.field("loading_start_time", number(&loading.started_s));
+        lines.field("loading_total_bytes", bytes);
+        lines.field("loading_rdb_used_mem", number(&loading.memory_there));
+        lines.field("loading_loaded_bytes", loaded);
+        lines
+            .field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / bytes.max(1) as f64));
+        // One second, as long as it cannot be estimated.
+        let eta = if loaded == 0 { 1 } else { elapsed.saturating_mul(bytes.saturating_sub(loaded)) / loaded };
+        lines.field("loading_eta_seconds", eta);
+    }
 }
 
 pub(super) fn replication(lines: &mut Lines, facts: &Facts<'_>) {

@@ -1,0 +1,88 @@
+//! The data set and files: what is being loaded and what was saved. Files are the host's; here is what is in them.
+
+mod loading;
+mod saving;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+pub use saving::{Content, SaveOptions, save};
+
+/// What the server knows of loading and saving.
+#[derive(Debug, Default)]
+pub struct Persistence {
+    /// Of the data set, when the server starts.
+    pub loading: Loading,
+    /// When the data set was saved last, in seconds since 1970.
+    pub saved_s: AtomicU64,
+    /// How often it was saved since the server started.
+    pub saves: AtomicU64,
+    /// How many changes there had been when it was saved last.
+    pub changes_saved: AtomicU64,
+}
+
+impl Persistence {
+    /// Notes that the data set was saved at this time, as it was after so many changes.
+    pub fn note_save(&self, now_s: u64, changes: u64) {
+        self.saved_s.store(now_s, Ordering::Relaxed);
+        self.changes_saved.store(changes, Ordering::Relaxed);
+        self.saves.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// How far loading has come.
+#[derive(Debug, Default)]
+pub struct Loading {
+    is_active: AtomicBool,
+    is_cancelled: AtomicBool,
+    /// When it began, in seconds since 1970.
+    pub started_s: AtomicU64,
+    /// The length of what is loaded.
+    pub bytes: AtomicU64,
+    /// How much of it is loaded.
+    pub bytes_loaded: AtomicU64,
+    /// The memory that the data took where it was saved, in bytes.
+    pub memory_there: AtomicU64,
+    /// Keys that were loaded, the last time.
+    pub keys: AtomicU64,
+    /// Keys that were left out because they had expired.
+    pub keys_expired: AtomicU64,
+    /// Keys that were left out because they held nothing.
+    pub keys_empty: AtomicU64,
+    /// Microseconds to wait after each key, or, if negative, how many keys to load before one is waited: `key-load-delay`.
+    pub delay_us: std::sync::atomic::AtomicI64,
+}
+
+impl Loading {
+    /// Whether the data set is being loaded: only some commands run meanwhile.
+    #[inline]
+    pub fn is_active(&self) -> bool {
+        self.is_active.load(Ordering::Relaxed)
+    }
+
+    /// Begins to load so many bytes.
+    pub fn begin(&self, now_s: u64, bytes: u64) {
+        self.started_s.store(now_s, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+        for counter in
+            [&self.bytes_loaded, &self.memory_there, &self.keys, &self.keys_expired, &self.keys_empty]
+        {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.is_active.store(true, Ordering::SeqCst);
+    }
+
+    /// All is loaded.
+    pub fn end(&self) {
+        self.is_active.store(false, Ordering::SeqCst);
+    }
+
+    /// Has those who load stop: the server ends.
+    pub fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether those who load are to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::Relaxed)
+    }
+}

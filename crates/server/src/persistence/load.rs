@@ -1,0 +1,219 @@
+//! Loading a file when the server starts.
+//!
+//! One thread goes through the file and finds its entries. Those are decoded and inserted by other threads, and by the
+//! first one whenever all of the others have enough to do.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+use std::thread;
+use std::time::Instant;
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::rdb::file::{Batch, Checked, Facts, FileError, Part, Problem, ScanOptions, Scanner};
+
+use crate::config::system_text;
+use crate::log;
+
+/// Batches that wait for each thread.
+const BATCHES_AHEAD: usize = 4;
+
+/// A file that is to be loaded.
+#[derive(Debug)]
+pub(crate) struct Source {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+/// What there is to load.
+pub(crate) enum Found {
+    /// Nothing: there is no such file.
+    Nothing,
+    /// This file.
+    File(Source),
+}
+
+impl Source {
+    /// The length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// Looks for the file of the data set.
+///
+/// # Errors
+/// There is something, but it cannot be read.
+pub(crate) fn find(path: &Path) -> io::Result<Found> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(problem) => return Err(problem),
+    };
+    let bytes = file.metadata()?.len();
+    Ok(Found::File(Source { path: path.to_owned(), file, bytes }))
+}
+
+/// Loads a file into an engine that has begun to load it, on `threads` threads besides this one. Says whether all of
+/// it was loaded; if not, the log says why.
+pub(crate) fn load(engine: &Engine, source: Source, threads: usize) -> bool {
+    let begun = Instant::now();
+    let path = source.path.clone();
+    match scan(engine, source, threads) {
+        Ok(()) => {
+            let loading = &engine.persistence.loading;
+            let [keys, expired, empty] = [&loading.keys, &loading.keys_expired, &loading.keys_empty]
+                .map(|counter| counter.load(Ordering::Relaxed));
+            let skipped = if empty > 0 { format!(", empty keys skipped: {empty}") } else { String::new() };
+            log::notice!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{skipped}.");
+            log::notice!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64());
+            true
+        }
+        Err(FileError { problem: Problem::Cancelled, .. }) => false,
+        Err(error) => {
+            if let Problem::Unreadable(problem) = &error.problem {
+                log::warning!("Can't read {}: {}", path.display(), system_text(problem));
+            }
+            log::warning!("Error in RDB file {} {error}", path.display());
+            log::warning!("Fatal error loading the DB, check server logs. Exiting.");
+            false
+        }
+    }
+}
+
+/// What the threads share.
+struct Common<'e> {
+    engine: &'e Engine,
+    batches: Mutex<Receiver<Batch>>,
+    has_failed: AtomicBool,
+    error: Mutex<Option<FileError>>,
+}
+
+impl Common<'_> {
+    /// Loads batches until there are no more.
+    fn work(&self) {
+        loop {
+            // Whoever waits for a batch lets the others wait for the next.
+            let batch = self.batches.lock().map(|batches| batches.recv());
+            let Ok(Ok(batch)) = batch else { return };
+            self.load(&batch);
+        }
+    }
+
+    /// Loads a batch, unless something has gone wrong already.
+    fn load(&self, batch: &Batch) {
+        if self.has_failed.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.engine.load_entries(batch) {
+            self.has_failed.store(true, Ordering::Relaxed);
+            if let Ok(mut first) = self.error.lock()
+                && first.as_ref().is_none_or(|first| first.offset > error.offset)
+            {
+                *first = Some(error);
+            }
+        }
+    }
+}
+
+fn scan(engine: &Engine, source: Source, threads: usize) -> Result<(), FileError> {
+    let options = ScanOptions {
+        bytes: source.bytes,
+        databases: engine.keyspace.databases(),
+        verifies_checksum: engine.settings.checks_files.load(Ordering::Relaxed),
+    };
+    let mut scanner = Scanner::new(source.file, options)?;
+    let (sender, receiver) = sync_channel(BATCHES_AHEAD * threads.max(1));
+    let common = Common {
+        engine,
+        batches: Mutex::new(receiver),
+        has_failed: AtomicBool::new(false),
+        error: Mutex::new(None),
+    };
+    let scanned = thread::scope(|scope| {
+        // Without them, this thread does everything.
+        let workers = (0..threads).filter(|number| {
+            let thread = thread::Builder::new().name(format!("load-{number}"));
+            thread.spawn_scoped(scope, || common.work()).is_ok()
+        });
+        let workers = workers.count();
+        let outcome = parts(&mut scanner, engine, |batch| {
+            if workers == 0 {
+                common.load(&batch);
+            } else if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) =
+                sender.try_send(batch)
+            {
+                common.load(&batch);
+            }
+            !common.has_failed.load(Ordering::Relaxed)
+        });
+        drop(sender);
+        outcome
+    });
+    match common.error.into_inner().ok().flatten() {
+        // It is before what the scanner has found, if that has found anything.
+        Some(error) => Err(error),
+        None => scanned,
+    }
+}
+
+/// Goes through the parts of a file, and gives the entries to `take` as long as this wants more.
+fn parts(
+    scanner: &mut Scanner<File>,
+    engine: &Engine,
+    mut take: impl FnMut(Batch) -> bool,
+) -> Result<(), FileError> {
+    let mut is_told = false;
+    loop {
+        let part = scanner.next_part()?;
+        let is_fact = matches!(part, Part::Fact(..));
+        if !is_told && !is_fact {
+            is_told = true;
+            tell(scanner.facts(), engine);
+        }
+        match part {
+            Part::Entries(batch) => {
+                if !take(batch) {
+                    return Ok(());
+                }
+            }
+            Part::Library(text, offset) => engine.load_library(&text, offset)?,
+            Part::Module(name) => log::notice!("Skipping what the module '{name}' has left in the RDB file"),
+            Part::ModuleValue(name, offset) => {
+                let problem = Problem::OfModule(name);
+                return Err(FileError { offset, reading: "a value of a module".to_owned(), problem });
+            }
+            Part::Fact(..) | Part::Database(_) => {}
+            Part::End(checked) => {
+                if checked == Checked::Absent && scanner.version().has_checksum() {
+                    log::notice!("RDB file was saved with checksum disabled: no check performed.");
+                }
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Logs what the file says about itself.
+fn tell(facts: &Facts, engine: &Engine) {
+    if let Some(version) = &facts.valkey_version {
+        log::notice!("Loading RDB produced by Valkey version {version}");
+    } else if let Some(version) = &facts.redis_version {
+        log::notice!("Loading RDB produced by version {version}");
+    }
+    if let Some(created) = facts.created {
+        let now = i64::try_from(engine.now_ms() / 1000).unwrap_or(i64::MAX);
+        log::notice!("RDB age {} seconds", now.saturating_sub(created).max(0));
+    }
+    if let Some(memory) = facts.memory {
+        engine.persistence.loading.memory_there.store(memory, Ordering::Relaxed);
+        log::notice!("RDB memory usage when created {:.2} Mb", memory as f64 / f64::from(1 << 20));
+    }
+    if facts.is_log_base {
+        log::notice!("RDB is base AOF");
+    }
+}

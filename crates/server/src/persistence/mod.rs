@@ -1,0 +1,8 @@
+//! The files that the data set is kept in.
+
+pub(crate) mod check;
+mod load;
+mod save;
+
+pub(crate) use load::{Found, find, load};
+pub(crate) use save::save;

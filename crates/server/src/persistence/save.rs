@@ -1,0 +1,58 @@
+//! Writing a file of the data set.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::config::system_text;
+use crate::log;
+
+/// Has `write` write a file of this name in the working directory: under another name, until all of it is on the disk.
+/// Says whether that went well; if not, the log says why, and what was there before is there still.
+pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
+    let temporary = format!("temp-{}.rdb", std::process::id());
+    let temporary = Path::new(&temporary);
+    let saved = write_file(temporary, name, write);
+    if let Err(line) = &saved {
+        log::warning!("{line}");
+        // It may not have been made.
+        let _ = fs::remove_file(temporary);
+    } else {
+        log::notice!("DB saved on disk");
+    }
+    saved.is_ok()
+}
+
+/// Returns the line of the log that says what has gone wrong.
+fn write_file(
+    temporary: &Path,
+    name: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), String> {
+    let directory = || {
+        let directory = std::env::current_dir();
+        directory.map_or_else(|_| "unknown".to_owned(), |directory| directory.display().to_string())
+    };
+    let mut file = File::create(temporary).map_err(|problem| {
+        format!(
+            "Failed opening the temp RDB file {} (in server root dir {}) for saving: {}",
+            temporary.display(),
+            directory(),
+            system_text(&problem)
+        )
+    })?;
+    let written = write(&mut file).and_then(|()| file.sync_all());
+    written.map_err(|problem| format!("Write error saving DB on disk: {}", system_text(&problem)))?;
+    fs::rename(temporary, name).map_err(|problem| {
+        format!(
+            "Error moving temp DB file {} on the final destination {} (in server root dir {}): {}",
+            temporary.display(),
+            name.display(),
+            directory(),
+            system_text(&problem)
+        )
+    })?;
+    // The new name is on the disk only when the directory is.
+    let synced = File::open(".").and_then(|directory| directory.sync_all());
+    synced.map_err(|problem| format!("Failed to fsync directory while saving DB: {}", system_text(&problem)))
+}

@@ -1,0 +1,140 @@
+//! What clients see while the data set is being loaded.
+
+use std::fs;
+
+use nuthatch_testkit::client::Client;
+use nuthatch_testkit::program::Program;
+use nuthatch_testkit::server::{Server, wait_until};
+use rustix::process::Signal;
+
+use crate::{put, saved};
+
+/// Enough keys that loading them slowly takes until it is ended.
+const KEYS: &str = "20000";
+
+fn big_file() -> Vec<u8> {
+    let server = Server::start(&Program::nuthatch(), &["--enable-debug-command", "yes"]);
+    assert_eq!(server.connect().call(["DEBUG", "POPULATE", KEYS]).text(), "OK");
+    saved(&server)
+}
+
+/// The value of a line of INFO.
+fn info(client: &mut Client, name: &str) -> String {
+    let text = client.command("INFO persistence").text();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("{name} is not in {text}")).to_owned()
+}
+
+#[test]
+fn only_what_needs_no_data_is_answered_while_loading() {
+    let file = big_file();
+    let programs = [Program::nuthatch()].into_iter().chain(Program::references());
+    for program in programs {
+        // A stock server looks after its clients after so many bytes.
+        let mut arguments = vec!["--key-load-delay", "2000"];
+        arguments.extend(["--loading-process-events-interval-bytes", "1024"]);
+        let file = if program.name == "redis-7.0" { as_version_10(&file) } else { file.clone() };
+        let mut server = Server::start_with(&program, &arguments, |directory| put(directory, &file));
+        let mut client = server.connect();
+        let name = if program.name == "valkey-9.1" { "Valkey" } else { "Redis" };
+        let refusal = format!("LOADING {name} is loading the dataset in memory");
+        for line in
+            ["PING", "GET key:1", "SET a b", "DBSIZE", "SAVE", "EVAL x 0", "FUNCTION LIST", "SCRIPT LOAD x"]
+        {
+            assert_eq!(client.command(line).text(), refusal, "{line} by {}", program.name);
+        }
+        for line in ["ECHO x", "INFO", "TIME", "LASTSAVE", "CONFIG GET dir", "CLIENT ID", "SELECT 1", "MULTI"]
+        {
+            assert!(!client.command(line).is_error(), "{line} by {}", program.name);
+        }
+        assert_eq!(client.command("GET a").text(), refusal, "{}", program.name);
+        assert!(client.command("EXEC").text().starts_with("EXECABORT"), "{}", program.name);
+        assert_eq!(info(&mut client, "loading"), "1");
+        assert_eq!(info(&mut client, "loading_total_bytes"), file.len().to_string(), "{}", program.name);
+        for name in ["loading_start_time", "loading_rdb_used_mem", "loading_eta_seconds"] {
+            assert!(
+                info(&mut client, name).parse::<u64>().is_ok_and(|number| number > 0),
+                "{name} {}",
+                program.name
+            );
+        }
+        // Then the rest comes at once.
+        assert_eq!(client.command("CONFIG SET key-load-delay 0").text(), "OK");
+        assert!(wait_until(|| client.command("PING").text() == "PONG"), "{}", program.name);
+        client.command("SELECT 0");
+        assert_eq!(client.command("DBSIZE").integer(), KEYS.parse().ok());
+        assert_eq!(info(&mut client, "loading"), "0");
+        assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), KEYS);
+        assert!(server.end_with(Signal::TERM).is_some_and(|status| status.success()));
+    }
+}
+
+/// The same file with the header of Redis 7.0 and without a checksum.
+fn as_version_10(file: &[u8]) -> Vec<u8> {
+    let behind = file.len() - 8;
+    [b"REDIS0010", &file[9..behind], &[0; 8]].concat()
+}
+
+#[test]
+fn a_server_that_loads_ends_when_it_is_told_to() {
+    let file = big_file();
+    for signal in [Some(Signal::TERM), None] {
+        let arguments = ["--key-load-delay", "2000"];
+        let mut server =
+            Server::start_with(&Program::nuthatch(), &arguments, |directory| put(directory, &file));
+        let status = match signal {
+            Some(signal) => server.end_with(signal),
+            None => {
+                // The connection ends instead of a reply.
+                let _ = server.connect().try_call(["SHUTDOWN", "NOSAVE"]);
+                server.wait_for_end()
+            }
+        };
+        assert!(status.is_some_and(|status| status.success()), "{}", server.log());
+        assert_eq!(
+            fs::read(server.directory().join(crate::FILE)).ok(),
+            Some(file.clone()),
+            "it stays as it is"
+        );
+    }
+}
+
+#[test]
+fn the_file_is_where_the_settings_say() {
+    let file = big_file();
+    let server = Server::start_with(&Program::nuthatch(), &["--dbfilename", "other.rdb"], |directory| {
+        put(directory, b"nonsense");
+        fs::write(directory.join("other.rdb"), &file).expect("a file can be written");
+    });
+    let mut client = server.connect();
+    assert!(wait_until(|| info(&mut client, "loading") == "0"), "it goes on loading");
+    assert_eq!(client.command("DBSIZE").integer(), KEYS.parse().ok());
+    client.command("SET another key");
+    assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "1");
+    assert_eq!(client.command("SAVE").text(), "OK");
+    assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "0");
+    assert_eq!(
+        info(&mut client, "rdb_last_save_time"),
+        client.command("LASTSAVE").integer().unwrap_or(0).to_string()
+    );
+    assert_eq!(fs::read(server.directory().join(crate::FILE)).ok().as_deref(), Some(&b"nonsense"[..]));
+    assert_ne!(fs::read(server.directory().join("other.rdb")).ok(), Some(file));
+}
+
+#[test]
+fn a_save_that_fails_says_so_and_leaves_the_file_before() {
+    let server = Server::start(&Program::nuthatch(), &[]);
+    let mut client = server.connect();
+    client.command("SET a 1");
+    let before = saved(&server);
+    client.command("SET a 2");
+    // A directory has the name under which the new file is written.
+    let temporary = server.directory().join(format!("temp-{}.rdb", server.process_id()));
+    fs::create_dir(&temporary).expect("a directory can be made");
+    assert_eq!(client.command("SAVE").text(), "ERR");
+    assert!(server.log().contains("Failed opening the temp RDB file"), "{}", server.log());
+    assert_eq!(fs::read(server.directory().join(crate::FILE)).ok(), Some(before.clone()));
+    assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "1");
+    fs::remove_dir(&temporary).expect("a directory can be removed");
+    assert_ne!(saved(&server), before);
+}
