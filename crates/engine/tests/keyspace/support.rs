@@ -226,6 +226,10 @@ impl Host for Clock {
         written
     }
 
+    fn start_background_save(&self) -> bool {
+        false
+    }
+
     fn sleep(&self, _duration: Duration) {}
 
     fn purge_memory(&self) {}
