@@ -7,6 +7,7 @@
 //!
 //! `NUTHATCH_COMMANDS` and `NUTHATCH_SEED` say how much each test does and from which seed.
 
+mod busy;
 mod caller;
 mod crowd;
 mod exchanges;
@@ -17,6 +18,7 @@ mod redlock;
 mod reservations;
 mod semaphores;
 mod side_by_side;
+mod transfers;
 mod twins;
 
 use nuthatch_testkit::program::Program;

@@ -63,6 +63,17 @@ bitflags! {
     }
 }
 
+/// How a command names the script that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// By its text.
+    Text,
+    /// By the SHA-1 of its text.
+    Digest,
+    /// By the name of a function of a library.
+    Function,
+}
+
 /// What becomes of a command that a client sends while its transaction is being queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InTransaction {
@@ -319,6 +330,8 @@ pub struct Command {
     pub keys: &'static [KeySpec],
     /// Tells of a request whether it may reach any key, not only those that the specifications name.
     pub reaches_all: Option<fn(&Arguments<'_>) -> bool>,
+    /// How it names the script that it runs.
+    pub script: Option<NamedBy>,
     /// The argument that is the first element it looks for in the value of its key; 0 if it looks for none.
     pub element: u16,
     /// Runs it. A container's answers requests without a known subcommand.
@@ -361,6 +374,7 @@ impl Command {
             for_subscribers: false,
             keys,
             reaches_all: None,
+            script: None,
             element: 0,
             handler,
             subcommands: &[],
@@ -407,6 +421,12 @@ impl Command {
     pub const fn without(mut self, flags: Flags) -> Self {
         self.flags = self.flags.difference(flags);
         self
+    }
+
+    /// Runs a script.
+    pub const fn runs_script(mut self, named_by: NamedBy) -> Self {
+        self.script = Some(named_by);
+        self.with(Flags::RUNS_SCRIPT)
     }
 
     /// Takes constant or logarithmic time.

@@ -23,7 +23,11 @@ pub use libraries::{FoundFunction, FunctionFacts, Libraries, Library, Policy};
 pub(crate) use loading::{library_name, load_library};
 pub(crate) use shebang::FLAG_NAMES;
 pub use shebang::ScriptFlags;
-pub(crate) use thread::{Compiled, ThreadInterpreter, with_interpreter};
+pub(crate) use thread::{Compiled, NO_SCRIPT, ThreadInterpreter, with_interpreter};
+
+/// What a client hears that asks for the debugger of scripts.
+pub(crate) const NO_DEBUGGER: CommandError =
+    CommandError::fixed("ERR this server has no debugger of scripts");
 
 /// The name of a script: the SHA-1 of its text in hexadecimal digits.
 pub type ScriptName = [u8; 40];

@@ -122,6 +122,11 @@ pub struct Session {
     pub is_executing: bool,
     /// Whether the commands that run are those of a script.
     pub runs_script: bool,
+    /// The time that its script sees, in microseconds since 1970, once it has looked at the clock.
+    pub script_time_us: Option<u64>,
+    /// Whether it has asked for the debugger of scripts, which is not there: its next script is refused, because its writes
+    /// would stay.
+    pub wants_debugger: bool,
     /// Those of its scripts that have run for too long, until their locks are given back.
     pub busy_scripts: Vec<Arc<BusyScript>>,
     /// The keys that it watches.
@@ -149,6 +154,8 @@ impl Session {
             transaction: None,
             is_executing: false,
             runs_script: false,
+            script_time_us: None,
+            wants_debugger: false,
             busy_scripts: Vec::new(),
             watched: None,
             subscriptions: None,

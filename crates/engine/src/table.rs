@@ -234,7 +234,7 @@ fn register(
     id: usize,
 ) -> &'static Registered {
     let locks = match (row.keys, row.reaches_all) {
-        _ if row.flags.contains(Flags::RUNS_SCRIPT) => Locks::Script,
+        _ if row.script.is_some() => Locks::Script,
         _ if row.flags.contains(Flags::ALL_KEYS) => Locks::All,
         _ if row.flags.contains(Flags::VISITS_SHARDS) => Locks::Visits,
         (_, Some(reaches_all)) => Locks::Depends(reaches_all),

@@ -261,6 +261,12 @@ impl Reply {
         self.output.truncate(mark);
     }
 
+    /// What to send, if it is in one piece.
+    #[inline]
+    pub fn contiguous(&self) -> Option<&[u8]> {
+        self.output.contiguous()
+    }
+
     /// What to send, in order, for `writev`; no more than [`Slices`] says at once.
     #[inline]
     pub fn slices(&self) -> Slices<'_> {

@@ -8,7 +8,7 @@ use nuthatch_protocol::Reply;
 use sha1::{Digest, Sha1};
 
 use crate::bytecode::Compiler;
-use crate::host::{HOST, Host, LogLevel, Request, UnknownCommand};
+use crate::host::{LogLevel, Request, UnknownCommand, with_host};
 use crate::raise::{self, Raised, reply_table};
 use crate::request::Malformed;
 use crate::to_lua;
@@ -20,6 +20,9 @@ const NO_HOST: &[u8] = b"ERR commands can not be called while a script is being 
 
 /// How the code of the sandbox is called.
 pub(crate) const SANDBOX_NAME: &str = "=sandbox";
+
+/// Memory that is kept from one call to the next for a request, and as much for its reply, in bytes.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
 
 /// What the functions keep between calls.
 #[derive(Debug, Default)]
@@ -92,10 +95,6 @@ pub fn sha1_hex(text: &[u8]) -> [u8; 40] {
     hex
 }
 
-fn with_host<R>(act: impl FnOnce(&mut dyn Host) -> R) -> Option<R> {
-    if HOST.is_set() { Some(HOST.with(act)) } else { None }
-}
-
 fn text_of(malformed: Malformed) -> &'static [u8] {
     match malformed {
         Malformed::Empty => NO_ARGUMENTS,
@@ -130,8 +129,10 @@ fn call(
             Err(text) => fail(&text, true),
         };
         reply.truncate(mark);
-        reply.shrink();
-        request.shrink();
+        if reply.memory() > KEPT_BYTES_MAX {
+            reply.shrink();
+        }
+        request.shrink_to(KEPT_BYTES_MAX);
         value
     })
 }

@@ -6,6 +6,8 @@
 
 use mlua::{Function, Lua, LuaString, Table};
 
+use crate::globals::GlobalUse;
+
 /// The most named parameters of a function that takes any number of arguments.
 ///
 /// Lua 5.1.5 makes room on its stack for the registers of such a function, but not for the parameters that a call leaves
@@ -48,17 +50,21 @@ pub(crate) struct Compiler {
     dump: Function,
     /// What the code has for its globals.
     environment: Table,
+    /// What this stands for, for code that only reads globals: it finds them at once.
+    contents: Option<Table>,
 }
 
 impl Compiler {
-    /// A compiler of code for an environment.
-    pub(crate) fn new(lua: &Lua, environment: Table) -> mlua::Result<Self> {
+    /// A compiler of code for an environment. Code that has no instruction to set globals gets `contents` instead, if there
+    /// are any.
+    pub(crate) fn new(lua: &Lua, environment: Table, contents: Option<Table>) -> mlua::Result<Self> {
         let globals = lua.globals();
         Ok(Self {
             load: globals.get("loadstring")?,
             set_environment: globals.get("setfenv")?,
             dump: globals.get::<Table>("string")?.get("dump")?,
             environment,
+            contents,
         })
     }
 
@@ -93,10 +99,14 @@ impl Compiler {
         let Some(function) = function else {
             return Err(message.map(|text| text.as_bytes().to_vec()).unwrap_or_default());
         };
-        self.set_environment.call::<()>((&function, &self.environment)).map_err(text_of)?;
         let dump: LuaString = self.dump.call(&function).map_err(text_of)?;
         let prototype = read(&dump.as_bytes()).ok_or(&b"unknown format of compiled code"[..])?;
         vet(&prototype)?;
+        let environment = match &self.contents {
+            Some(contents) if !GlobalUse::of(&prototype).sets => contents,
+            _ => &self.environment,
+        };
+        self.set_environment.call::<()>((&function, environment)).map_err(text_of)?;
         Ok((function, prototype))
     }
 }

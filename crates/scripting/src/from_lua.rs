@@ -3,33 +3,63 @@
 use mlua::{Table, Value};
 use nuthatch_protocol::Reply;
 
+use crate::host::with_host;
+use crate::raise::IS_COUNTED;
+
 /// The most tables inside tables.
 const DEPTH_MAX: usize = 1000;
 
 /// The longest reply, in bytes: tables that contain others several times could be replies of any length.
 const REPLY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
+/// How many values are written between two looks at whether the script is to end.
+const VALUES_PER_LOOK: u32 = 10_000;
+
+/// Why what a script has returned is not written.
+#[derive(Debug)]
+pub(crate) enum Unwritten {
+    /// A table of the script could not be read, or the value is too big to be a reply.
+    Unreadable(mlua::Error),
+    /// The host has ended the script.
+    Interrupted,
+}
+
+impl From<mlua::Error> for Unwritten {
+    fn from(error: mlua::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
 /// Writes a value that a script has returned. `script_resp3` says whether the script has chosen RESP3 by
-/// `redis.setresp`.
+/// `redis.setresp`. The host is told of error replies among it.
 ///
 /// # Errors
-/// A table of the script could not be read, or the value is too big to be a reply.
-pub(crate) fn write(value: &Value, script_resp3: bool, reply: &mut Reply) -> mlua::Result<()> {
+/// See [`Unwritten`].
+pub(crate) fn write(value: &Value, script_resp3: bool, reply: &mut Reply) -> Result<(), Unwritten> {
     let limit = reply.len().saturating_add(REPLY_BYTES_MAX);
-    Writer { script_resp3, limit, reply }.value(value, 0)
+    Writer { script_resp3, limit, values: 0, reply }.value(value, 0)
 }
 
 struct Writer<'r> {
     script_resp3: bool,
     /// The length at which the reply is too long.
     limit: usize,
+    /// Those written since the last look at the host.
+    values: u32,
     reply: &'r mut Reply,
 }
 
 impl Writer<'_> {
-    fn value(&mut self, value: &Value, depth: usize) -> mlua::Result<()> {
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Unwritten> {
         if self.reply.len() > self.limit {
-            return Err(mlua::Error::MemoryError("reply is too long".to_owned()));
+            return Err(mlua::Error::MemoryError("reply is too long".to_owned()).into());
+        }
+        self.values += 1;
+        if self.values == VALUES_PER_LOOK {
+            self.values = 0;
+            if with_host(|host| host.interrupt()) == Some(true) {
+                return Err(Unwritten::Interrupted);
+            }
         }
         match value {
             Value::String(text) => self.reply.bulk(&text.as_bytes()),
@@ -43,14 +73,17 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn table(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
+    fn table(&mut self, table: &Table, depth: usize) -> Result<(), Unwritten> {
         if depth >= DEPTH_MAX {
             self.reply.error("ERR reached lua stack limit");
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("err")? {
             let text = text.as_bytes();
-            self.reply.error(without_line_end(up_to_zero(&text)));
+            let text = without_line_end(up_to_zero(&text));
+            let is_counted = table.raw_get::<Value>(IS_COUNTED)? == Value::Boolean(true);
+            with_host(|host| host.replies_error(text, is_counted));
+            self.reply.error(text);
             return Ok(());
         }
         if let Value::String(text) = table.raw_get("ok")? {
@@ -97,7 +130,7 @@ impl Writer<'_> {
     }
 
     /// The elements from the first to the last before one that is missing.
-    fn array(&mut self, table: &Table, depth: usize) -> mlua::Result<()> {
+    fn array(&mut self, table: &Table, depth: usize) -> Result<(), Unwritten> {
         let header = self.reply.array_later();
         let mut length = 0;
         loop {

@@ -42,6 +42,10 @@ pub trait Host {
     /// Writes a line to the server's log.
     fn log(&mut self, level: LogLevel, line: &[u8]);
 
+    /// Called for each error reply in what the script has returned. `is_counted` says whether it is that of a command, which
+    /// was counted when the command failed.
+    fn replies_error(&mut self, text: &[u8], is_counted: bool);
+
     /// Called now and then while the script runs. Says whether it is to end at once.
     fn interrupt(&mut self) -> bool;
 }
@@ -54,3 +58,8 @@ scoped_thread_local!(
     /// The host of the script that this thread runs.
     pub(crate) static mut HOST: for<'h> &'h mut dyn Host
 );
+
+/// Lets `act` have the host, if there is one.
+pub(crate) fn with_host<R>(act: impl FnOnce(&mut dyn Host) -> R) -> Option<R> {
+    if HOST.is_set() { Some(HOST.with(act)) } else { None }
+}

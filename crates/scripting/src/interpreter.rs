@@ -9,9 +9,13 @@ use nuthatch_protocol::Reply;
 use crate::api::Choices;
 use crate::bytecode::Compiler;
 use crate::declared::{CommandKeys, uses_declared_keys_only};
+use crate::from_lua::Unwritten;
+use crate::globals::GlobalUse;
 use crate::host::{HOST, Host};
+use crate::libraries::{self, SharedSettings};
 use crate::memory::Unlimited;
-use crate::{api, from_lua, libraries};
+use crate::raise::IS_COUNTED;
+use crate::{api, from_lua};
 
 /// How many instructions a script runs between two looks at whether it is to go on.
 const INSTRUCTIONS_PER_LOOK: u32 = 10_000;
@@ -40,17 +44,48 @@ pub struct Interpreter {
     lua: Lua,
     compiler: Rc<Compiler>,
     function_compiler: Rc<Compiler>,
-    run_script: Function,
-    run_script_of_tables: Function,
-    run_callback: Function,
-    run_library: Function,
+    running: Running,
     choices: Rc<Choices>,
+    settings: SharedSettings,
     /// Set when the host has ended the script.
     interrupted: Rc<RefCell<Interruption>>,
+    /// Bytes in use after the last run.
+    used: Cell<usize>,
     /// Above how many bytes in use everything is collected before a script runs.
     collected_above: Cell<usize>,
     /// How many bytes that may be after all was collected.
     garbage_max: usize,
+}
+
+/// The sandbox's functions that run scripts, and what they take.
+#[derive(Debug)]
+struct Running {
+    /// Any function, and the handler of its errors: `located`.
+    attempt: Function,
+    located: Function,
+    proven_script_of_key: Function,
+    script_of_key_and_arguments: Function,
+    script_of_arguments: Function,
+    script: Function,
+    script_of_tables: Function,
+    callback: Function,
+    library: Function,
+}
+
+impl Running {
+    fn of(table: &Table) -> mlua::Result<Self> {
+        Ok(Self {
+            attempt: table.raw_get("attempt")?,
+            located: table.raw_get("located")?,
+            proven_script_of_key: table.raw_get("proven_script_of_key")?,
+            script_of_key_and_arguments: table.raw_get("script_of_key_and_arguments")?,
+            script_of_arguments: table.raw_get("script_of_arguments")?,
+            script: table.raw_get("script")?,
+            script_of_tables: table.raw_get("script_of_tables")?,
+            callback: table.raw_get("callback")?,
+            library: table.raw_get("library")?,
+        })
+    }
 }
 
 /// Whether the host has ended the script, and where it was then.
@@ -64,6 +99,7 @@ struct Interruption {
 #[derive(Debug, Clone)]
 pub struct Script {
     function: Function,
+    globals: GlobalUse,
     uses_declared_keys_only: bool,
 }
 
@@ -142,19 +178,19 @@ impl Interpreter {
         let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::OS;
         let lua = Lua::new_with(libraries, LuaOptions::default())?;
         let choices = Rc::new(Choices::default());
-        let Sandbox { compiler, function_compiler, running } = sandbox(&lua, identity, &choices)?;
         let interrupted = Rc::new(RefCell::new(Interruption::default()));
+        let Sandbox { compiler, function_compiler, running, settings } =
+            sandbox(&lua, identity, &choices, &interrupted)?;
         let garbage_max = GARBAGE_BYTES_MAX.min(memory_max / 4);
         let interpreter = Self {
-            run_script: running.raw_get("script")?,
-            run_script_of_tables: running.raw_get("script_of_tables")?,
-            run_callback: running.raw_get("callback")?,
-            run_library: running.raw_get("library")?,
+            running,
             lua,
             compiler,
             function_compiler,
             choices,
+            settings,
             interrupted,
+            used: Cell::new(0),
             collected_above: Cell::new(garbage_max),
             garbage_max,
         };
@@ -163,18 +199,19 @@ impl Interpreter {
         Ok(interpreter)
     }
 
-    /// Bytes that scripts and their values take.
+    /// Bytes that scripts and their values take, as it was after the last run.
     pub fn memory(&self) -> usize {
-        self.lua.used_memory()
+        self.used.get()
     }
 
     /// Collects what scripts before have left behind if that is much: the collector itself waits until the memory in use has
     /// doubled, which the limit may not allow.
     fn make_room(&self) {
-        if self.lua.used_memory() > self.collected_above.get() {
+        if self.used.get() > self.collected_above.get() {
             // An error would be one of a finaliser, and there are none.
             let _ = self.lua.gc_collect();
-            self.collected_above.set(self.lua.used_memory() + self.garbage_max);
+            self.used.set(self.lua.used_memory());
+            self.collected_above.set(self.used.get() + self.garbage_max);
         }
     }
 
@@ -185,8 +222,14 @@ impl Interpreter {
     pub fn compile(&self, source: &[u8], name: &str, commands: &dyn CommandKeys) -> Result<Script, Vec<u8>> {
         self.make_room();
         let name = self.lua.create_string(name).map_err(|error| error.to_string().into_bytes())?;
-        let (function, prototype) = self.compiler.compile(&self.lua, source, &name)?;
-        Ok(Script { function, uses_declared_keys_only: uses_declared_keys_only(&prototype, commands) })
+        let compiled = self.compiler.compile(&self.lua, source, &name);
+        self.used.set(self.lua.used_memory());
+        let (function, prototype) = compiled?;
+        Ok(Script {
+            function,
+            globals: GlobalUse::of(&prototype),
+            uses_declared_keys_only: uses_declared_keys_only(&prototype, commands),
+        })
     }
 
     /// Runs a script with its keys and its other arguments, and writes the reply.
@@ -201,7 +244,7 @@ impl Interpreter {
         host: &mut dyn Host,
         reply: &mut Reply,
     ) -> Result<(), Failure> {
-        self.guarded(host, reply, || self.run_to_end(&script.function, keys, arguments))
+        self.guarded(host, reply, || self.run_to_end(script, keys, arguments))
     }
 
     /// Runs the code of a library, and returns the functions that it has registered.
@@ -220,7 +263,8 @@ impl Interpreter {
         let (code, _) =
             self.function_compiler.compile(&self.lua, source, &name).map_err(LoadFailure::NotCode)?;
         *self.interrupted.borrow_mut() = Interruption::default();
-        let outcome: mlua::Result<(bool, Value)> = HOST.set(host, || self.run_library.call(code));
+        let outcome: mlua::Result<(bool, Value)> = HOST.set(host, || self.running.library.call(code));
+        self.used.set(self.lua.used_memory());
         if let Some(failure) = self.interruption() {
             return Err(LoadFailure::Failed(failure));
         }
@@ -248,7 +292,7 @@ impl Interpreter {
     ) -> Result<(), Failure> {
         self.guarded(host, reply, || {
             let (keys, arguments) = self.tables(keys, arguments)?;
-            self.run_callback.call((&function.callback, keys, arguments))
+            self.running.callback.call((&function.callback, keys, arguments))
         })
     }
 
@@ -261,41 +305,66 @@ impl Interpreter {
     ) -> Result<(), Failure> {
         self.make_room();
         self.choices.resp3.set(false);
-        libraries::reset(&self.lua);
+        self.settings.reset();
         *self.interrupted.borrow_mut() = Interruption::default();
         let mark = reply.mark();
-        let outcome = HOST.set(host, run);
-        if let Some(failure) = self.interruption() {
-            return Err(failure);
-        }
-        let (succeeded, value) = outcome.map_err(|error| failure_of(&error))?;
-        if !succeeded {
-            return Err(failure_of_value(&value));
-        }
-        from_lua::write(&value, self.choices.resp3.get(), reply).map_err(|error| {
+        let outcome = HOST.set(host, || {
+            let (succeeded, value) = run().map_err(|error| failure_of(&error))?;
+            if !succeeded {
+                return Err(failure_of_value(&value));
+            }
+            from_lua::write(&value, self.choices.resp3.get(), reply).map_err(|unwritten| match unwritten {
+                Unwritten::Unreadable(error) => failure_of(&error),
+                Unwritten::Interrupted => Failure::Interrupted { place: None },
+            })
+        });
+        self.used.set(self.lua.used_memory());
+        if outcome.is_err() {
             reply.truncate(mark);
-            failure_of(&error)
-        })
+        }
+        self.interruption().map_or(outcome, Err)
     }
 
     fn run_to_end<'a>(
         &self,
-        script: &Function,
+        script: &Script,
         keys: usize,
-        arguments: impl ExactSizeIterator<Item = &'a [u8]>,
+        mut arguments: impl ExactSizeIterator<Item = &'a [u8]>,
     ) -> mlua::Result<(bool, Value)> {
-        if arguments.len() <= ARGUMENTS_ON_STACK_MAX {
-            let texts: Vec<&[u8]> = arguments.collect();
-            let bytes: usize = texts.iter().map(|text| text.len() + TEXT_OVERHEAD_BYTES).sum();
-            let unlimited = Unlimited::for_at_most(&self.lua, bytes);
-            let texts = texts.into_iter().map(|text| self.lua.create_string(text));
-            let texts: Variadic<LuaString> = texts.collect::<mlua::Result<_>>()?;
-            drop(unlimited);
-            self.run_script.call((script, keys, texts))
-        } else {
-            let (keys, arguments) = self.tables(keys, arguments)?;
-            self.run_script_of_tables.call((script, keys, arguments))
+        let Script { function, globals: GlobalUse { reads_keys, reads_arguments, .. }, .. } = script;
+        let running = &self.running;
+        match (keys, reads_keys, reads_arguments) {
+            (_, false, false) => running.attempt.call((function, &running.located)),
+            (1, true, false) if script.uses_declared_keys_only => {
+                let key = self.text(arguments.next().unwrap_or_default())?;
+                running.proven_script_of_key.call((function, key))
+            }
+            _ if arguments.len() > ARGUMENTS_ON_STACK_MAX => {
+                let (keys, arguments) = self.tables(keys, arguments)?;
+                running.script_of_tables.call((function, keys, arguments))
+            }
+            _ => {
+                let texts = self.texts(&arguments.collect::<Vec<_>>())?;
+                match keys {
+                    0 => running.script_of_arguments.call((function, texts)),
+                    1 => running.script_of_key_and_arguments.call((function, texts)),
+                    _ => running.script.call((function, keys, texts)),
+                }
+            }
         }
+    }
+
+    /// A text of the interpreter.
+    fn text(&self, text: &[u8]) -> mlua::Result<LuaString> {
+        let _unlimited = Unlimited::for_at_most(&self.lua, text.len() + TEXT_OVERHEAD_BYTES);
+        self.lua.create_string(text)
+    }
+
+    /// Texts of the interpreter.
+    fn texts(&self, texts: &[&[u8]]) -> mlua::Result<Variadic<LuaString>> {
+        let bytes = texts.iter().map(|text| text.len() + TEXT_OVERHEAD_BYTES).sum();
+        let _unlimited = Unlimited::for_at_most(&self.lua, bytes);
+        texts.iter().map(|text| self.lua.create_string(text)).collect()
     }
 
     /// The first arguments, which are keys, and the others, each as a table.
@@ -361,22 +430,32 @@ struct Sandbox {
     /// Compiles libraries of functions.
     function_compiler: Rc<Compiler>,
     /// The functions that run them.
-    running: Table,
+    running: Running,
+    /// What scripts set for those after them if it is not reset.
+    settings: SharedSettings,
 }
 
 /// Builds the environments of scripts and of functions.
-fn sandbox(lua: &Lua, identity: &Identity, choices: &Rc<Choices>) -> mlua::Result<Sandbox> {
+fn sandbox(
+    lua: &Lua,
+    identity: &Identity,
+    choices: &Rc<Choices>,
+    interrupted: &Rc<RefCell<Interruption>>,
+) -> mlua::Result<Sandbox> {
     let native = lua.create_table()?;
     api::provide(lua, &native, choices)?;
+    let interrupted = interrupted.clone();
+    native.raw_set("is_ended", lua.create_function(move |_, ()| Ok(interrupted.borrow().is_wanted))?)?;
     native.raw_set("constants", constants(lua, identity)?)?;
+    let (libraries, settings) = libraries::all(lua)?;
     let build = lua.load(include_str!("sandbox.lua")).set_name(api::SANDBOX_NAME).into_function()?;
-    let (environment, function_environment, running): (Table, Table, Table) =
-        build.call((&native, libraries::all(lua)?))?;
-    let compiler = Rc::new(Compiler::new(lua, environment)?);
-    let function_compiler = Rc::new(Compiler::new(lua, function_environment)?);
+    let (environment, globals, function_environment, running): (Table, Table, Table, Table) =
+        build.call((&native, libraries))?;
+    let compiler = Rc::new(Compiler::new(lua, environment, Some(globals))?);
+    let function_compiler = Rc::new(Compiler::new(lua, function_environment, None)?);
     native.raw_set("compile", api::compile(lua, &compiler)?)?;
     native.raw_set("compile_function", api::compile(lua, &function_compiler)?)?;
-    Ok(Sandbox { compiler, function_compiler, running })
+    Ok(Sandbox { compiler, function_compiler, running: Running::of(&running)?, settings })
 }
 
 /// `redis.REDIS_VERSION` and others.
@@ -410,8 +489,7 @@ fn failure_of_value(value: &Value) -> Failure {
                 }
                 _ => None,
             };
-            let is_of_command =
-                matches!(field(table, "ignore_error_stats_update"), Some(Value::Boolean(true)));
+            let is_of_command = matches!(field(table, IS_COUNTED), Some(Value::Boolean(true)));
             Failure::Raised { text, place, is_of_command }
         }
         // The interpreter's own errors pass the handler by.

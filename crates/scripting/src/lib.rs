@@ -8,6 +8,7 @@ mod api;
 mod bytecode;
 mod declared;
 mod from_lua;
+mod globals;
 mod host;
 mod interpreter;
 mod libraries;

@@ -7,6 +7,9 @@ use std::fmt;
 
 use mlua::{Lua, Table, Value};
 
+/// The field of an error reply's table that says that it was counted when the command failed.
+pub(crate) const IS_COUNTED: &str = "ignore_error_stats_update";
+
 /// What is raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Raised {
@@ -45,7 +48,7 @@ pub(crate) fn reply_table(lua: &Lua, text: &[u8], is_of_command: bool) -> mlua::
     let table = lua.create_table_with_capacity(0, 4)?;
     table.raw_set("err", lua.create_string(text)?)?;
     if is_of_command {
-        table.raw_set("ignore_error_stats_update", true)?;
+        table.raw_set(IS_COUNTED, true)?;
     }
     Ok(table)
 }

@@ -49,12 +49,10 @@ impl Request {
         if self.spans.is_empty() { Err(Malformed::Empty) } else { Ok(()) }
     }
 
-    /// Gives memory back that a big request has taken.
-    pub(crate) fn shrink(&mut self) {
-        /// What is kept for the next request, in bytes.
-        const KEPT_BYTES: usize = 64 * 1024;
+    /// Forgets the arguments, and gives memory back above so many bytes.
+    pub(crate) fn shrink_to(&mut self, kept_bytes: usize) {
         self.bytes.clear();
-        self.bytes.shrink_to(KEPT_BYTES);
+        self.bytes.shrink_to(kept_bytes);
     }
 }
 

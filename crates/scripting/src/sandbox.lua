@@ -102,11 +102,16 @@ for name, original in raw_pairs(table) do
 end
 
 local insert = table.insert
+local NOTHING_MOVED_MAX = 2 ^ 20
 function table_library.insert(...)
     local t, value = ...
     if contents_of[t] then error(READONLY, 0) end
     -- By far the most frequent form, without the detour.
     if select("#", ...) == 2 and type(t) == "table" then return insert(t, value) end
+    -- Everything from the place on is moved, also what is not there, and nothing can end that.
+    if type(value) == "number" and value < -NOTHING_MOVED_MAX then
+        error("bad argument #2 to 'insert' (position out of bounds)", 2)
+    end
     return raise_again("insert", raw_pcall(insert, ...))
 end
 
@@ -172,7 +177,12 @@ end
 function globals.xpcall(...)
     local attempt, handler = ...
     if select("#", ...) < 2 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
-    return raw_xpcall(attempt, function(failure) return handler(unwrapped(failure)) end)
+    return raw_xpcall(attempt, function(failure)
+        -- A script is ended between two instructions, but none of those that a handler runs: it would run for as long as it
+        -- likes.
+        if native.is_ended() then return failure end
+        return handler(unwrapped(failure))
+    end)
 end
 
 local coroutine_library = {}
@@ -401,23 +411,37 @@ globals.__redis__err__handler = located
 
 local running = {}
 
-local function set_one_key(key, ...)
+-- A script that reads neither its keys nor its other arguments is attempted as it is.
+running.attempt, running.located = raw_xpcall, located
+
+-- A script with one key that does not read its other arguments, and that is proven not to change or keep the table of its
+-- keys, which is the same for all of them.
+local kept_keys = {}
+function running.proven_script_of_key(script, key)
+    kept_keys[1] = key
+    globals.KEYS = kept_keys
+    return raw_xpcall(script, located)
+end
+
+-- A script with one key, and other arguments.
+function running.script_of_key_and_arguments(script, key, ...)
     globals.KEYS, globals.ARGV = { key }, { ... }
+    return raw_xpcall(script, located)
+end
+
+-- A script without keys.
+function running.script_of_arguments(script, ...)
+    globals.KEYS, globals.ARGV = {}, { ... }
+    return raw_xpcall(script, located)
 end
 
 -- A script with as many keys, which come first, and the other arguments.
 function running.script(script, keys, ...)
-    if keys == 1 then
-        set_one_key(...)
-    elseif keys == 0 then
-        globals.KEYS, globals.ARGV = {}, { ... }
-    else
-        local names, arguments = { ... }, {}
-        for place = keys + 1, #names do
-            arguments[place - keys], names[place] = names[place], nil
-        end
-        globals.KEYS, globals.ARGV = names, arguments
+    local names, arguments = { ... }, {}
+    for place = keys + 1, #names do
+        arguments[place - keys], names[place] = names[place], nil
     end
+    globals.KEYS, globals.ARGV = names, arguments
     return raw_xpcall(script, located)
 end
 
@@ -545,14 +569,20 @@ function running.library(code)
     return false, failure
 end
 
+local callback, callback_keys, callback_arguments
+local function call_back()
+    return callback(callback_keys, callback_arguments)
+end
+
 -- A function of a library.
-function running.callback(callback, keys, arguments)
+function running.callback(...)
+    callback, callback_keys, callback_arguments = ...
     if registered then
         -- The library before was ended while it was loaded, and with it what ends loading.
         registered = nil
         see(function_globals)
     end
-    return raw_xpcall(function() return callback(keys, arguments) end, located)
+    return raw_xpcall(call_back, located)
 end
 
-return environment, function_environment, running
+return environment, globals, function_environment, running

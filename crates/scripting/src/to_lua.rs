@@ -14,15 +14,18 @@ const BYTES_PER_BYTE: usize = 128;
 
 /// The value of one complete reply.
 pub(crate) fn value_of(lua: &Lua, reply: &mut Reply) -> mlua::Result<Value> {
-    let _unlimited = Unlimited::for_at_most(lua, reply.len().saturating_mul(BYTES_PER_BYTE));
-    let slices = reply.slices();
-    if let [slice] = *slices
-        && slice.len() == reply.len()
-    {
-        return Reader { lua, rest: slice.as_ref() }.value();
+    let length = reply.len();
+    let read = |bytes: &[u8]| {
+        // An integer takes nothing.
+        let takes_memory = bytes.first() != Some(&b':');
+        let _unlimited =
+            takes_memory.then(|| Unlimited::for_at_most(lua, length.saturating_mul(BYTES_PER_BYTE)));
+        Reader { lua, rest: bytes }.value()
+    };
+    match reply.contiguous() {
+        Some(bytes) => read(bytes),
+        None => read(&std::mem::take(reply).into_bytes()),
     }
-    let bytes = std::mem::take(reply).into_bytes();
-    Reader { lua, rest: &bytes }.value()
 }
 
 /// A table with one field.

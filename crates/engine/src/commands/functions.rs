@@ -7,7 +7,7 @@ use super::container::{Explained, reply_help, subcommand_required, wrong_form};
 use super::scripting::{manages, runs};
 use crate::arguments::is_word;
 use crate::call::Call;
-use crate::command::{Command, Flags, Group};
+use crate::command::{Command, Flags, Group, NamedBy};
 use crate::error::{CommandError, Outcome};
 use crate::rdb::functions::NotFunctions;
 use crate::rdb::{self, payload};
@@ -15,14 +15,14 @@ use crate::scripts::{FLAG_NAMES, FunctionFacts, Library, Policy, load_library, w
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    runs("FCALL", false).docs(
+    runs("FCALL", NamedBy::Function, false).docs(
         Group::Scripting,
         "7.0.0",
         "Depends on the function that is executed.",
         "function numkeys [key [key ...]] [arg [arg ...]]",
         "Runs a function.",
     ),
-    runs("FCALL_RO", true).docs(
+    runs("FCALL_RO", NamedBy::Function, true).docs(
         Group::Scripting,
         "7.0.0",
         "Depends on the function that is executed.",

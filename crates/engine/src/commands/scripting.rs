@@ -3,34 +3,34 @@
 use super::container::{Explained, reply_help, subcommand_required};
 use crate::arguments::is_word;
 use crate::call::Call;
-use crate::command::{Command, Flags, Group, Handler, KeyFlags, KeySpec};
+use crate::command::{Command, Flags, Group, Handler, KeyFlags, KeySpec, NamedBy};
 use crate::error::{CommandError, Outcome};
 use crate::scripts::{self, with_interpreter};
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
-    runs("EVAL", false).docs(
+    runs("EVAL", NamedBy::Text, false).docs(
         Group::Scripting,
         "2.6.0",
         "Depends on the script that is executed.",
         "script numkeys [key [key ...]] [arg [arg ...]]",
         "Runs a Lua script.",
     ),
-    runs("EVAL_RO", true).docs(
+    runs("EVAL_RO", NamedBy::Text, true).docs(
         Group::Scripting,
         "7.0.0",
         "Depends on the script that is executed.",
         "script numkeys [key [key ...]] [arg [arg ...]]",
         "Runs a Lua script that does not write.",
     ),
-    runs("EVALSHA", false).docs(
+    runs("EVALSHA", NamedBy::Digest, false).docs(
         Group::Scripting,
         "2.6.0",
         "Depends on the script that is executed.",
         "sha1 numkeys [key [key ...]] [arg [arg ...]]",
         "Runs a Lua script that the server knows, by the SHA-1 of its text.",
     ),
-    runs("EVALSHA_RO", true).docs(
+    runs("EVALSHA_RO", NamedBy::Digest, true).docs(
         Group::Scripting,
         "7.0.0",
         "Depends on the script that is executed.",
@@ -106,7 +106,7 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 /// A command that runs a script: the dispatcher does it itself.
-pub(super) const fn runs(name: &'static str, is_read_only: bool) -> Command {
+pub(super) const fn runs(name: &'static str, named_by: NamedBy, is_read_only: bool) -> Command {
     const READ: &[KeySpec] = &[KeySpec::counted(2, 1, KeyFlags::RO.union(KeyFlags::ACCESS))];
     const WRITE: &[KeySpec] =
         &[KeySpec::counted(2, 1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))];
@@ -114,7 +114,8 @@ pub(super) const fn runs(name: &'static str, is_read_only: bool) -> Command {
         .without(Flags::LOADING)
         .with(if is_read_only { Flags::READONLY } else { Flags::MAY_REPLICATE })
         .with(Flags::NO_SCRIPT.union(Flags::SKIP_MONITOR).union(Flags::MOVABLE_KEYS))
-        .with(Flags::NO_MANDATORY_KEYS.union(Flags::RUNS_SCRIPT))
+        .with(Flags::NO_MANDATORY_KEYS)
+        .runs_script(named_by)
         .keys(if is_read_only { READ } else { WRITE })
 }
 
@@ -171,13 +172,13 @@ fn kill(call: &mut Call<'_, '_>) -> Outcome {
 
 fn debug(call: &mut Call<'_, '_>) -> Outcome {
     const OPTIONS: CommandError = CommandError::fixed("ERR Use SCRIPT DEBUG YES/SYNC/NO");
-    const NO_DEBUGGER: CommandError = CommandError::fixed("ERR this server has no debugger of scripts");
     let mode = call.arguments.at(2);
     if is_word(mode, "NO") {
         call.reply.ok();
         return Ok(());
     }
-    Err(if is_word(mode, "YES") || is_word(mode, "SYNC") { NO_DEBUGGER } else { OPTIONS })
+    call.session.wants_debugger = is_word(mode, "YES") || is_word(mode, "SYNC");
+    Err(if call.session.wants_debugger { scripts::NO_DEBUGGER } else { OPTIONS })
 }
 
 const HELP: &[Explained] = &[

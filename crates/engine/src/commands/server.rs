@@ -28,7 +28,12 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn time(call: &mut Call<'_, '_>) -> Outcome {
-    let now_us = call.engine.host.now_us();
+    let now_us = || call.engine.host.now_us();
+    let now_us = match call.session.runs_script {
+        // For a script time stands still.
+        true => *call.session.script_time_us.get_or_insert_with(now_us),
+        false => now_us(),
+    };
     call.reply.array(2);
     call.reply.bulk((now_us / 1_000_000).to_string().as_bytes());
     call.reply.bulk((now_us % 1_000_000).to_string().as_bytes());
@@ -52,11 +57,11 @@ fn shutdown(call: &mut Call<'_, '_>) -> Outcome {
     if (abort && options != ShutdownOptions::default()) || (options.save && options.no_save) {
         return Err(CommandError::SYNTAX);
     }
-    if call.engine.keyspace.is_busy() && !options.no_save {
-        return Err(call.engine.scripts.busy.refusal());
-    }
     if abort {
         return Err(CommandError::fixed("ERR No shutdown in progress."));
+    }
+    if call.engine.keyspace.is_busy() && !options.no_save {
+        return Err(call.engine.scripts.busy.refusal());
     }
     call.engine.host.shut_down(options).map_err(|reason| CommandError::new(format!("ERR {reason}")))?;
     call.engine.scripts.busy.end_all();

@@ -6,9 +6,11 @@
 //! back those that it holds when a script needs them (`Keyspace::lock_ascending`). Most scripts are proven to use no other
 //! keys than those that they declare (`Script::uses_declared_keys_only`). They run side by side with everything.
 
+use std::rc::Rc;
+
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
-use nuthatch_scripting::{Failure, LibraryFunction, Script};
+use nuthatch_scripting::{Failure, LibraryFunction};
 use parking_lot::MutexGuard;
 
 use super::script_host::Running;
@@ -16,12 +18,13 @@ use super::{Batch, monitor};
 use crate::Engine;
 use crate::arguments::Arguments;
 use crate::call::Call;
-use crate::command::Flags;
+use crate::command::{Flags, NamedBy};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::locked::Guards;
 use crate::keyspace::patience::Busy;
 use crate::scripts::{
-    Compiled, ScriptFlags, ScriptName, ThreadInterpreter, name_of, parse_name, with_interpreter,
+    Compiled, NO_DEBUGGER, NO_SCRIPT, ScriptFlags, ScriptName, ThreadInterpreter, name_of, parse_name,
+    with_interpreter,
 };
 use crate::session::Session;
 use crate::table::Registered;
@@ -41,10 +44,15 @@ impl Batch<'_> {
         first_hash: u64,
         reply: &mut Reply,
     ) -> Outcome {
+        if std::mem::take(&mut session.wants_debugger) {
+            return Err(NO_DEBUGGER);
+        }
         let program = with_interpreter(|thread| Program::of(thread, engine, command, &arguments));
         let may_stray = program.as_ref().is_ok_and(Program::may_stray);
         let straying = may_stray.then(|| engine.stray()).transpose()?;
-        let guards = lock_declared(engine, &arguments, command, first_hash)
+        // A request without a program runs nothing.
+        let declared = program.as_ref().map_or(0, |program| program.keys);
+        let guards = lock_declared(engine, &arguments, declared, first_hash)
             .map_err(|Busy| engine.scripts.busy.refusal())?;
         let mut keys = self.keys(engine, session, guards);
         let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
@@ -77,20 +85,23 @@ impl Batch<'_> {
             let database = call.session.database;
             let in_transaction = std::mem::replace(&mut call.session.is_executing, true);
             call.session.runs_script = true;
+            call.session.script_time_us = None;
             if !in_transaction {
                 call.keys.begin_unit();
             }
-            let arguments = call.arguments.from(COUNT + 1);
+            let (command, arguments) = (call.command, call.arguments.from(COUNT + 1));
             let (mut running, reply) =
                 Running::new(self, call, is_read_only, program.may_stray(), program.function_name());
             let interpreter = &thread.interpreter;
             let outcome = match &program.code {
-                Code::Script(script) => interpreter.run(script, keys, arguments, &mut running, reply),
+                Code::Script(compiled) => {
+                    interpreter.run(&compiled.script, keys, arguments, &mut running, reply)
+                }
                 Code::Function(function) => {
                     interpreter.run_function(function, keys, arguments, &mut running, reply)
                 }
             };
-            running.end();
+            running.end(command);
             thread.report_memory(&call.engine.scripts);
             if !in_transaction {
                 call.keys.end_unit();
@@ -134,15 +145,13 @@ impl Engine {
 struct Program {
     flags: ScriptFlags,
     code: Code,
-    /// The name of a script.
-    script: Option<ScriptName>,
     /// How many keys it is given.
     keys: usize,
 }
 
 enum Code {
-    Script(Script),
-    Function(LibraryFunction),
+    Script(Rc<Compiled>),
+    Function(Rc<LibraryFunction>),
 }
 
 impl Program {
@@ -156,30 +165,26 @@ impl Program {
         const NO_FUNCTION: CommandError = CommandError::fixed("ERR Function not found");
         let (scripts, commands, named) = (&engine.scripts, &engine.commands, arguments.at(1));
         // Of a function the name is looked up before the keys are counted, of a script afterwards.
-        let (keys, Compiled { source, script }) = match command.row.name {
-            "FCALL" | "FCALL_RO" => {
+        let (keys, compiled) = match command.row.script {
+            Some(NamedBy::Function) => {
                 let found = scripts.libraries.find(named).ok_or(NO_FUNCTION)?;
                 let code = Code::Function(thread.function(&found)?);
                 let flags = found.facts().flags | ScriptFlags::DECLARED;
-                return Ok(Self { flags, code, script: None, keys: key_count(command, arguments)? });
+                return Ok(Self { flags, code, keys: key_count(command, arguments)? });
             }
-            "EVALSHA" | "EVALSHA_RO" => {
-                let name = parse_name(named).ok_or(NO_SCRIPT)?;
-                let keys = key_count(command, arguments)?;
-                let compiled = match thread.find(&name) {
-                    Some(compiled) => compiled.clone(),
-                    None => thread.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?, commands)?,
-                };
-                (keys, compiled)
+            // What is no name is told before the keys are counted, what is none of a script afterwards.
+            Some(NamedBy::Digest) if named.len() != size_of::<ScriptName>() => return Err(NO_SCRIPT),
+            Some(NamedBy::Digest) => {
+                (key_count(command, arguments)?, thread.find_named(scripts, commands, named)?)
             }
-            _ => {
+            Some(NamedBy::Text) | None => {
                 let keys = key_count(command, arguments)?;
                 let source = scripts.evaluate(name_of(named), named)?;
                 let compiled = thread.compile(&source, commands).inspect_err(|_| scripts.forget(&source))?;
                 (keys, compiled)
             }
         };
-        Ok(Self { flags: source.flags, code: Code::Script(script), script: Some(source.name), keys })
+        Ok(Self { flags: compiled.source.flags, code: Code::Script(compiled), keys })
     }
 
     /// Whether it says that it writes; a script that says nothing of itself is not held to it.
@@ -189,7 +194,7 @@ impl Program {
 
     /// Whether it may use keys that it does not declare.
     fn may_stray(&self) -> bool {
-        !matches!(&self.code, Code::Script(script) if script.uses_declared_keys_only())
+        !matches!(&self.code, Code::Script(compiled) if compiled.script.uses_declared_keys_only())
     }
 
     /// The name of a function.
@@ -202,10 +207,9 @@ impl Program {
 
     /// What errors call it.
     fn name(&self) -> String {
-        match (&self.script, &self.code) {
-            (Some(name), _) => String::from_utf8_lossy(name).into_owned(),
-            (None, Code::Function(function)) => function.name.clone(),
-            (None, Code::Script(_)) => String::new(),
+        match &self.code {
+            Code::Script(compiled) => String::from_utf8_lossy(&compiled.source.name).into_owned(),
+            Code::Function(function) => function.name.clone(),
         }
     }
 }
@@ -219,18 +223,17 @@ pub(super) fn may_stray(engine: &Engine, transaction: &Transaction) -> bool {
         Ok(transaction.queued().iter().any(|queued| {
             let command = engine.commands.all()[usize::from(queued.command)];
             let named = || transaction.arguments(queued).at(1);
-            match command.row.name {
-                _ if !command.row.flags.contains(Flags::RUNS_SCRIPT) => false,
-                "EVALSHA" | "EVALSHA_RO" => !parse_name(named()).is_some_and(|name| is_proven(&name)),
-                "EVAL" | "EVAL_RO" => !is_proven(&name_of(named())),
-                _ => true,
+            match command.row.script {
+                None => false,
+                Some(NamedBy::Digest) => !parse_name(named()).is_some_and(|name| is_proven(&name)),
+                Some(NamedBy::Text) => !is_proven(&name_of(named())),
+                Some(NamedBy::Function) => true,
             }
         }))
     });
     outcome.unwrap_or(true)
 }
 
-const NO_SCRIPT: CommandError = CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
 const WRITES: CommandError =
     CommandError::fixed("ERR Can not execute a script with write flag using *_ro command.");
 
@@ -240,8 +243,8 @@ fn key_count(command: &Registered, arguments: &Arguments<'_>) -> Result<usize, C
     const TOO_MANY: CommandError =
         CommandError::fixed("ERR Number of keys can't be greater than number of args");
     const NOT_A_COUNT: CommandError = CommandError::fixed("ERR Bad number of keys provided");
-    let not_a_count = match command.row.name {
-        "FCALL" | "FCALL_RO" => NOT_A_COUNT,
+    let not_a_count = match command.row.script {
+        Some(NamedBy::Function) => NOT_A_COUNT,
         _ => CommandError::NOT_AN_INTEGER,
     };
     let count = parse_i64(arguments.at(COUNT)).ok_or(not_a_count)?;
@@ -257,20 +260,19 @@ pub(super) fn first_key<'a>(arguments: &Arguments<'a>) -> Option<&'a [u8]> {
     arguments.get(COUNT + 1).filter(|_| arguments.get(COUNT) != Some(b"0"))
 }
 
-/// Locks the shards of the keys that a script declares, of which the first has this hash.
+/// Locks the shards of the keys that a script declares, which are so many, and of which the first has this hash.
 fn lock_declared<'k>(
     engine: &'k Engine,
     arguments: &Arguments<'_>,
-    command: &'static Registered,
+    keys: usize,
     first_hash: u64,
 ) -> Result<Guards<'k>, Busy> {
-    let mut keys = command.key_positions(arguments).filter_map(|index| arguments.get(index));
-    let guards = match (keys.next(), keys.next()) {
-        (None, _) => Guards::None,
-        (Some(_), None) => engine.keyspace.lock_one(first_hash)?,
-        (Some(_), Some(second)) => {
-            let others = std::iter::once(second).chain(keys).map(|key| engine.keyspace.hash(key));
-            engine.keyspace.lock_many(std::iter::once(first_hash).chain(others))?
+    let guards = match keys {
+        0 => Guards::None,
+        1 => engine.keyspace.lock_one(first_hash)?,
+        _ => {
+            let hashes = arguments.from(COUNT + 1).take(keys).map(|key| engine.keyspace.hash(key));
+            engine.keyspace.lock_many(hashes)?
         }
     };
     if guards.reach_further() { engine.keyspace.widen(guards) } else { Ok(guards) }

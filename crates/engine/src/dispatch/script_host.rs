@@ -32,6 +32,8 @@ pub(super) struct Running<'r, 'w, 'k> {
     has_strayed: bool,
     /// Whether it has called a command that writes.
     has_written: bool,
+    /// Error replies in what it has returned.
+    replied_errors: u64,
     /// When it was first looked at, in microseconds since 1970.
     begun_us: u64,
     /// What others know of it, once it has run for too long.
@@ -59,14 +61,21 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
             function,
             has_strayed: false,
             has_written: false,
+            replied_errors: 0,
             begun_us: 0,
             busy: None,
         };
         (running, reply)
     }
 
-    /// The script has ended.
-    pub(super) fn end(self) {
+    /// The script has ended, which `command` was to run.
+    pub(super) fn end(self, command: &Registered) {
+        if self.replied_errors > 0 {
+            let mut counters = self.batch.worker.counters.lock();
+            if let Some(of_command) = counters.commands.get_mut(usize::from(command.id)) {
+                of_command.failed += self.replied_errors;
+            }
+        }
         if self.has_strayed {
             self.engine.scripts.count_strayed();
         }
@@ -220,6 +229,15 @@ impl Host for Running<'_, '_, '_> {
 
     fn log(&mut self, level: LogLevel, line: &[u8]) {
         self.engine.host.log_of_script(level, line);
+    }
+
+    fn replies_error(&mut self, text: &[u8], is_counted: bool) {
+        self.replied_errors += 1;
+        if !is_counted {
+            let code = text.split(|byte| *byte == b' ').next().filter(|code| code.len() < text.len());
+            let code = code.and_then(|code| std::str::from_utf8(code).ok()).unwrap_or("ERR");
+            self.batch.worker.counters.lock().count_error(code);
+        }
     }
 
     fn interrupt(&mut self) -> bool {

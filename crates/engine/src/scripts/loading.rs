@@ -105,6 +105,9 @@ impl Host for Loading {
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
 
+    /// The code of a library returns nothing.
+    fn replies_error(&mut self, _: &[u8], _: bool) {}
+
     fn interrupt(&mut self) -> bool {
         self.looks += 1;
         self.looks > LOOKS_MAX

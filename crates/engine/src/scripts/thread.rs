@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,7 +10,7 @@ use nuthatch_scripting::{CommandKeys, Identity, Interpreter, LibraryFunction, Sc
 
 use super::loading::load_library;
 use super::shebang::code_of;
-use super::{FoundFunction, Library, ScriptName, Scripts, Source};
+use super::{FoundFunction, Library, ScriptName, Scripts, Source, parse_name};
 use crate::REDIS_VERSION;
 use crate::error::CommandError;
 
@@ -22,8 +23,12 @@ const CHUNK_NAME: &str = "@user_script";
 /// The most scripts that a thread has compiled before it looks for those that are forgotten.
 const COMPILED_MIN: usize = 64;
 
+/// What a client hears of a name of no script.
+pub(crate) const NO_SCRIPT: CommandError =
+    CommandError::fixed("NOSCRIPT No matching script. Please use EVAL.");
+
 /// A script as a thread runs it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Compiled {
     pub(crate) source: Arc<Source>,
     pub(crate) script: Script,
@@ -32,11 +37,13 @@ pub(crate) struct Compiled {
 /// A thread's interpreter with its scripts.
 pub(crate) struct ThreadInterpreter {
     pub(crate) interpreter: Interpreter,
-    compiled: HashMap<ScriptName, Compiled, foldhash::fast::RandomState>,
+    /// The script that was found last: most requests want the one that the request before has wanted.
+    found: Option<Rc<Compiled>>,
+    compiled: HashMap<ScriptName, Rc<Compiled>, foldhash::fast::RandomState>,
     /// How many scripts there may be before those that are forgotten are sought.
     compiled_max: usize,
     /// The functions of the libraries that this thread has loaded, by the libraries' numbers.
-    libraries: HashMap<u64, (Arc<Library>, Vec<LibraryFunction>)>,
+    libraries: HashMap<u64, (Arc<Library>, Vec<Rc<LibraryFunction>>)>,
     /// Where the server is told what the interpreter uses, in bytes.
     memory: Option<Arc<AtomicU64>>,
 }
@@ -72,6 +79,7 @@ impl ThreadInterpreter {
             .map_err(|error| CommandError::new(format!("ERR the interpreter can not be started: {error}")))?;
         Ok(Self {
             interpreter,
+            found: None,
             compiled: HashMap::default(),
             compiled_max: COMPILED_MIN,
             libraries: HashMap::default(),
@@ -88,8 +96,34 @@ impl ThreadInterpreter {
 
     /// The script of this name, if this thread has compiled it and the server has not forgotten it.
     #[inline]
-    pub(crate) fn find(&self, name: &ScriptName) -> Option<&Compiled> {
+    pub(crate) fn find(&self, name: &ScriptName) -> Option<&Rc<Compiled>> {
         self.compiled.get(name).filter(|compiled| !compiled.source.is_forgotten())
+    }
+
+    /// The same for what a client gives as a name.
+    ///
+    /// # Errors
+    /// What it gives is none, or is that of no script.
+    #[inline]
+    pub(crate) fn find_named(
+        &mut self,
+        scripts: &Scripts,
+        commands: &dyn CommandKeys,
+        named: &[u8],
+    ) -> Result<Rc<Compiled>, CommandError> {
+        if let Some(found) = &self.found
+            && found.source.name == named
+            && !found.source.is_forgotten()
+        {
+            return Ok(found.clone());
+        }
+        let name = parse_name(named).ok_or(NO_SCRIPT)?;
+        let compiled = match self.find(&name) {
+            Some(compiled) => compiled.clone(),
+            None => self.compile(&scripts.find(&name).ok_or(NO_SCRIPT)?, commands)?,
+        };
+        self.found = Some(compiled.clone());
+        Ok(compiled)
     }
 
     /// Compiles a script that calls `commands`, if that was not done.
@@ -100,7 +134,7 @@ impl ThreadInterpreter {
         &mut self,
         source: &Arc<Source>,
         commands: &dyn CommandKeys,
-    ) -> Result<Compiled, CommandError> {
+    ) -> Result<Rc<Compiled>, CommandError> {
         if let Some(compiled) = self.find(&source.name) {
             return Ok(compiled.clone());
         }
@@ -112,7 +146,7 @@ impl ThreadInterpreter {
             self.compiled.retain(|_, compiled| !compiled.source.is_forgotten());
             self.compiled_max = (self.compiled.len() * 2).max(COMPILED_MIN);
         }
-        let compiled = Compiled { source: source.clone(), script };
+        let compiled = Rc::new(Compiled { source: source.clone(), script });
         self.compiled.insert(source.name, compiled.clone());
         Ok(compiled)
     }
@@ -121,11 +155,11 @@ impl ThreadInterpreter {
     ///
     /// # Errors
     /// The library cannot be loaded.
-    pub(crate) fn function(&mut self, found: &FoundFunction) -> Result<LibraryFunction, CommandError> {
+    pub(crate) fn function(&mut self, found: &FoundFunction) -> Result<Rc<LibraryFunction>, CommandError> {
         const GONE: CommandError = CommandError::fixed("ERR Function not found");
         let library = &found.library;
         if !self.libraries.contains_key(&library.id) {
-            let functions = load_library(self, &library.text)?.1;
+            let functions = load_library(self, &library.text)?.1.into_iter().map(Rc::new).collect();
             self.libraries.retain(|_, (library, _)| !library.is_forgotten());
             self.libraries.insert(library.id, (library.clone(), functions));
         }

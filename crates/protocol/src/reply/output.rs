@@ -190,6 +190,11 @@ impl Output {
     }
 
     #[inline]
+    pub(super) fn contiguous(&self) -> Option<&[u8]> {
+        if self.shared.is_none() { self.buffer.get(self.sent..) } else { None }
+    }
+
+    #[inline]
     pub(super) fn slices(&self) -> Slices<'_> {
         let mut slices = Slices { slices: [IoSlice::new(&[]); SLICES_MAX], count: 0 };
         let mut position = self.sent;

@@ -243,6 +243,8 @@ impl Host for Witness {
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
 
+    fn replies_error(&mut self, _: &[u8], _: bool) {}
+
     fn interrupt(&mut self) -> bool {
         self.looks += 1;
         self.looks > 3

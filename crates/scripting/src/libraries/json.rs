@@ -16,25 +16,25 @@ mod encode;
 mod tests;
 mod tokens;
 
-/// The library's table.
-pub(super) fn table(lua: &Lua) -> mlua::Result<Table> {
+/// The library's table, and the settings that all scripts share which use it.
+pub(super) fn table(lua: &Lua) -> mlua::Result<(Table, SharedSettings)> {
     let settings = Rc::new(Cell::new(Settings::default()));
-    lua.set_app_data(Shared(Rc::clone(&settings)));
-    instance(lua, &settings)
-}
-
-/// Forgets what scripts have set.
-pub(super) fn reset(lua: &Lua) {
-    if let Some(shared) = lua.app_data_ref::<Shared>() {
-        shared.0.set(Settings::default());
-    }
+    Ok((instance(lua, &settings)?, SharedSettings(settings)))
 }
 
 /// The settings of the table that all scripts of an interpreter share.
-struct Shared(Rc<Cell<Settings>>);
+#[derive(Debug)]
+pub(crate) struct SharedSettings(Rc<Cell<Settings>>);
+
+impl SharedSettings {
+    /// Forgets what a script has set: to be called before each, so that none depends on which others ran before it.
+    pub(crate) fn reset(&self) {
+        self.0.set(Settings::default());
+    }
+}
 
 /// What scripts can set.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Settings {
     sparse_arrays: SparseArrays,
     encode_max_depth: i32,
@@ -61,7 +61,7 @@ impl Default for Settings {
 }
 
 /// What becomes of arrays that miss most of their elements.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct SparseArrays {
     /// Whether they become objects, rather than an error.
     convert: bool,
@@ -72,7 +72,7 @@ struct SparseArrays {
 }
 
 /// What becomes of numbers that JSON does not have: those that are none, and infinite ones.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 enum InvalidNumbers {
     Refuse,
     Encode,

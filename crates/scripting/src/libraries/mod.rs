@@ -2,6 +2,8 @@
 
 use mlua::{Lua, Table};
 
+pub(crate) use self::json::SharedSettings;
+
 mod arguments;
 mod assembly;
 mod bits;
@@ -13,18 +15,15 @@ mod structure;
 mod tests;
 mod walk;
 
-/// All of them by their names. What the language's own library has for chance is replaced.
-pub(crate) fn all(lua: &Lua) -> mlua::Result<Table> {
+/// All of them by their names, and the settings that their functions change. What the language's own library has for
+/// chance is replaced.
+pub(crate) fn all(lua: &Lua) -> mlua::Result<(Table, SharedSettings)> {
     let libraries = lua.create_table()?;
+    let (json, settings) = json::table(lua)?;
     random::replace(lua, &lua.globals().raw_get("math")?)?;
     libraries.raw_set("bit", bits::table(lua)?)?;
-    libraries.raw_set("cjson", json::table(lua)?)?;
+    libraries.raw_set("cjson", json)?;
     libraries.raw_set("cmsgpack", message_pack::table(lua)?)?;
     libraries.raw_set("struct", structure::table(lua)?)?;
-    Ok(libraries)
-}
-
-/// Forgets what a script has set: to be called before each, so that none depends on which others ran before it.
-pub(crate) fn reset(lua: &Lua) {
-    json::reset(lua);
+    Ok((libraries, settings))
 }

@@ -43,6 +43,41 @@ fn memory_ends_with_an_error() {
 }
 
 #[test]
+fn memory_that_ends_again_and_again_is_survived() {
+    let sandbox = Sandbox::new();
+    for attempt in [
+        "local s = 'x' while true do s = s .. s end",
+        "local t = {} while true do t[#t + 1] = {} end",
+        "local t = {} for i = 1, 1e9 do t[i] = i end",
+        "local t = {} while true do t[#t + 1] = coroutine.wrap(function() coroutine.yield() end) t[#t]() end",
+        "local t = {} while true do t[#t + 1] = redis.call('echo', ('x'):rep(100000) .. #t) end",
+        "local s = ('x'):rep(3e7) redis.call(s, s, s)",
+        "local t = {} while true do t[#t + 1] = cjson.decode('[[],{},\"text\",[[]]]') end",
+        "local t = {} while true do t[#t + 1] = cmsgpack.unpack('\\148\\144\\128\\161a\\145\\144') end",
+        "local t = {} while true do t[#t + 1] = struct.pack('c0', ('x'):rep(50000) .. #t) end",
+        "local s = ('x'):rep(1e6) string.gsub(s, '.', function() s = s .. s end)",
+        "local t = {} while true do t[#t + 1] = select(2, pcall(error, ('x'):rep(100000) .. #t)) end",
+        "local t = {} while true do t[#t + 1] = redis.error_reply(('x'):rep(100000) .. #t) end",
+        "xpcall(function() local s = 'x' while true do s = s .. s end end, function() local s = 'x' while true do s = s .. s end end)",
+        "local t = setmetatable({}, { __index = function(t, k) t[#t + 1] = ('x'):rep(1e6) .. k return t[k + 1] end }) return t[1]",
+    ] {
+        let began = Instant::now();
+        // The attempts' garbage may be in the way of what the script itself needs.
+        let outcome = sandbox.run(&format!(
+            "local function attempt() {attempt} end \
+             for i = 1, 2 do pcall(attempt) pcall(coroutine.wrap(attempt)) end return true"
+        ));
+        let has_ended = match &outcome {
+            Ok(reply) => reply == ":1\r\n",
+            Err(error) => error.contains("not enough memory"),
+        };
+        assert!(has_ended, "{outcome:?}: {attempt}");
+        assert!(began.elapsed() < EACH_MAX, "{:?}: {attempt}", began.elapsed());
+        sandbox.holds("collectgarbage() return #('x'):rep(1000000) == 1000000");
+    }
+}
+
+#[test]
 fn stacks_end_with_an_error() {
     let sandbox = Sandbox::new();
     for script in [

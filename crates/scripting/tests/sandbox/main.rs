@@ -1,9 +1,12 @@
 //! What scripts cannot do: reach what is outside of the sandbox, change what the next script finds, crash the interpreter,
 //! or use more memory than they may.
 
+mod arguments;
+mod ending;
 mod escapes;
 mod exhaustion;
 mod generated;
+mod globals;
 mod published;
 
 use std::time::{Duration, Instant};
@@ -41,17 +44,19 @@ impl Host for Echo {
 
     fn log(&mut self, _: LogLevel, _: &[u8]) {}
 
+    fn replies_error(&mut self, _: &[u8], _: bool) {}
+
     fn interrupt(&mut self) -> bool {
         Instant::now() > self.ends
     }
 }
 
-/// Nothing is known of what commands do.
-struct AnyCommands;
+/// Commands that take no keys, so that whatever else a script does decides of whether it is proven.
+struct KeylessCommands;
 
-impl CommandKeys for AnyCommands {
+impl CommandKeys for KeylessCommands {
     fn are_declared(&self, _: &KnownRequest<'_>) -> bool {
-        false
+        true
     }
 }
 
@@ -72,13 +77,20 @@ impl Sandbox {
     }
 
     fn run_bytes(&self, source: &[u8]) -> Result<String, String> {
+        self.run_with(source, &["key"], &["argument"])
+    }
+
+    fn run_with(&self, source: &[u8], keys: &[&str], others: &[&str]) -> Result<String, String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let script =
-            self.interpreter.compile(source, "@user_script", &AnyCommands).map_err(|error| text(&error))?;
+        let script = self
+            .interpreter
+            .compile(source, "@user_script", &KeylessCommands)
+            .map_err(|error| text(&error))?;
         let mut reply = Reply::new();
         let mut host = Echo { ends: Instant::now() + TIME_MAX };
-        let arguments = [&b"key"[..], b"argument"];
-        let outcome = self.interpreter.run(&script, 1, arguments.into_iter(), &mut host, &mut reply);
+        let arguments: Vec<&[u8]> = keys.iter().chain(others).map(|text| text.as_bytes()).collect();
+        let (count, arguments) = (keys.len(), arguments.into_iter());
+        let outcome = self.interpreter.run(&script, count, arguments, &mut host, &mut reply);
         // A few buffers are kept beside what scripts can use.
         assert!(
             self.interpreter.memory() <= MEMORY_MAX + 4096,

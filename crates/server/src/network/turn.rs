@@ -21,7 +21,7 @@ use rustix::net::{RecvFlags, recv};
 use slab::Slab;
 
 use super::clients::Clients;
-use super::connection::{Connection, Sent};
+use super::connection::{Connection, Lent, Sent};
 use super::limits::Limits;
 use super::mailbox::ThreadMailbox;
 use super::stand_in::{Others, StandIn};
@@ -93,11 +93,39 @@ impl Participant {
         }
     }
 
-    /// Holds the connection's further requests back. They are parsed again when their time comes, and from their
-    /// start: the parser may have begun with another request, or found an error.
-    fn hold(&mut self, connection: &mut Connection, until: u64) {
-        connection.held_until = Some(until);
-        connection.parser = RequestParser::new();
+    /// Where the spans of its requests begin to count, given what its connection keeps of them.
+    fn bytes<'b>(&self, arena: &'b [u8], input: &'b [u8]) -> &'b [u8] {
+        match self.source {
+            Source::Arena(_, end) => &arena[..end],
+            Source::Own => input,
+        }
+    }
+
+    /// Does what is to be done after a request. Where further ones are to be held back they are parsed again when their
+    /// time comes, and from their start: the parser may have begun with another request, or found an error.
+    fn settle(
+        &mut self,
+        next: Next,
+        request: &Arguments<'_>,
+        parser: &mut RequestParser,
+        held_until: &mut Option<u64>,
+    ) {
+        let until = match next {
+            Next::Continue => {
+                self.commands += 1;
+                return;
+            }
+            Next::Retry(until) => {
+                write_request(request, &mut self.held_requests);
+                until
+            }
+            Next::Wait(until) => {
+                self.commands += 1;
+                until
+            }
+        };
+        *held_until = Some(until);
+        *parser = RequestParser::new();
         self.held = true;
         self.error = None;
     }
@@ -160,29 +188,16 @@ impl Rest<'_> {
             if participant.has_left || connection.session.closing {
                 continue;
             }
-            let Connection { input, session, reply, .. } = connection;
-            let bytes = match participant.source {
-                Source::Arena(_, end) => &self.arena[..end],
-                Source::Own => &input[..],
-            };
-            let arguments = request.arguments(bytes, self.spans);
+            let Connection { input, session, reply, parser, held_until, .. } = connection;
+            let arguments = request.arguments(participant.bytes(self.arena, input), self.spans);
             if participant.held {
                 write_request(&arguments, &mut participant.held_requests);
                 continue;
             }
             let mut batch = engine.batch(worker);
             batch.prepare(engine, session, &arguments);
-            match batch.run(engine, session, arguments, 0, reply) {
-                Next::Continue => participant.commands += 1,
-                Next::Retry(until) => {
-                    write_request(&arguments, &mut participant.held_requests);
-                    participant.hold(connection, until);
-                }
-                Next::Wait(until) => {
-                    participant.commands += 1;
-                    participant.hold(connection, until);
-                }
-            }
+            let next = batch.run(engine, session, arguments, 0, reply);
+            participant.settle(next, &arguments, parser, held_until);
         }
         let now_ms = engine.now_ms();
         for (place, participant) in self.participants.iter_mut().enumerate() {
@@ -397,83 +412,38 @@ impl Turn {
         clients: &mut Clients,
         mut stand_in: Option<&mut StandIn>,
     ) {
-        let Self { arena, participants, requests, spans, spare_replies, .. } = self;
-        for (place, request) in requests.iter().enumerate() {
-            let participant = &mut participants[request.participant];
-            if participant.has_left {
+        let mut place = 0;
+        while let Some(request) = self.requests.get(place) {
+            let participant = &mut self.participants[request.participant];
+            let connection = &mut clients.connections[participant.token];
+            if participant.has_left || connection.session.closing {
+                place += 1;
                 continue;
             }
             let token = participant.token;
-            let connection = &mut clients.connections[token];
-            if connection.session.closing {
-                continue;
-            }
-            if let Some(stand_in) = stand_in.as_deref_mut()
-                && !participant.held
-                && batch.may_take_long(place, &connection.session)
-            {
-                // Who waits for a script to end is served meanwhile, so this one is taken out of the others.
-                let mut lent = connection.lend();
-                let source = participant.source;
-                let bytes = match source {
-                    Source::Arena(_, end) => &arena[..end],
-                    Source::Own => &lent.input[..],
-                };
-                let arguments = request.arguments(bytes, spans);
-                let rest =
-                    Rest { arena, participants, requests: &requests[place + 1..], spans, spare_replies };
-                let mut others =
-                    Others { stand_in, clients, rest, own: request.participant, are_left: false };
-                let (session, reply) = (&mut lent.session, &mut lent.reply);
-                let next = attending(&mut others, || batch.run(engine, session, arguments, place, reply));
-                let connection = &mut clients.connections[token];
-                connection.take_back(lent);
-                let participant = &mut participants[request.participant];
-                match next {
-                    Next::Continue => participant.commands += 1,
-                    Next::Retry(until) => {
-                        let bytes = match source {
-                            Source::Arena(_, end) => &arena[..end],
-                            Source::Own => &connection.input[..],
-                        };
-                        write_request(&request.arguments(bytes, spans), &mut participant.held_requests);
-                        participant.hold(connection, until);
-                    }
-                    Next::Wait(until) => {
-                        participant.commands += 1;
-                        participant.hold(connection, until);
-                    }
-                }
-                if mailbox.has_deliveries() {
-                    deliver(mailbox, participants, &mut clients.connections);
-                }
-                continue;
-            }
             let Connection { input, session, reply, .. } = connection;
-            let bytes = match participant.source {
-                Source::Arena(_, end) => &arena[..end],
-                Source::Own => &input[..],
-            };
-            let arguments = request.arguments(bytes, spans);
+            let arguments = request.arguments(participant.bytes(&self.arena, input), &self.spans);
             if participant.held {
                 write_request(&arguments, &mut participant.held_requests);
+                place += 1;
                 continue;
             }
-            match batch.run(engine, session, arguments, place, reply) {
-                Next::Continue => participant.commands += 1,
-                Next::Retry(until) => {
-                    write_request(&arguments, &mut participant.held_requests);
-                    participant.hold(connection, until);
+            let own = request.participant;
+            let (last, next) = match stand_in.as_deref_mut() {
+                Some(stand_in) if batch.may_take_long(place, session) => {
+                    self.run_attended(engine, batch, mailbox, clients, stand_in, place)
                 }
-                Next::Wait(until) => {
-                    participant.commands += 1;
-                    participant.hold(connection, until);
-                }
-            }
+                _ => (place, batch.run(engine, session, arguments, place, reply)),
+            };
+            let participant = &mut self.participants[own];
+            participant.commands += (last - place) as u64;
+            let Connection { input, parser, held_until, .. } = &mut clients.connections[token];
+            let arguments = self.requests[last].arguments(participant.bytes(&self.arena, input), &self.spans);
+            participant.settle(next, &arguments, parser, held_until);
             if stand_in.is_some() && mailbox.has_deliveries() {
-                deliver(mailbox, participants, &mut clients.connections);
+                deliver(mailbox, &mut self.participants, &mut clients.connections);
             }
-            let participant = &mut participants[request.participant];
+            let participant = &mut self.participants[own];
             let connection = &mut clients.connections[token];
             if connection.reply.len() >= EARLY_SEND_BYTES && !participant.held && !connection.waits_to_send {
                 let (sent, outcome) = connection.send();
@@ -483,7 +453,50 @@ impl Turn {
                     connection.session.closing = true;
                 }
             }
+            place = last + 1;
         }
+    }
+
+    /// Runs a request that may take long, and those of the same connection behind it that may, too, as long as nothing is
+    /// to be done between them. Whoever waits for them to end is served meanwhile, so what they need is taken out of the
+    /// connection. Returns the place of the last one that has run, and what follows it.
+    fn run_attended(
+        &mut self,
+        engine: &Engine,
+        batch: &mut Batch<'_>,
+        mailbox: &ThreadMailbox,
+        clients: &mut Clients,
+        stand_in: &mut StandIn,
+        first: usize,
+    ) -> (usize, Next) {
+        let Self { arena, participants, requests, spans, spare_replies, .. } = self;
+        let own = requests[first].participant;
+        let (token, source) = (participants[own].token, participants[own].source);
+        let mut lent = clients.connections[token].lend();
+        let Lent { session, reply, input } = &mut lent;
+        let mut place = first;
+        let next = loop {
+            let bytes = match source {
+                Source::Arena(_, end) => &arena[..end],
+                Source::Own => &input[..],
+            };
+            let arguments = requests[place].arguments(bytes, spans);
+            let rest = Rest { arena, participants, requests: &requests[place + 1..], spans, spare_replies };
+            let mut others = Others { stand_in, clients, rest, own, are_left: false };
+            let next = attending(&mut others, || batch.run(engine, session, arguments, place, reply));
+            let goes_on = next == Next::Continue
+                && requests.get(place + 1).is_some_and(|request| request.participant == own)
+                && batch.may_take_long(place + 1, session)
+                && !session.closing
+                && !mailbox.has_deliveries()
+                && reply.len() < EARLY_SEND_BYTES;
+            if !goes_on {
+                break next;
+            }
+            place += 1;
+        };
+        clients.connections[token].take_back(lent);
+        (place, next)
     }
 
     /// Keeps what was not parsed, answers protocol errors, sends the replies, enforces limits.

@@ -2,10 +2,10 @@ use mlua::{BString, Lua};
 use proptest::prelude::*;
 
 use super::super::tests::Script;
-use super::{reset, table};
+use super::table;
 
 fn script() -> Script {
-    Script::new("cjson", table)
+    Script::new("cjson", |lua| Ok(table(lua)?.0))
 }
 
 /// What the stock server (8.0) has answered, a line each.
@@ -17,12 +17,13 @@ fn answers_are_those_of_the_stock_server() {
 #[test]
 fn no_setting_outlives_the_script() {
     let lua = Lua::new();
-    lua.globals().set("cjson", table(&lua).unwrap()).unwrap();
+    let (table, settings) = table(&lua).unwrap();
+    lua.globals().set("cjson", table).unwrap();
     let run = |source: &str| -> String { lua.load(source).eval().unwrap() };
     let encoded = "return cjson.encode({1 / 3, cjson.decode_max_depth()})";
     assert_eq!(run("cjson.encode_number_precision(3) cjson.decode_max_depth(7) return ''"), "");
     assert_eq!(run(encoded), "[0.333,7]");
-    reset(&lua);
+    settings.reset();
     assert_eq!(run(encoded), "[0.33333333333333,1000]");
 }
 
