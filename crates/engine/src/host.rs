@@ -117,6 +117,9 @@ pub trait Host: Send + Sync {
     /// Stops the calling thread for a while: DEBUG SLEEP.
     fn sleep(&self, duration: Duration);
 
+    /// Lets other threads run that want the same processor.
+    fn give_way(&self);
+
     /// Gives memory back to the operating system: MEMORY PURGE.
     fn purge_memory(&self);
 

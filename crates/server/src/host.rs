@@ -149,6 +149,10 @@ impl Host for Process {
         std::thread::sleep(duration);
     }
 
+    fn give_way(&self) {
+        std::thread::yield_now();
+    }
+
     fn purge_memory(&self) {
         memory::purge();
     }

@@ -190,6 +190,7 @@ impl Engine {
             background.keys.store(snapshot.entries, Ordering::Relaxed);
             self.delay_saving(snapshot.entries - delayed);
             delayed = snapshot.entries;
+            self.host.give_way();
         }
         drop(snapshot);
         file.finish()?;

@@ -251,6 +251,8 @@ impl Host for Clock {
 
     fn sleep(&self, _duration: Duration) {}
 
+    fn give_way(&self) {}
+
     fn purge_memory(&self) {}
 
     fn allocator_report(&self) -> String {
