@@ -172,7 +172,8 @@ impl Batch<'_> {
                 if command.row.accepts(arguments.len())
                     && session.is_plain()
                     && !engine.keyspace.is_busy()
-                    && !engine.persistence.loading.is_active() =>
+                    && !engine.persistence.loading.is_active()
+                    && !engine.persistence.refuses_writes() =>
             {
                 if let Some(until) = engine.clients.paused_until(writes(command.row.flags), self.now_ms) {
                     return Next::Retry(until);

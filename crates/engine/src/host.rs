@@ -111,6 +111,9 @@ pub trait Host: Send + Sync {
     /// disk. Says whether it does; if it does not, the log says why.
     fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool;
 
+    /// Has another thread call [`Engine::save_in_background`](crate::Engine::save_in_background). Says whether there is one.
+    fn start_background_save(&self) -> bool;
+
     /// Stops the calling thread for a while: DEBUG SLEEP.
     fn sleep(&self, duration: Duration);
 

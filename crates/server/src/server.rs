@@ -18,7 +18,7 @@ use crate::host::Process;
 use crate::log;
 use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
-use crate::persistence::{self, Found};
+use crate::persistence::{self, Found, background};
 use crate::process;
 
 /// Why the server ends.
@@ -53,7 +53,8 @@ impl Server {
         announce: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let settings = config.settings();
-        let process = Arc::new(Process::new(config.clone(), ending.clone()));
+        let (saver, saves) = background::requests();
+        let process = Arc::new(Process::new(config.clone(), ending.clone(), saver));
         memory::start_threads()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let keyspace =
@@ -83,6 +84,7 @@ impl Server {
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
+        background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
         threads.extend(start_loading(&settings, &shared.engine, ending, announce)?);
         for (number, event_loop) in event_loops.into_iter().enumerate() {
@@ -93,6 +95,11 @@ impl Server {
             })?);
         }
         Ok(Self { shared, threads })
+    }
+
+    /// Saves the data set for the last time, if there are save points. Says whether nothing is lost by ending now.
+    pub(crate) fn save_finally(&self, settings: &Settings) -> bool {
+        settings.save_points.is_empty() || persistence::save_finally(&self.shared.engine)
     }
 
     /// Ends the threads, closing all connections.
@@ -251,6 +258,9 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
     engine.checks_files.store(settings.rdbchecksum, Ordering::Relaxed);
     shared.engine.persistence.loading.delay_us.store(settings.key_load_delay, Ordering::Relaxed);
+    let stops_writes = settings.stop_writes_on_bgsave_error && !settings.save_points.is_empty();
+    shared.engine.persistence.stop_writes_on_failure(stops_writes);
+    shared.engine.persistence.background.delay_us.store(settings.rdb_key_save_delay, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
     let encodings = &engine.encodings;

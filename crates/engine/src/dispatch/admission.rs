@@ -35,6 +35,11 @@ pub(super) fn admit(
     if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
         return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
     }
+    if engine.persistence.refuses_writes()
+        && (command.row.flags.contains(Flags::WRITE) || command.row.name == "PING")
+    {
+        return Err(engine.persistence.refusal());
+    }
     if session.is_subscriber() && !resp3 && !command.row.for_subscribers {
         return Err(CommandError::new(format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \

@@ -103,6 +103,9 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         if self.is_read_only && row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
             return Err(READ_ONLY);
         }
+        if self.engine.persistence.refuses_writes() && row.flags.contains(Flags::WRITE) {
+            return Err(self.engine.persistence.refusal());
+        }
         Ok(command)
     }
 
