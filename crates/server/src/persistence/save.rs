@@ -28,8 +28,12 @@ pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Res
     saved.is_ok()
 }
 
-/// Saves the data set for the last time: if that goes well nobody can use keys any more. Says whether it did.
+/// Saves the data set for the last time: if that goes well nobody can use keys any more. Says whether it did. A part of
+/// a data set that is still being loaded does not take the place of the whole.
 pub(crate) fn save_finally(engine: &Engine) -> bool {
+    if engine.persistence.loading.is_active() {
+        return true;
+    }
     if engine.persistence.background.running() == Some(Job::Save) {
         log::warning!("There is a child saving an .rdb. Killing it!");
     }
