@@ -4,6 +4,7 @@ mod admission;
 pub mod bystanders;
 mod leaving;
 mod monitor;
+mod replay;
 mod script;
 mod script_host;
 mod transaction;
@@ -16,6 +17,7 @@ use nuthatch_collections::table::{Pin, pin};
 use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::replay::NotReplayed;
 use self::admission::{admit, is_web_request, refuse};
 use crate::Engine;
 use crate::access::AccessPolicy;
@@ -172,7 +174,8 @@ impl Batch<'_> {
                 if command.row.accepts(arguments.len())
                     && session.is_plain()
                     && !engine.keyspace.is_busy()
-                    && !engine.persistence.loading.is_active() =>
+                    && !engine.persistence.loading.is_active()
+                    && !engine.persistence.log.is_failing() =>
             {
                 if let Some(until) = engine.clients.paused_until(writes(command.row.flags), self.now_ms) {
                     return Next::Retry(until);

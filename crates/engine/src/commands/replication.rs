@@ -1,5 +1,7 @@
-//! Waiting until others have what was written. There are no replicas and no append-only file here yet, so nobody ever
-//! does.
+//! Waiting until the disk and others have what was written. There are no replicas here yet, so of these nobody ever does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
@@ -60,6 +62,36 @@ impl Take for InVain {
     }
 }
 
+/// A wait for what was appended to the append-only file before a position.
+#[derive(Debug)]
+struct OnDisk {
+    /// Up to where all is on the disk.
+    synced: Arc<AtomicU64>,
+    position: u64,
+}
+
+impl OnDisk {
+    fn is_over(&self) -> bool {
+        self.synced.load(Ordering::Acquire) >= self.position
+    }
+}
+
+impl Take for OnDisk {
+    fn can_take(&self, _: &Keys<'_>, _: &Key<'_>) -> bool {
+        false
+    }
+
+    fn take(&self, _: &mut Keys<'_>, _: &[Key<'_>], _: &mut Reply) -> Result<bool, CommandError> {
+        Ok(false)
+    }
+
+    fn nothing(&self, reply: &mut Reply) {
+        reply.array(2);
+        reply.integer(i64::from(self.is_over()));
+        reply.integer(0);
+    }
+}
+
 fn wait_for_replicas(call: &mut Call<'_, '_>) -> Outcome {
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(2), call.now_ms());
     let replicas = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
@@ -87,18 +119,22 @@ fn wait_for_files(call: &mut Call<'_, '_>) -> Outcome {
         return Err(NEGATIVE);
     }
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(3), call.now_ms())?;
-    if local > 0 {
+    let log = &call.engine.persistence.log;
+    if local > 0 && !log.is_enabled() {
         return Err(NO_FILE);
     }
-    let nothing = |reply: &mut Reply| {
-        reply.array(2);
-        reply.integer(0);
-        reply.integer(0);
-    };
-    if replicas == 0 {
-        nothing(call.reply);
+    // Nothing is ever on the disk that is not written to a file.
+    let position = if log.is_enabled() { log.appended.load(Ordering::Acquire) } else { u64::MAX };
+    let on_disk = OnDisk { synced: log.synced.clone(), position };
+    if replicas == 0 && (local == 0 || on_disk.is_over()) {
+        on_disk.nothing(call.reply);
         return Ok(());
     }
-    wait(call, &[], deadline_ms, InVain { nothing });
+    wait(call, &[], deadline_ms, on_disk);
+    if let Some(blocked) = &call.session.blocked
+        && replicas == 0
+    {
+        log.wait_for(position, blocked.clone());
+    }
     Ok(())
 }

@@ -45,6 +45,9 @@ pub(super) fn admit(
     if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
         return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
     }
+    if engine.persistence.log.is_failing() && is_refused_while_failing(session, command) {
+        return Err(engine.persistence.log.refusal());
+    }
     if engine.persistence.loading.is_active() && !command.row.flags.contains(Flags::LOADING) {
         return Err(CommandError::LOADING);
     }
@@ -52,6 +55,16 @@ pub(super) fn admit(
         return Err(engine.scripts.busy.refusal());
     }
     Ok(command)
+}
+
+/// Whether a command may not run while what is written cannot be kept. PING tells so to those who look after the server.
+fn is_refused_while_failing(session: &Session, command: &Registered) -> bool {
+    let queued = match command.row.in_transaction {
+        InTransaction::Executes => session.transaction.as_ref().map(|queued| queued.flags),
+        _ => None,
+    };
+    let flags = command.row.flags.union(queued.unwrap_or_default());
+    flags.contains(Flags::WRITE) || command.full_name == "ping"
 }
 
 /// Commands that a client may not run which sees all commands.

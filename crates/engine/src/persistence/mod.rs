@@ -1,10 +1,13 @@
 //! The data set and files: what is being loaded and what was saved. Files are the host's; here is what is in them.
 
 mod loading;
+mod log;
+mod moment;
 mod saving;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+pub use log::{LogFacts, LogState};
 pub use saving::{Content, SaveOptions, save};
 
 /// What the server knows of loading and saving.
@@ -12,6 +15,8 @@ pub use saving::{Content, SaveOptions, save};
 pub struct Persistence {
     /// Of the data set, when the server starts.
     pub loading: Loading,
+    /// Of the append-only file.
+    pub log: LogState,
     /// When the data set was saved last, in seconds since 1970.
     pub saved_s: AtomicU64,
     /// How often it was saved since the server started.
@@ -34,6 +39,8 @@ impl Persistence {
 pub struct Loading {
     is_active: AtomicBool,
     is_cancelled: AtomicBool,
+    /// Whether keys are kept that have expired: an append-only file may say later that they did not.
+    pub keeps_expired: AtomicBool,
     /// When it began, in seconds since 1970.
     pub started_s: AtomicU64,
     /// The length of what is loaded.

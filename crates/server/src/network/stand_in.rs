@@ -104,7 +104,7 @@ fn read_mailbox(clients: &mut Clients, mail: &mut Vec<Message>) {
                 clients.shared.engine.scripts.busy.end_all();
                 mail.push(Message::Stop);
             }
-            message @ Message::Client(..) => mail.push(message),
+            message @ (Message::Client(..) | Message::Kept) => mail.push(message),
         }
     }
 }

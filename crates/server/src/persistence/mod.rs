@@ -1,8 +1,10 @@
 //! The files that the data set is kept in.
 
+mod append_only;
 pub(crate) mod check;
 mod load;
 mod save;
 
+pub(crate) use append_only::{AppendOnly, Gate, Tap, Unusable, completed};
 pub(crate) use load::{Found, find, load};
 pub(crate) use save::save;
