@@ -5,6 +5,6 @@ pub(crate) mod check;
 mod load;
 mod save;
 
-pub(crate) use append_only::{AppendOnly, Gate, Tap, Unusable, completed};
+pub(crate) use append_only::{AppendOnly, Gate, Tap, Unusable, check as check_append_only, completed};
 pub(crate) use load::{Found, find, load};
 pub(crate) use save::save;

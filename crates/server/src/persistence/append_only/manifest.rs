@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{quote, split_words};
 
@@ -21,9 +21,9 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The name as a path.
-    pub(super) fn path(&self) -> &Path {
-        Path::new(OsStr::from_bytes(&self.name))
+    /// Where the file is in the directory of the manifest.
+    pub(super) fn path_in(&self, directory: &Path) -> PathBuf {
+        directory.join(OsStr::from_bytes(&self.name))
     }
 
     /// The name for the log.

@@ -5,6 +5,7 @@
 //! ([`output`]); with `appendfsync always` it holds them back instead, and a thread ([`syncing`]) writes and syncs for all
 //! that wait.
 
+pub(crate) mod check;
 mod commands;
 mod files;
 mod loading;
@@ -207,13 +208,12 @@ impl AppendOnly {
             }
         }
         let (first, last) = unit.databases;
-        if pending.selected != Some(first) {
+        let flushes_all = unit.flushes == Some(self.databases);
+        if !flushes_all && pending.selected.replace(last) != Some(first) {
             propagation::select(first, &mut pending.bytes);
         }
-        pending.selected = Some(last);
-        if unit.flushes == Some(self.databases) && self.databases > 1 {
+        if flushes_all {
             propagation::command(&[b"FLUSHALL"], &mut pending.bytes);
-            pending.selected = Some(first);
         } else if unit.commands > 1 {
             propagation::command(&[b"MULTI"], &mut pending.bytes);
             pending.bytes.extend_from_slice(unit.bytes);
