@@ -16,8 +16,6 @@ pub fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) -> usize {
     match effect.change {
         Change::Event | Change::Part => return 0,
         Change::Put(record) => put(key, record, out),
-        // SETRANGE leaves what is not there alone if there is nothing to write.
-        Change::Splice { bytes: [], .. } => command(&[b"APPEND", key, b""], out),
         Change::Splice { offset, bytes } => {
             command(&[b"SETRANGE", key, Decimal::of(offset as u64).text(), bytes], out);
         }

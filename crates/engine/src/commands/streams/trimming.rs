@@ -116,7 +116,10 @@ pub(super) fn trim(stream: &mut Stream, trim: Trim, key: &[u8], is_logged: bool)
         }
         references => {
             let kept = stream.len().to_string();
-            words([b"XTRIM", key, b"MAXLEN", b"=", kept.as_bytes(), references_name(references)])
+            let trim = [b"XTRIM", key, b"MAXLEN", b"=", kept.as_bytes()];
+            // Servers that do not know the word do what it says.
+            let others = (references != References::Keep).then(|| references_name(references));
+            words(trim.into_iter().chain(others))
         }
     });
     Trimmed { count, replay }
