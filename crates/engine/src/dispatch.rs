@@ -17,8 +17,8 @@ use nuthatch_collections::table::{Pin, pin};
 use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
 
-pub use self::replay::NotReplayed;
 use self::admission::{admit, is_web_request, refuse};
+pub use self::replay::NotReplayed;
 use crate::Engine;
 use crate::access::AccessPolicy;
 use crate::arguments::Arguments;

@@ -61,8 +61,7 @@ impl Server {
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let log = Arc::new(AppendOnly::new(&settings.append_only, settings.databases));
         let tap = Some(Box::new(Tap(log.clone())) as Box<dyn EffectLog>);
-        let keyspace =
-            Keyspace::new(settings.databases, settings.io_threads, seed, tap, start_reclaiming()?);
+        let keyspace = Keyspace::new(settings.databases, settings.io_threads, seed, tap, start_reclaiming()?);
         keyspace.set_logged(false);
         let mut engine = Engine::new(keyspace, process.clone());
         engine.persistence.log.appended = log.appended.clone();
@@ -163,8 +162,9 @@ fn start_loading(
         // Nobody waits for it any more if it has taken long.
         let _ = done.send(());
     })?;
-    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while.
-    let _ = is_done.recv_timeout(LOADING_UNTOLD);
+    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while. Files that are made
+    // first are waited for.
+    let _ = if bytes > 0 { is_done.recv_timeout(LOADING_UNTOLD).ok() } else { is_done.recv().ok() };
     Ok(Some(thread))
 }
 

@@ -54,7 +54,9 @@ impl State {
 
     /// Leaves out what may end before a time, in milliseconds since 1970.
     pub fn forget_before(&mut self, time: u64) {
-        let ends = |entry: &Entry| entry.deadline.integer().is_some_and(|deadline| deadline >= 0 && deadline.unsigned_abs() < time);
+        let ends = |entry: &Entry| {
+            entry.deadline.integer().is_some_and(|deadline| deadline >= 0 && deadline.unsigned_abs() < time)
+        };
         self.0.retain(|_, entry| !ends(entry));
     }
 

@@ -75,8 +75,7 @@ fn check(client: &mut Client, number: u64, done: &Done) -> u64 {
     let copy = number_of(client.call(["GET", &format!("copy:{number}")]).text());
     let list = client.call(["LRANGE", &format!("list:{number}"), "0", "-1"]).into_elements();
     let list: Vec<u64> = list.into_iter().map(|element| number_of(element.text())).collect();
-    let (begun, acknowledged) =
-        (done.begun.load(Ordering::SeqCst), done.acknowledged.load(Ordering::SeqCst));
+    let (begun, acknowledged) = (done.begun.load(Ordering::SeqCst), done.acknowledged.load(Ordering::SeqCst));
     assert_eq!(counter, copy, "a step of client {number} is torn");
     let expected: Vec<u64> = (1..=list.len() as u64).collect();
     assert_eq!(list, expected, "steps of client {number} are missing or there twice");

@@ -158,7 +158,8 @@ fn what_a_crash_has_left_is_removed() {
             fs::write(file(directory, name), "").expect("a file can be written");
         }
         let text = fs::read_to_string(file(directory, MANIFEST)).expect("the manifest is there");
-        let text = text.replace("file appendonly.aof.1.incr", "file old seq 1 type h\nfile appendonly.aof.1.incr");
+        let text =
+            text.replace("file appendonly.aof.1.incr", "file old seq 1 type h\nfile appendonly.aof.1.incr");
         fs::write(file(directory, MANIFEST), text).expect("a file can be written");
         fs::write(file(directory, "old"), "").expect("a file can be written");
     });

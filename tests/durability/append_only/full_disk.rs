@@ -19,7 +19,8 @@ const STEPS: u32 = 4000;
 fn limited(directory: &Path) -> Program {
     let path = directory.join("limited");
     let server = Program::nuthatch().path;
-    let text = format!("#!/bin/bash\nulimit -f {}\ntrap '' XFSZ\nexec {} \"$@\"\n", BLOCKS / 2, server.display());
+    let text =
+        format!("#!/bin/bash\nulimit -S -f {}\ntrap '' XFSZ\nexec {} \"$@\"\n", BLOCKS / 2, server.display());
     fs::write(&path, text).expect("a file can be written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a file can be made executable");
     Program { name: "nuthatch", path }
@@ -93,7 +94,8 @@ fn writes_are_accepted_again_when_there_is_room() {
     assert_eq!(info(&mut client, "aof_last_write_status"), "err");
     // Another limit for the process, as if somebody had made room.
     let process = server.process_id().to_string();
-    let status = std::process::Command::new("prlimit").args(["--pid", &process, "--fsize=unlimited"]).status();
+    let status =
+        std::process::Command::new("prlimit").args(["--pid", &process, "--fsize=unlimited"]).status();
     assert!(status.expect("prlimit is there").success());
     assert!(wait_until(|| info(&mut client, "aof_last_write_status") == "ok"), "{}", server.log());
     assert_eq!(client.command("SET after 1").text(), "OK");

@@ -101,6 +101,10 @@ fn what_stock_servers_have_appended_is_loaded() {
     for program in Program::references() {
         let known = Server::start(&Program::nuthatch(), &[]);
         for (number, family) in FAMILIES.iter().enumerate() {
+            if family.name == families::SCRIPTS.name {
+                // Redis 7.0 and 8.0 crash when they append what some of these scripts do.
+                continue;
+            }
             let seed = Extent::from_environment().seed.wrapping_add(number as u64);
             let preamble = if number % 2 == 0 { "yes" } else { "no" };
             let others = ["--aof-use-rdb-preamble", preamble, "--aof-timestamp-enabled", "yes"];

@@ -89,7 +89,10 @@ fn a_single_file_of_older_versions_is_taken_over() {
         assert_eq!(names(&server), ["appendonly.aof", "appendonly.aof.1.incr.aof"]);
         let server = crash(server, &[]);
         assert_eq!(server.connect().command("EXISTS a b").integer(), Some(2));
-        assert_eq!(server.connect().command("EXISTS saved").integer(), Some(i64::from(old.starts_with(b"REDIS"))));
+        assert_eq!(
+            server.connect().command("EXISTS saved").integer(),
+            Some(i64::from(old.starts_with(b"REDIS")))
+        );
     }
 }
 

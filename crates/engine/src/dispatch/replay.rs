@@ -55,8 +55,7 @@ impl Batch<'_> {
             return Err(NotReplayed::WrongArity);
         }
         let changes = Flags::WRITE.union(Flags::MAY_REPLICATE).union(Flags::RUNS_SCRIPT);
-        let is_needed =
-            ["multi", "exec", "discard", "select", "script|load"].contains(&&*command.full_name);
+        let is_needed = ["multi", "exec", "discard", "select", "script|load"].contains(&&*command.full_name);
         if is_needed || command.row.flags.intersects(changes) {
             let mark = reply.mark();
             // The same error was answered, or nothing was appended to the file.

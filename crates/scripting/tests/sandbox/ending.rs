@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nuthatch_protocol::Reply;
 use nuthatch_scripting::Failure;
 
-use crate::{KeylessCommands, Echo, Sandbox};
+use crate::{Echo, KeylessCommands, Sandbox};
 
 /// How long each may run on after the host wants it to end.
 const AFTERWARDS_MAX: Duration = Duration::from_secs(5);

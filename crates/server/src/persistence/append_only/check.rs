@@ -103,7 +103,10 @@ impl Checker {
     fn check(&mut self, path: &Path) -> Result<(), Bad> {
         let is_manifest = match fs::metadata(path)? {
             metadata if metadata.len() > MANIFEST_BYTES_MAX => false,
-            _ => path.extension().is_some_and(|extension| extension == "manifest") || looks_like_manifest(path)?,
+            _ => {
+                path.extension().is_some_and(|extension| extension == "manifest")
+                    || looks_like_manifest(path)?
+            }
         };
         if is_manifest { self.check_all(path) } else { self.check_single(path) }
     }
@@ -154,7 +157,13 @@ impl Checker {
     }
 
     /// Checks a file. Says whether it is valid as it was; it may have been shortened, or be empty.
-    fn check_file(&mut self, path: &Path, name: &str, is_last: bool, kind: Option<&str>) -> Result<bool, Bad> {
+    fn check_file(
+        &mut self,
+        path: &Path,
+        name: &str,
+        is_last: bool,
+        kind: Option<&str>,
+    ) -> Result<bool, Bad> {
         let size = fs::metadata(path)?.len();
         if size == 0 {
             match kind {

@@ -120,7 +120,9 @@ fn truncate(path: &Path, name: &str, whole: u64, may_truncate: Option<bool>) -> 
     match may_truncate {
         Some(true) => {}
         Some(false) => {
-            log::warning!("Fatal error: the truncated file {name} is not the last file (whole up to offset {whole})");
+            log::warning!(
+                "Fatal error: the truncated file {name} is not the last file (whole up to offset {whole})"
+            );
             return Err(NotLoaded);
         }
         None => {

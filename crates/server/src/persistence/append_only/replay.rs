@@ -93,10 +93,12 @@ impl<'e> Replay<'e> {
         file.seek(SeekFrom::Start(offset))?;
         let inbox = Inbox::new(Recipient { client: 0, connection: 0 }, 0, Arc::new(Nobody));
         let record = Arc::new(ClientRecord::new(Arc::new(inbox), Peer::default(), engine.now_ms()));
+        let mut session = Session::new(record, true);
+        session.is_replayed = true;
         Ok(Self {
             engine,
             worker: engine.silent_worker(),
-            session: Session::new(record, true),
+            session,
             reply: Reply::new(),
             file,
             block: Vec::new(),
@@ -199,9 +201,8 @@ impl<'e> Replay<'e> {
         if requests.is_empty() {
             return Ok(());
         }
-        let arguments = |request: &Request| {
-            Arguments::new(&block[request.base..], &spans[request.spans.clone()])
-        };
+        let arguments =
+            |request: &Request| Arguments::new(&block[request.base..], &spans[request.spans.clone()]);
         let mut batch = engine.replay(worker);
         for request in requests.iter() {
             batch.prepare(engine, session, &arguments(request));

@@ -101,7 +101,8 @@ impl AppendOnly {
     /// # Errors
     /// The text of the error reply, without its code.
     pub(crate) fn rewrite(self: &Arc<Self>) -> Result<RewriteStart, &'static str> {
-        const FAILED: &str = "Can't execute an AOF background rewriting. Please check the server logs for more information.";
+        const FAILED: &str =
+            "Can't execute an AOF background rewriting. Please check the server logs for more information.";
         if self.rewriting.is_active.swap(true, Ordering::AcqRel) {
             return Err("Background append only file rewriting already in progress");
         }
@@ -238,8 +239,8 @@ impl AppendOnly {
         engine.write_snapshot(&options, &mut at_moment, &mut target)?;
         target.flush()?;
         drop(target);
-        let position = position
-            .ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
+        let position =
+            position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
         if is_rdb {
             base.sync_all()?;
         } else {

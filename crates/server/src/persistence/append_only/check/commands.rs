@@ -42,7 +42,8 @@ pub(super) fn scan(
     until: Option<u64>,
 ) -> io::Result<Scan> {
     file.seek(SeekFrom::Start(offset))?;
-    let mut reader = Commands { source: BufReader::new(file), at: offset, size, line, last: offset, begun: None };
+    let mut reader =
+        Commands { source: BufReader::new(file), at: offset, size, line, last: offset, begun: None };
     let mut whole = offset;
     let outcome = loop {
         if reader.at >= size {
@@ -112,8 +113,7 @@ impl Commands {
         let line = self.line()?;
         let (first, rest) = line.split_first().unwrap_or((&0, &[]));
         if *first != prefix {
-            let text =
-                format!("Expected prefix '{}', got: '{}'", char::from(prefix), first.escape_ascii());
+            let text = format!("Expected prefix '{}', got: '{}'", char::from(prefix), first.escape_ascii());
             return Err(Outcome::Error { at, text });
         }
         let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -158,7 +158,10 @@ impl Commands {
         let (left, wanted) = (self.size - self.at, length.saturating_add(2));
         if wanted > left {
             // The stock tool reads nothing if it is at the end, nor what it reads in part.
-            return Err(Outcome::Error { at, text: format!("Expected to read {wanted} bytes, got {left} bytes") });
+            return Err(Outcome::Error {
+                at,
+                text: format!("Expected to read {wanted} bytes, got {left} bytes"),
+            });
         }
         let failed = |problem: io::Error| Outcome::Error { at, text: problem.to_string() };
         let mut word = Vec::new();
