@@ -7,7 +7,7 @@ use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::{Server, wait_until};
 use rustix::process::Signal;
 
-use crate::{put, saved};
+use crate::{put, saved, start_with_file};
 
 /// Enough keys that loading them slowly takes until it is ended.
 const KEYS: &str = "20000";
@@ -78,15 +78,17 @@ fn as_version_10(file: &[u8]) -> Vec<u8> {
 #[test]
 fn a_server_that_loads_ends_when_it_is_told_to() {
     let file = big_file();
-    for signal in [Some(Signal::TERM), None] {
-        let arguments = ["--key-load-delay", "2000"];
+    let requests = [None, Some("SHUTDOWN"), Some("SHUTDOWN SAVE"), Some("SHUTDOWN NOSAVE")];
+    for request in requests {
+        // What is loaded so far must not take the place of the whole, although there is a save point.
+        let arguments = ["--key-load-delay", "2000", "--save", "3600 1"];
         let mut server =
             Server::start_with(&Program::nuthatch(), &arguments, |directory| put(directory, &file));
-        let status = match signal {
-            Some(signal) => server.end_with(signal),
-            None => {
+        let status = match request {
+            None => server.end_with(Signal::TERM),
+            Some(line) => {
                 // The connection ends instead of a reply.
-                let _ = server.connect().try_call(["SHUTDOWN", "NOSAVE"]);
+                let _ = server.connect().try_call(line.split(' '));
                 server.wait_for_end()
             }
         };
@@ -137,4 +139,23 @@ fn a_save_that_fails_says_so_and_leaves_the_file_before() {
     assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "1");
     fs::remove_dir(&temporary).expect("a directory can be removed");
     assert_ne!(saved(&server), before);
+}
+
+#[test]
+fn a_shutdown_that_is_to_save_saves_or_is_refused() {
+    let mut server = Server::start(&Program::nuthatch(), &[]);
+    let mut client = server.connect();
+    client.command("SET kept here");
+    // A directory has the name of the file.
+    let path = server.directory().join(crate::FILE);
+    fs::create_dir(&path).expect("a directory can be made");
+    assert_eq!(client.command("SHUTDOWN SAVE").text(), "ERR Errors trying to SHUTDOWN. Check logs.");
+    assert_eq!(client.command("GET kept").text(), "here");
+    fs::remove_dir(&path).expect("a directory can be removed");
+    // The connection ends instead of a reply.
+    let _ = client.try_call(["SHUTDOWN", "SAVE"]);
+    assert!(server.wait_for_end().is_some_and(|status| status.success()), "{}", server.log());
+    let file = fs::read(path).expect("the file is there");
+    let again = start_with_file(&Program::nuthatch(), &[], &file);
+    assert_eq!(again.connect().command("GET kept").text(), "here");
 }

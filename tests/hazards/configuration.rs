@@ -39,11 +39,3 @@ fn settings_without_effect_are_named_in_the_log() {
     let line = log.lines().find(|line| line.contains("have no effect in this version")).unwrap_or_default();
     assert!(line.contains("appendonly") && !line.contains("maxclients"), "{log}");
 }
-
-#[test]
-fn a_shutdown_that_is_to_save_is_refused() {
-    let server = start(&[]);
-    let mut client = server.connect();
-    assert_eq!(client.command("SHUTDOWN SAVE").text(), "ERR Errors trying to SHUTDOWN. Check logs.");
-    assert_eq!(client.command("PING").text(), "PONG");
-}

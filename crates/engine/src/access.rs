@@ -62,6 +62,15 @@ impl AccessPolicy {
         (u64::from(self.second()).wrapping_sub(u64::from(field))) & CLOCK_MASK
     }
 
+    /// What a record's field tells.
+    pub fn last_use_of(self, field: u32) -> LastUse {
+        if self.frequency {
+            LastUse::Frequency(u8::try_from(self.frequency_of(field)).unwrap_or(u8::MAX))
+        } else {
+            LastUse::Idle(self.idle_seconds(field))
+        }
+    }
+
     /// The field of a record that was used like that, if this policy keeps such a thing.
     pub fn field_of(self, last_use: LastUse) -> Option<u32> {
         match last_use {

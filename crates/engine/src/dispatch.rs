@@ -175,7 +175,7 @@ impl Batch<'_> {
                     && session.is_plain()
                     && !engine.keyspace.is_busy()
                     && !engine.persistence.loading.is_active()
-                    && !engine.persistence.log.is_failing() =>
+                    && !engine.persistence.refuses_writes() =>
             {
                 if let Some(until) = engine.clients.paused_until(writes(command.row.flags), self.now_ms) {
                     return Next::Retry(until);

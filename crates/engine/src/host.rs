@@ -135,8 +135,14 @@ pub trait Host: Send + Sync {
         LogFacts::default()
     }
 
+    /// Has another thread call [`Engine::save_in_background`](crate::Engine::save_in_background). Says whether there is one.
+    fn start_background_save(&self) -> bool;
+
     /// Stops the calling thread for a while: DEBUG SLEEP.
     fn sleep(&self, duration: Duration);
+
+    /// Lets other threads run that want the same processor.
+    fn give_way(&self);
 
     /// Gives memory back to the operating system: MEMORY PURGE.
     fn purge_memory(&self);

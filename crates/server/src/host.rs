@@ -17,6 +17,8 @@ use crate::log::warning;
 use crate::memory;
 use crate::network::Shared;
 use crate::persistence;
+use crate::persistence::background::{Request, Requests};
+use crate::process;
 use crate::server::{Ending, apply};
 
 /// The process around the engine.
@@ -25,6 +27,7 @@ pub(crate) struct Process {
     /// Set once the engine stands.
     shared: OnceLock<Weak<Shared>>,
     ending: Sender<Ending>,
+    saver: Requests,
     run_id: String,
     started_ms: u64,
     allocated_at_start: u64,
@@ -32,12 +35,13 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process with its configuration; requests to end it go to `ending`.
-    pub(crate) fn new(config: Arc<Config>, ending: Sender<Ending>) -> Self {
+    /// The process with its configuration; requests to end it go to `ending`, those to save the data set to `saver`.
+    pub(crate) fn new(config: Arc<Config>, ending: Sender<Ending>, saver: Requests) -> Self {
         Self {
             config,
             shared: OnceLock::new(),
             ending,
+            saver,
             run_id: (0..40).map(|_| fastrand::digit(16)).collect(),
             started_ms: now_us() / 1000,
             allocated_at_start: memory::figures().allocated,
@@ -90,9 +94,13 @@ impl Host for Process {
 
     fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
         let failure = || "Errors trying to SHUTDOWN. Check logs.".to_owned();
-        if options.save && !options.force {
-            log::warning!("Error trying to save the DB, can't exit: nothing is saved in this version.");
-            return Err(failure());
+        let saves = options.save || (!options.no_save && !self.config.settings().save_points.is_empty());
+        process::asked_to_end();
+        if saves {
+            let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
+            if !persistence::save_finally(&shared.engine) && !options.force {
+                return Err(failure());
+            }
         }
         self.ending.send(Ending::Command(options)).map_err(|_| failure())
     }
@@ -144,8 +152,16 @@ impl Host for Process {
         self.shared.get().and_then(Weak::upgrade).map(|shared| shared.log.facts()).unwrap_or_default()
     }
 
+    fn start_background_save(&self) -> bool {
+        self.saver.send(Request).is_ok()
+    }
+
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
+    }
+
+    fn give_way(&self) {
+        std::thread::yield_now();
     }
 
     fn purge_memory(&self) {

@@ -60,10 +60,21 @@ fn serve(config: &Arc<Config>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    // An error would mean that nobody is left to ask for the end.
-    if ended.recv() == Ok(Ending::NotLoaded) {
-        server.stop();
-        return ExitCode::FAILURE;
+    loop {
+        match ended.recv() {
+            Ok(Ending::NotLoaded) => {
+                server.stop();
+                return ExitCode::FAILURE;
+            }
+            Ok(Ending::Signal) => {
+                process::asked_to_end();
+                if server.save_finally(&config.settings()) {
+                    break;
+                }
+            }
+            // An error would mean that nobody is left to ask for the end.
+            Ok(Ending::Command(_)) | Err(_) => break,
+        }
     }
     process::stopping(config);
     server.stop();

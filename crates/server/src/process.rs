@@ -206,9 +206,13 @@ pub(crate) fn ready(config: &Config, listeners: &[&str]) {
     supervision::ready(config.settings().supervision);
 }
 
+/// Logs that somebody has asked for the end.
+pub(crate) fn asked_to_end() {
+    log::notice!("User requested shutdown...");
+}
+
 /// Logs and tells the supervisor that the server is shutting down.
 pub(crate) fn stopping(config: &Config) {
-    log::notice!("User requested shutdown...");
     supervision::stopping(config.settings().supervision);
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::effect::EffectLog;
@@ -19,7 +19,7 @@ use crate::host::Process;
 use crate::log;
 use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
-use crate::persistence::{self, AppendOnly, Found, Tap, Unusable};
+use crate::persistence::{self, AppendOnly, Found, Tap, Unusable, background};
 use crate::process;
 
 /// Why the server ends.
@@ -41,6 +41,12 @@ pub(crate) struct Server {
     syncing: JoinHandle<()>,
 }
 
+/// How long the threads may take to end before the process ends without them.
+const ENDING_MAX: Duration = Duration::from_secs(3);
+
+/// How long between two looks at whether a thread has ended.
+const ENDING_STEP: Duration = Duration::from_millis(1);
+
 /// How long loading may take before clients are served meanwhile, who are told so then.
 const LOADING_UNTOLD: Duration = Duration::from_millis(100);
 
@@ -56,7 +62,8 @@ impl Server {
         announce: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let settings = config.settings();
-        let process = Arc::new(Process::new(config.clone(), ending.clone()));
+        let (saver, saves) = background::requests();
+        let process = Arc::new(Process::new(config.clone(), ending.clone(), saver));
         memory::start_threads()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let log = Arc::new(AppendOnly::new(&settings.append_only, settings.databases));
@@ -92,6 +99,7 @@ impl Server {
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
+        background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
         threads.extend(start_loading(&settings, &shared, ending, announce)?);
         for (number, event_loop) in event_loops.into_iter().enumerate() {
@@ -105,18 +113,32 @@ impl Server {
         Ok(Self { shared, threads, syncing })
     }
 
+    /// Saves the data set for the last time, if there are save points. Says whether nothing is lost by ending now.
+    pub(crate) fn save_finally(&self, settings: &Settings) -> bool {
+        settings.save_points.is_empty() || persistence::save_finally(&self.shared.engine)
+    }
+
     /// Ends the threads, closing all connections.
     pub(crate) fn stop(self) {
         self.shared.engine.persistence.loading.cancel();
         for mailbox in &self.shared.mailboxes {
             mailbox.stop();
         }
+        let begun = Instant::now();
+        for thread in self.threads {
+            while !thread.is_finished() && begun.elapsed() < ENDING_MAX {
+                thread::sleep(ENDING_STEP);
+            }
+            if !thread.is_finished() {
+                // Such as a script inside of one long call. It ends with the process.
+                log::warning!("A thread does not come to an end");
+            } else if thread.join().is_err() {
+                log::warning!("A thread ended with a panic");
+            }
+        }
         // Nothing more is appended when the others have ended.
-        let log = self.shared.log.clone();
-        let ends = self.threads.into_iter().map(|thread| thread.join());
-        let has_panicked = ends.fold(false, |before, end| before | end.is_err());
-        log.stop();
-        if self.syncing.join().is_err() || has_panicked {
+        self.shared.log.stop();
+        if self.syncing.join().is_err() {
             log::warning!("A thread ended with a panic");
         }
     }
@@ -282,6 +304,9 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
     engine.checks_files.store(settings.rdbchecksum, Ordering::Relaxed);
     shared.engine.persistence.loading.delay_us.store(settings.key_load_delay, Ordering::Relaxed);
+    let stops_writes = settings.stop_writes_on_bgsave_error && !settings.save_points.is_empty();
+    shared.engine.persistence.stop_writes_on_failure(stops_writes);
+    shared.engine.persistence.background.delay_us.store(settings.rdb_key_save_delay, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
     let encodings = &engine.encodings;

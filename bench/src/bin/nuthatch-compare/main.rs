@@ -14,6 +14,7 @@ mod pauses;
 mod plot;
 mod process;
 mod report;
+mod saving;
 mod scenarios;
 mod scripts;
 mod server;
@@ -53,6 +54,8 @@ enum Profile {
     Messages(messages::Options),
     /// Processor time of scripts
     Scripts(scripts::Options),
+    /// Saving all keys while clients write, and loading them again
+    Saving(saving::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -129,6 +132,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Collections(options) => finish(&options.setup, collections::run(&options)?),
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
         Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
+        Profile::Saving(options) => finish(&options.setup, saving::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

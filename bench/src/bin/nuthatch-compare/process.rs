@@ -34,9 +34,23 @@ fn processor_time(pid: u32) -> Result<Duration> {
 
 /// From `smaps_rollup`, since `status` is only updated now and then.
 fn resident_bytes(pid: u32) -> Result<u64> {
+    rollup(pid, "Rss:")
+}
+
+/// Bytes of a process and of its children; what several of them share is counted once.
+pub(crate) fn proportional_bytes(pid: u32) -> Result<u64> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    // A child may end between the listing and the reading.
+    let of_children =
+        children.split_ascii_whitespace().filter_map(|child| rollup(child.parse().ok()?, "Pss:").ok());
+    Ok(rollup(pid, "Pss:")? + of_children.sum::<u64>())
+}
+
+fn rollup(pid: u32, name: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:")).context("smaps_rollup has no Rss")?;
-    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("Rss is no number")?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.with_context(|| format!("smaps_rollup has no {name}"))?;
+    let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().context("it is no number")?;
     Ok(kibibytes * 1024)
 }
 

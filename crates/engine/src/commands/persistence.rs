@@ -1,13 +1,14 @@
-//! The data set and files: SAVE, LASTSAVE, BGREWRITEAOF.
+//! The data set and files: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
 use std::sync::atomic::Ordering;
 
+use crate::arguments::is_word;
 use crate::call::Call;
 use crate::categories::Categories;
 use crate::command::{Command, Flags, Group};
 use crate::error::{CommandError, Outcome};
 use crate::host::RewriteStart;
-use crate::persistence::{self, SaveOptions};
+use crate::persistence::{self, Job};
 
 /// The family's rows.
 pub(super) const COMMANDS: &[Command] = &[
@@ -37,6 +38,16 @@ pub(super) const COMMANDS: &[Command] = &[
             "",
             "Starts to write the append-only file anew, without what no longer counts.",
         ),
+    Command::other("BGSAVE", -1, background_save)
+        .without(Flags::LOADING.union(Flags::STALE))
+        .with(Flags::ADMIN.union(Flags::NO_SCRIPT).union(Flags::NO_ASYNC_LOADING))
+        .docs(
+            Group::Server,
+            "1.0.0",
+            "O(1)",
+            "[SCHEDULE|CANCEL]",
+            "Saves the data set to a file while commands go on, or stops doing so.",
+        ),
     Command::other("LASTSAVE", 1, last_save)
         .fast()
         .also_in(Categories::ADMIN.union(Categories::DANGEROUS))
@@ -50,21 +61,29 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
 ];
 
+const FAILED: CommandError = CommandError::fixed("ERR");
+const SAVES_ALREADY: CommandError = CommandError::fixed("ERR Background save already in progress");
+const BUSY_OTHERWISE: CommandError = CommandError::fixed(
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE \
+     whenever possible.",
+);
+
 fn save(call: &mut Call<'_, '_>) -> Outcome {
-    const FAILED: CommandError = CommandError::fixed("ERR");
     let now_ms = call.now_ms();
     let (engine, keys) = (call.engine, &*call.keys);
-    let options = SaveOptions {
-        with_last_use: engine.settings.keeps_last_use.load(Ordering::Relaxed),
-        compresses: engine.settings.compresses_files.load(Ordering::Relaxed),
-        with_checksum: engine.settings.checks_files.load(Ordering::Relaxed),
-        memory: engine.host.facts().memory.allocated,
-        is_log_base: false,
-    };
+    let background = &engine.persistence.background;
+    match background.running() {
+        Some(Job::Save) => return Err(SAVES_ALREADY),
+        _ if !background.begin(Job::Save, now_ms / 1000) => return Err(BUSY_OTHERWISE),
+        _ => {}
+    }
+    let options = engine.save_options();
     let libraries = engine.scripts.libraries.all();
     let policy = engine.settings.access_policy(now_ms);
     let saved =
         engine.host.save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
+    background.end();
+    engine.persistence.note_failure(!saved);
     if !saved {
         return Err(FAILED);
     }
@@ -78,6 +97,45 @@ fn rewrite(call: &mut Call<'_, '_>) -> Outcome {
         Ok(RewriteStart::Started) => call.reply.simple("Background append only file rewriting started"),
         Ok(RewriteStart::Scheduled) => call.reply.simple("Background append only file rewriting scheduled"),
         Err(problem) => return Err(CommandError::new(format!("ERR {problem}"))),
+    }
+    Ok(())
+}
+
+fn background_save(call: &mut Call<'_, '_>) -> Outcome {
+    const NOT_RUNNING: CommandError =
+        CommandError::fixed("ERR Background saving is currently not in progress or scheduled");
+    let engine = call.engine;
+    let background = &engine.persistence.background;
+    let option = match (call.arguments.get(1), call.arguments.len()) {
+        (None, _) => None,
+        (Some(word), 2) if is_word(word, "SCHEDULE") || is_word(word, "CANCEL") => Some(word),
+        _ => return Err(CommandError::SYNTAX),
+    };
+    if option.is_some_and(|word| is_word(word, "CANCEL")) {
+        if background.running() == Some(Job::Save) {
+            background.cancel();
+            call.reply.simple("Background saving cancelled");
+        } else if background.is_save_scheduled.swap(false, Ordering::SeqCst) {
+            call.reply.simple("Scheduled background saving cancelled");
+        } else {
+            return Err(NOT_RUNNING);
+        }
+        return Ok(());
+    }
+    if background.running() == Some(Job::Save) {
+        return Err(SAVES_ALREADY);
+    }
+    if background.begin(Job::Save, call.now_ms() / 1000) {
+        if !engine.host.start_background_save() {
+            background.end();
+            return Err(FAILED);
+        }
+        call.reply.simple("Background saving started");
+    } else if option.is_some() {
+        background.is_save_scheduled.store(true, Ordering::SeqCst);
+        call.reply.simple("Background saving scheduled");
+    } else {
+        return Err(BUSY_OTHERWISE);
     }
     Ok(())
 }

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
-use crate::blocking::Take;
+use crate::blocking::{BlockedClient, Take};
 use crate::call::Call;
 use crate::categories::Categories;
+use crate::clients::Unblock;
 use crate::command::{Command, Flags, Group, Handler};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
+use crate::persistence::Waiting;
 
 use super::blocking::{deadline_of_milliseconds, wait};
 
@@ -92,6 +94,16 @@ impl Take for OnDisk {
     }
 }
 
+/// A client that is to be told when it is there.
+#[derive(Debug)]
+struct Sleeper(Arc<BlockedClient>);
+
+impl Waiting for Sleeper {
+    fn end(&self) {
+        self.0.unblock(false);
+    }
+}
+
 fn wait_for_replicas(call: &mut Call<'_, '_>) -> Outcome {
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(2), call.now_ms());
     let replicas = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
@@ -134,7 +146,7 @@ fn wait_for_files(call: &mut Call<'_, '_>) -> Outcome {
     if let Some(blocked) = &call.session.blocked
         && replicas == 0
     {
-        log.wait_for(position, blocked.clone());
+        log.wait_for(position, Arc::new(Sleeper(blocked.clone())));
     }
     Ok(())
 }

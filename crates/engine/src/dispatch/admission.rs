@@ -35,6 +35,9 @@ pub(super) fn admit(
     if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
         return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
     }
+    if engine.persistence.refuses_writes() && is_refused_while_failing(session, command) {
+        return Err(engine.persistence.refusal());
+    }
     if session.is_subscriber() && !resp3 && !command.row.for_subscribers {
         return Err(CommandError::new(format!(
             "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
@@ -44,9 +47,6 @@ pub(super) fn admit(
     }
     if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
         return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
-    }
-    if engine.persistence.log.is_failing() && is_refused_while_failing(session, command) {
-        return Err(engine.persistence.log.refusal());
     }
     if engine.persistence.loading.is_active() && !command.row.flags.contains(Flags::LOADING) {
         return Err(CommandError::LOADING);

@@ -103,10 +103,10 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         if self.is_read_only && row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
             return Err(READ_ONLY);
         }
-        let log = &self.engine.persistence.log;
+        let persistence = &self.engine.persistence;
         // What it has begun it may end.
-        if log.is_failing() && row.flags.contains(Flags::WRITE) && !self.has_written {
-            return Err(log.refusal());
+        if persistence.refuses_writes() && row.flags.contains(Flags::WRITE) && !self.has_written {
+            return Err(persistence.refusal());
         }
         Ok(command)
     }

@@ -214,10 +214,15 @@ impl<'k> Keys<'k> {
         Some(reached)
     }
 
+    /// The key's part of its database, to be changed.
     #[inline]
     pub(super) fn database(&mut self, key: &Key<'_>) -> &mut Database {
         let place = self.keyspace.place(key.database);
-        &mut self.shard(key.hash).databases[place]
+        let ShardState { databases, snapshot, .. } = self.shard(key.hash);
+        if let Some(snapshot) = snapshot {
+            snapshot.before_change(place, key.hash, &databases[place].table);
+        }
+        &mut databases[place]
     }
 
     /// Every shard, for commands that hold them all.
@@ -260,7 +265,7 @@ impl<'k> Keys<'k> {
             },
             _ => undeclared_key(),
         };
-        let ShardState { databases, changes, observers, waiting } = state;
+        let ShardState { databases, changes, observers, waiting, .. } = state;
         let Database { table, with_deadline, with_field_deadlines, .. } = &mut databases[place];
         match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {

@@ -15,6 +15,7 @@ mod moves;
 pub mod observers;
 pub mod patience;
 pub mod sets;
+pub mod snapshot;
 pub mod sorted_sets;
 pub mod streams;
 pub mod strings;
@@ -108,6 +109,8 @@ pub struct ShardState {
     waiting: Option<Box<waiting::Queues>>,
     /// Those who want to know whether keys of this shard change.
     observers: Option<Box<observers::Observers>>,
+    /// What is kept while a snapshot is made.
+    snapshot: Option<Box<snapshot::Part>>,
 }
 
 struct Shard {
@@ -186,7 +189,7 @@ impl Keyspace {
                     with_field_deadlines: 0,
                 })
                 .collect();
-            ShardState { databases, changes: 0, waiting: None, observers: None }
+            ShardState { databases, changes: 0, waiting: None, observers: None, snapshot: None }
         };
         let shard = || {
             let state = state();

@@ -83,11 +83,15 @@ impl Keys<'_> {
             if part.table.is_empty() {
                 continue;
             }
-            let content = part.table.take();
-            if wait {
-                drop(content);
-            } else {
-                (keyspace.reclaim)(Garbage::Content(Box::new((content, deadlines))));
+            let content = (part.table.take(), deadlines);
+            let left = match &mut shard.snapshot {
+                Some(snapshot) => snapshot.keep_flushed(place, content),
+                None => Some(content),
+            };
+            match left {
+                Some(content) if !wait => (keyspace.reclaim)(Garbage::Content(Box::new(content))),
+                // Without a snapshot that needs it, it is dropped here.
+                _ => {}
             }
         }
         self.mark_database_ready(database);

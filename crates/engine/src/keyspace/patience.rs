@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::MutexGuard;
 
-use super::locked::Guards;
+use super::locked::{Guards, Keys};
 use super::waiting::Waiter;
 use super::{Key, Keyspace, ShardState};
 use crate::watch::Watch;
@@ -64,6 +64,12 @@ impl Keyspace {
     /// Has nobody wait for the shards that a script holds, because it runs for too long.
     pub(crate) fn begin_busy(&self) {
         self.busy.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Gives shards back to nobody, who are told that the server is busy from now on: it ends.
+    pub(crate) fn close(&self, keys: Keys<'_>) {
+        self.begin_busy();
+        std::mem::forget(keys);
     }
 
     /// The script has ended, and holds nothing any more.

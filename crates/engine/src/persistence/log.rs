@@ -5,8 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use crate::clients::Unblock;
 use crate::error::CommandError;
+
+/// One who waits until something is on the disk.
+pub trait Waiting: Send + Sync + std::fmt::Debug {
+    /// It is there.
+    fn end(&self);
+}
 
 /// The state of the append-only file, as far as commands look at it. Positions are bytes since the server started.
 #[derive(Debug, Default)]
@@ -19,7 +24,7 @@ pub struct LogState {
     /// Up to where they are on the disk.
     pub synced: Arc<AtomicU64>,
     /// Those who wait until what is before a position is on the disk.
-    waits: Mutex<Vec<(u64, Arc<dyn Unblock>)>>,
+    waits: Mutex<Vec<(u64, Arc<dyn Waiting>)>>,
 }
 
 /// Figures for INFO.
@@ -63,20 +68,19 @@ impl LogState {
     }
 
     /// Whether the file does not take what is written, so that nothing more may be.
-    #[inline]
     pub fn is_failing(&self) -> bool {
-        self.is_failing.load(Ordering::Relaxed)
+        self.is_failing.load(Ordering::SeqCst)
     }
 
-    /// Has writes refused because of a problem, or accepted again.
-    pub fn set_problem(&self, problem: Option<String>) {
+    /// Notes a problem, or that there is none any more.
+    pub(super) fn set_problem(&self, problem: Option<String>) {
         let mut shown = self.problem.lock();
-        self.is_failing.store(problem.is_some(), Ordering::Relaxed);
+        self.is_failing.store(problem.is_some(), Ordering::SeqCst);
         *shown = problem.unwrap_or_default();
     }
 
     /// What a client is told that wants to write.
-    pub fn refusal(&self) -> CommandError {
+    pub(super) fn refusal(&self) -> CommandError {
         CommandError::new(format!("MISCONF Errors writing to the AOF file: {}", self.problem.lock()))
     }
 
@@ -86,11 +90,11 @@ impl LogState {
     }
 
     /// Has a wait end when all that was appended before a position is on the disk.
-    pub fn wait_for(&self, position: u64, wait: Arc<dyn Unblock>) {
+    pub fn wait_for(&self, position: u64, wait: Arc<dyn Waiting>) {
         self.waits.lock().push((position, wait.clone()));
         // It may have come there meanwhile.
         if self.is_synced(position) {
-            wait.unblock(false);
+            wait.end();
         }
     }
 
@@ -104,9 +108,9 @@ impl LogState {
         let (over, left) = waits.drain(..).partition(|(wanted, _)| self.is_synced(*wanted));
         *waits = left;
         drop(waits);
-        let over: Vec<(u64, Arc<dyn Unblock>)> = over;
+        let over: Vec<(u64, Arc<dyn Waiting>)> = over;
         for (_, wait) in over {
-            wait.unblock(false);
+            wait.end();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The data set and files: what is being loaded and what was saved. Files are the host's; here is what is in them.
 
+mod background;
 mod loading;
 mod log;
 mod moment;
@@ -7,7 +8,10 @@ mod saving;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-pub use log::{LogFacts, LogState};
+use crate::error::CommandError;
+
+pub use background::{Background, Job};
+pub use log::{LogFacts, LogState, Waiting};
 pub use saving::{Content, SaveOptions, save};
 
 /// What the server knows of loading and saving.
@@ -17,8 +21,14 @@ pub struct Persistence {
     pub loading: Loading,
     /// Of the append-only file.
     pub log: LogState,
+    /// What is written in the background.
+    pub background: Background,
     /// When the data set was saved last, in seconds since 1970.
     pub saved_s: AtomicU64,
+    /// Whether writes are refused when the data set could not be saved in the background.
+    stops_writes: AtomicBool,
+    /// Whether they are.
+    refuses_writes: AtomicBool,
     /// How often it was saved since the server started.
     pub saves: AtomicU64,
     /// How many changes there had been when it was saved last.
@@ -26,6 +36,49 @@ pub struct Persistence {
 }
 
 impl Persistence {
+    /// Whether writes are refused.
+    #[inline]
+    pub fn refuses_writes(&self) -> bool {
+        self.refuses_writes.load(Ordering::Relaxed)
+    }
+
+    /// What those hear who write then.
+    pub(crate) fn refusal(&self) -> CommandError {
+        if self.log.is_failing() {
+            return self.log.refusal();
+        }
+        CommandError::fixed(
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
+             may modify the data set are disabled, because this instance is configured to report errors during writes if \
+             RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about \
+             the RDB error.",
+        )
+    }
+
+    /// Has writes refused when the data set cannot be saved in the background, or not.
+    pub fn stop_writes_on_failure(&self, stops: bool) {
+        self.stops_writes.store(stops, Ordering::SeqCst);
+        self.weigh();
+    }
+
+    /// Notes whether saving in the background has failed.
+    pub fn note_failure(&self, has_failed: bool) {
+        self.background.has_save_failed.store(has_failed, Ordering::SeqCst);
+        self.weigh();
+    }
+
+    /// Has writes refused because the append-only file does not take them, or accepted again.
+    pub fn note_log_problem(&self, problem: Option<String>) {
+        self.log.set_problem(problem);
+        self.weigh();
+    }
+
+    fn weigh(&self) {
+        let has_failed = self.background.has_save_failed.load(Ordering::SeqCst);
+        let is_unsaved = has_failed && self.stops_writes.load(Ordering::SeqCst);
+        self.refuses_writes.store(is_unsaved || self.log.is_failing(), Ordering::SeqCst);
+    }
+
     /// Notes that the data set was saved at this time, as it was after so many changes.
     pub fn note_save(&self, now_s: u64, changes: u64) {
         self.saved_s.store(now_s, Ordering::Relaxed);

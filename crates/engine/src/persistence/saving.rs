@@ -2,17 +2,29 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use nuthatch_collections::entry::RecordRef;
 
-use crate::access::{AccessPolicy, LastUse};
+use crate::Engine;
+use crate::access::AccessPolicy;
 use crate::keyspace::DatabaseFigures;
 use crate::keyspace::locked::Keys;
+use crate::keyspace::patience::Busy;
+use crate::keyspace::snapshot::EntryForm;
+use crate::persistence::Job;
 use crate::rdb::file::{EntryWriter, FileWriter, Version};
 use crate::scripts::Library;
 
 /// Entries are handed over to the file when there are as many bytes of them.
 const ENTRIES_BYTES: usize = 64 * 1024;
+
+/// How long a script that has run for too long is waited for before it is looked at again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+
+/// How long `rdb-key-save-delay` waits at once.
+const DELAY_PART: Duration = Duration::from_millis(10);
 
 /// All data as it is at one moment.
 pub trait Content {
@@ -73,31 +85,18 @@ pub fn save(
     sink: &mut dyn Write,
 ) -> io::Result<()> {
     let databases = content.databases();
-    let has_field_deadlines = databases.iter().any(|(_, figures)| figures.with_field_deadlines > 0);
-    // Whoever does not know fields with deadlines is told so at once, others read as much as can be.
-    let version = if has_field_deadlines { Version::FIELD_DEADLINES } else { Version::COMMON };
-    let mut file = FileWriter::new(sink, version, options.with_checksum);
-    file.fact("redis-ver", crate::REDIS_VERSION);
-    file.fact("redis-bits", &usize::BITS.to_string());
-    file.fact("ctime", &(policy.now_ms / 1000).to_string());
-    file.fact("used-mem", &options.memory.to_string());
-    file.fact("aof-base", if options.is_log_base { "1" } else { "0" });
-    for library in libraries {
-        file.library(&library.text)?;
-    }
+    let mut file = begin_file(&databases, libraries, policy, options, sink)?;
     let mut entries = EntryWriter::new(options.compresses);
     let mut current = None;
     content.visit(&mut |database, record| {
-        if current != Some(database) {
-            if let Some(before) = current.replace(database) {
-                file.entries(before, entries.bytes())?;
-                entries.clear();
-            }
-            if let Some((_, figures)) = databases.iter().find(|(number, _)| *number == database) {
-                file.sizes(database, figures.keys as u64, figures.with_deadline as u64);
-            }
+        if current != Some(database)
+            && let Some(before) = current.replace(database)
+        {
+            file.entries(before, entries.bytes())?;
+            entries.clear();
         }
-        entries.write(record, policy.now_ms, options.with_last_use.then(|| last_use(record, policy)));
+        let last_use = options.with_last_use.then(|| policy.last_use_of(record.access()));
+        entries.write(record, policy.now_ms, last_use);
         if entries.bytes().len() >= ENTRIES_BYTES {
             file.entries(database, entries.bytes())?;
             entries.clear();
@@ -110,10 +109,156 @@ pub fn save(
     file.finish()
 }
 
-fn last_use(record: RecordRef<'_>, policy: AccessPolicy) -> LastUse {
-    if policy.frequency {
-        LastUse::Frequency(u8::try_from(policy.frequency_of(record.access())).unwrap_or(u8::MAX))
-    } else {
-        LastUse::Idle(policy.idle_seconds(record.access()))
+/// What a file has before its entries.
+fn begin_file<'s>(
+    databases: &[(u32, DatabaseFigures)],
+    libraries: &[Arc<Library>],
+    policy: AccessPolicy,
+    options: &SaveOptions,
+    sink: &'s mut dyn Write,
+) -> io::Result<FileWriter<'s>> {
+    let has_field_deadlines = databases.iter().any(|(_, figures)| figures.with_field_deadlines > 0);
+    // Whoever does not know fields with deadlines is told so at once, others read as much as can be.
+    let version = if has_field_deadlines { Version::FIELD_DEADLINES } else { Version::COMMON };
+    let mut file = FileWriter::new(sink, version, options.with_checksum);
+    file.fact("redis-ver", crate::REDIS_VERSION);
+    file.fact("redis-bits", &usize::BITS.to_string());
+    file.fact("ctime", &(policy.now_ms / 1000).to_string());
+    file.fact("used-mem", &options.memory.to_string());
+    file.fact("aof-base", if options.is_log_base { "1" } else { "0" });
+    for library in libraries {
+        file.library(&library.text)?;
+    }
+    for (number, figures) in databases {
+        file.sizes(*number, figures.keys as u64, figures.with_deadline as u64);
+    }
+    Ok(file)
+}
+
+impl Engine {
+    /// How files are written, as the configuration has it.
+    pub fn save_options(&self) -> SaveOptions {
+        SaveOptions {
+            with_last_use: self.settings.keeps_last_use.load(Ordering::Relaxed),
+            compresses: self.settings.compresses_files.load(Ordering::Relaxed),
+            with_checksum: self.settings.checks_files.load(Ordering::Relaxed),
+            memory: self.host.facts().memory.allocated,
+            is_log_base: false,
+        }
+    }
+
+    /// Writes all data and the libraries of functions to a file, as they are at one moment, while others go on changing
+    /// them. `at_moment` is called in that moment, when nobody can change anything. Only whoever has begun the background's
+    /// job may do so. Returns how many changes there had been by then.
+    ///
+    /// # Errors
+    /// The file does not take it, or the job was cancelled ([`io::ErrorKind::Interrupted`]).
+    pub fn write_snapshot(
+        &self,
+        options: &SaveOptions,
+        at_moment: &mut dyn FnMut(),
+        sink: &mut dyn Write,
+    ) -> io::Result<u64> {
+        let background = &self.persistence.background;
+        let cancelled = || io::Error::from(io::ErrorKind::Interrupted);
+        let mut libraries = Vec::new();
+        let (policy, mut snapshot) = loop {
+            let policy = self.settings.access_policy(self.now_ms());
+            let form =
+                EntryForm { compresses: options.compresses, with_last_use: options.with_last_use, policy };
+            let begun = self.keyspace.begin_snapshot(form, &mut || {
+                libraries = self.scripts.libraries.all();
+                at_moment();
+            });
+            match begun {
+                Ok(snapshot) => break (policy, snapshot),
+                Err(Busy) if background.is_cancelled() => return Err(cancelled()),
+                // A script has run for too long; it ends, or is ended.
+                Err(Busy) => self.host.sleep(BUSY_PAUSE),
+            }
+        };
+        let changes = snapshot.changes;
+        let keys: usize = snapshot.databases.iter().map(|(_, figures)| figures.keys).sum();
+        background.keys_total.store(keys as u64, Ordering::Relaxed);
+        let databases = std::mem::take(&mut snapshot.databases);
+        let mut file = begin_file(&databases, &libraries, policy, options, sink)?;
+        let mut delayed = 0;
+        while snapshot.step(&mut |database, entries| file.entries(database, entries))? {
+            if background.is_cancelled() {
+                return Err(cancelled());
+            }
+            background.keys.store(snapshot.entries, Ordering::Relaxed);
+            self.delay_saving(snapshot.entries - delayed);
+            delayed = snapshot.entries;
+            self.host.give_way();
+        }
+        drop(snapshot);
+        file.finish()?;
+        Ok(changes)
+    }
+
+    /// Saves the data set while others go on changing it. Whoever calls this has begun [`Job::Save`], which ends here.
+    pub fn save_in_background(&self) {
+        let background = &self.persistence.background;
+        let options = self.save_options();
+        let mut changes = 0;
+        let saved = self.host.save_file(&mut |file| {
+            changes = self.write_snapshot(&options, &mut || (), file)?;
+            Ok(())
+        });
+        let now_s = self.now_ms() / 1000;
+        let seconds = now_s.saturating_sub(background.started_s.load(Ordering::Relaxed));
+        background.save_seconds.store(seconds.cast_signed(), Ordering::Relaxed);
+        if saved {
+            self.persistence.note_save(now_s, changes);
+        }
+        // Who has it cancelled does not mind that there is no file.
+        if saved || !background.is_cancelled() {
+            self.persistence.note_failure(!saved);
+        }
+        background.end();
+    }
+
+    /// Saves the data set for the last time: if that goes well nobody can use keys any more. Says whether it did.
+    pub fn save_finally(&self) -> bool {
+        let background = &self.persistence.background;
+        while !background.begin(Job::Save, self.now_ms() / 1000) {
+            background.cancel();
+            self.host.sleep(BUSY_PAUSE);
+        }
+        let guards = loop {
+            match self.keyspace.lock_all() {
+                Ok(guards) => break guards,
+                Err(Busy) => {
+                    self.scripts.busy.end_all();
+                    self.host.sleep(BUSY_PAUSE);
+                }
+            }
+        };
+        let policy = self.settings.access_policy(self.now_ms());
+        let keys = Keys::new(&self.keyspace, guards, policy.now_ms, policy, 0);
+        let (libraries, options) = (self.scripts.libraries.all(), self.save_options());
+        let saved = self.host.save_file(&mut |file| save(&keys, &libraries, policy, &options, file));
+        if saved {
+            self.keyspace.close(keys);
+        }
+        background.end();
+        saved
+    }
+
+    /// Waits after so many keys, if that is wanted: `rdb-key-save-delay`.
+    fn delay_saving(&self, keys: u64) {
+        let wanted = match self.persistence.background.delay_us.load(Ordering::Relaxed) {
+            delay @ 1.. => keys.saturating_mul(delay.unsigned_abs()),
+            0 => 0,
+            keys_per_microsecond => keys / keys_per_microsecond.unsigned_abs(),
+        };
+        // In parts, so that the end is not waited for, either.
+        let mut left = Duration::from_micros(wanted);
+        while !left.is_zero() && !self.persistence.background.is_cancelled() {
+            let part = left.min(DELAY_PART);
+            self.host.sleep(part);
+            left -= part;
+        }
     }
 }

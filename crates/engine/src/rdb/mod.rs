@@ -1,5 +1,5 @@
 //! Values as bytes, in the encodings of the public RDB format: what DUMP answers and RESTORE takes, and what files are
-//! made of (see [`file`]).
+//! made of (see [`mod@file`]).
 //!
 //! A serialized value is a byte that names its encoding, and what the encoding says. [`load`] reads every encoding
 //! that Redis up to 8.0 and Valkey up to 9.1 write for strings, lists, sets, sorted sets, hashes and streams, and checks

@@ -42,7 +42,7 @@ fn load_from(server: &Server, source: impl Read, options: ScanOptions) -> Result
     }
 }
 
-fn load(server: &Server, bytes: &[u8]) -> Result<Checked, FileError> {
+pub(crate) fn load(server: &Server, bytes: &[u8]) -> Result<Checked, FileError> {
     load_from(server, bytes, options(bytes))
 }
 

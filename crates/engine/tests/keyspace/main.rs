@@ -9,5 +9,6 @@ mod files;
 mod references;
 mod replay;
 mod restore;
+mod snapshot;
 mod support;
 mod transactions;

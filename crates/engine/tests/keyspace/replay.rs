@@ -1,7 +1,7 @@
 //! Replayed on another engine, at any other time, effects give the same data.
 
 pub(crate) mod commands;
-mod content;
+pub(crate) mod content;
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};

@@ -119,6 +119,11 @@ impl Server {
         before - self.waiting.len()
     }
 
+    /// Another client, which does not need the server for itself.
+    pub(crate) fn client(&self) -> Client {
+        Client { worker: self.engine.worker(), session: Session::new(Arc::new(client(2)), true) }
+    }
+
     /// Lets the index remove what is due.
     pub(crate) fn expire(&self) {
         for shard in 0..self.engine.keyspace.shards() {
@@ -140,6 +145,20 @@ impl Server {
             });
         }
         content
+    }
+}
+
+/// A client beside the server's own one.
+pub(crate) struct Client {
+    worker: Worker,
+    session: Session,
+}
+
+impl Client {
+    /// Runs a command.
+    pub(crate) fn call(&mut self, engine: &Engine, words: &[Vec<u8>]) {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        run(engine, &mut self.worker, &mut self.session, &words);
     }
 }
 
@@ -226,7 +245,13 @@ impl Host for Clock {
         written
     }
 
+    fn start_background_save(&self) -> bool {
+        false
+    }
+
     fn sleep(&self, _duration: Duration) {}
+
+    fn give_way(&self) {}
 
     fn purge_memory(&self) {}
 

@@ -318,14 +318,14 @@ const VALUES: &[Directive] = &[
 ];
 
 const PERSISTENCE: &[Directive] = &[
-    row("save", SavePoints, "3600 1 300 100 60 10000"),
+    row("save", SavePoints, "3600 1 300 100 60 10000").effective(),
     row("dbfilename", Text(snapshot_file), "dump.rdb").protected().effective(),
     row("rdbcompression", Boolean, "yes").effective(),
     row("rdbchecksum", Boolean, "yes").immutable().effective(),
     row("rdb-del-sync-files", Boolean, "no"),
     row("rdb-save-incremental-fsync", Boolean, "yes"),
     row("rdb-version-check", Choice(&["strict", "relaxed"]), "strict"),
-    row("stop-writes-on-bgsave-error", Boolean, "yes"),
+    row("stop-writes-on-bgsave-error", Boolean, "yes").effective(),
     row("appendonly", Boolean, "no").effective(),
     row("appendfilename", Text(append_only_file), "appendonly.aof").immutable().effective(),
     row("appenddirname", Text(append_only_directory), "appendonlydir").immutable().effective(),
@@ -338,7 +338,7 @@ const PERSISTENCE: &[Directive] = &[
     row("aof-timestamp-enabled", Boolean, "no").effective(),
     row("aof-rewrite-incremental-fsync", Boolean, "yes"),
     row("key-load-delay", Integer(INT_MIN, INT_MAX), "0").hidden().effective(),
-    row("rdb-key-save-delay", Integer(INT_MIN, INT_MAX), "0").hidden(),
+    row("rdb-key-save-delay", Integer(INT_MIN, INT_MAX), "0").hidden().effective(),
     row("loading-process-events-interval-bytes", Integer(1024, INT_MAX), "524288").hidden(),
 ];
 

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::compound::OutputBufferLimits;
+use super::compound::{OutputBufferLimits, SavePoint};
 use super::values::Values;
 use crate::log::Level;
 
@@ -175,6 +175,12 @@ pub(crate) struct Settings {
     pub(crate) append_only: AppendOnlySettings,
     /// Microseconds to wait after each key that is loaded; if negative, keys to load for each microsecond.
     pub(crate) key_load_delay: i64,
+    /// When the data set is saved by itself.
+    pub(crate) save_points: Vec<SavePoint>,
+    /// Whether writes are refused once it could not be.
+    pub(crate) stop_writes_on_bgsave_error: bool,
+    /// Microseconds to wait after each key that is saved, or, if negative, how many keys to save before one is waited.
+    pub(crate) rdb_key_save_delay: i64,
     /// Show the logo even where the log is not a terminal.
     pub(crate) always_show_logo: bool,
     /// Whether the out-of-memory killer's scores are set, and how: `no`, `relative` or `absolute`.
@@ -268,6 +274,9 @@ impl Settings {
                 timestamps: values.boolean("aof-timestamp-enabled"),
             },
             key_load_delay: values.number("key-load-delay"),
+            save_points: values.save_points("save"),
+            stop_writes_on_bgsave_error: values.boolean("stop-writes-on-bgsave-error"),
+            rdb_key_save_delay: values.number("rdb-key-save-delay"),
             always_show_logo: values.boolean("always-show-logo"),
             oom_score_adj: values.choice("oom-score-adj"),
             oom_score_adj_values: values.out_of_memory_scores("oom-score-adj-values"),

@@ -1,6 +1,6 @@
 //! The value of every directive, addressed by the directive's place in the table or by its name.
 
-use super::compound::OutputBufferLimits;
+use super::compound::{OutputBufferLimits, SavePoint};
 use super::directives::{self, Default, Directive, Index};
 use super::kind::Value;
 
@@ -72,6 +72,11 @@ impl Values {
     pub(super) fn output_buffer_limits(&self, name: &str) -> OutputBufferLimits {
         let Value::OutputBufferLimits(value) = self.get(name) else { mismatch(name) };
         *value
+    }
+
+    pub(super) fn save_points(&self, name: &str) -> Vec<SavePoint> {
+        let Value::SavePoints(value) = self.get(name) else { mismatch(name) };
+        value.clone()
     }
 
     pub(super) fn keyspace_events(&self, name: &str) -> String {

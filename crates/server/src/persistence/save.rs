@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use nuthatch_engine::Engine;
+use nuthatch_engine::persistence::Job;
+
 use crate::config::system_text;
 use crate::log;
 
@@ -14,7 +17,9 @@ pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Res
     let temporary = Path::new(&temporary);
     let saved = write_file(temporary, name, write);
     if let Err(line) = &saved {
-        log::warning!("{line}");
+        if !line.is_empty() {
+            log::warning!("{line}");
+        }
         // It may not have been made.
         let _ = fs::remove_file(temporary);
     } else {
@@ -23,7 +28,24 @@ pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Res
     saved.is_ok()
 }
 
-/// Returns the line of the log that says what has gone wrong.
+/// Saves the data set for the last time: if that goes well nobody can use keys any more. Says whether it did. A part of
+/// a data set that is still being loaded does not take the place of the whole.
+pub(crate) fn save_finally(engine: &Engine) -> bool {
+    if engine.persistence.loading.is_active() {
+        return true;
+    }
+    if engine.persistence.background.running() == Some(Job::Save) {
+        log::warning!("There is a child saving an .rdb. Killing it!");
+    }
+    log::notice!("Saving the final RDB snapshot before exiting.");
+    let saved = engine.save_finally();
+    if !saved {
+        log::warning!("Error trying to save the DB, can't exit.");
+    }
+    saved
+}
+
+/// Returns the line of the log that says what has gone wrong, which is empty if `write` was told to stop.
 fn write_file(
     temporary: &Path,
     name: &Path,
@@ -42,7 +64,10 @@ fn write_file(
         )
     })?;
     let written = write(&mut file).and_then(|()| file.sync_all());
-    written.map_err(|problem| format!("Write error saving DB on disk: {}", system_text(&problem)))?;
+    written.map_err(|problem| match problem.kind() {
+        io::ErrorKind::Interrupted => String::new(),
+        _ => format!("Write error saving DB on disk: {}", system_text(&problem)),
+    })?;
     fs::rename(temporary, name).map_err(|problem| {
         format!(
             "Error moving temp DB file {} on the final destination {} (in server root dir {}): {}",

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Facts, Lines};
-use crate::persistence::Persistence;
+use crate::persistence::{Job, Persistence};
 
 pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
     for number in 0..facts.engine.keyspace.databases() {
@@ -20,18 +20,22 @@ pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
 }
 
 pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
-    let Persistence { loading, saved_s, saves, changes_saved, .. } = &facts.engine.persistence;
+    let Persistence { loading, background, saved_s, saves, changes_saved, .. } = &facts.engine.persistence;
     let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     lines.field("loading", u8::from(loading.is_active()));
     lines.none_of(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
     lines.field("current_fork_perc", "0.00");
-    lines.none_of(&["current_save_keys_processed", "current_save_keys_total"]);
+    lines.field("current_save_keys_processed", number(&background.keys));
+    lines.field("current_save_keys_total", number(&background.keys_total));
     lines.field("rdb_changes_since_last_save", facts.keys.changes().saturating_sub(number(changes_saved)));
-    lines.field("rdb_bgsave_in_progress", 0);
+    let is_saving = background.running() == Some(Job::Save);
+    lines.field("rdb_bgsave_in_progress", u8::from(is_saving));
     lines.field("rdb_last_save_time", number(saved_s));
-    lines.field("rdb_last_bgsave_status", "ok");
-    lines.field("rdb_last_bgsave_time_sec", -1);
-    lines.field("rdb_current_bgsave_time_sec", -1);
+    let has_failed = background.has_save_failed.load(Ordering::Relaxed);
+    lines.field("rdb_last_bgsave_status", if has_failed { "err" } else { "ok" });
+    lines.field("rdb_last_bgsave_time_sec", background.save_seconds.load(Ordering::Relaxed));
+    let elapsed = (facts.now_us / 1_000_000).saturating_sub(number(&background.started_s)).cast_signed();
+    lines.field("rdb_current_bgsave_time_sec", if is_saving { elapsed } else { -1 });
     lines.field("rdb_saves", number(saves));
     lines.none_of(&["rdb_last_cow_size"]);
     lines.field("rdb_last_load_keys_expired", number(&loading.keys_expired));
@@ -47,7 +51,7 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
         lines
             .field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / bytes.max(1) as f64));
         // One second, as long as it cannot be estimated.
-        let eta = if loaded == 0 { 1 } else { elapsed.saturating_mul(bytes.saturating_sub(loaded)) / loaded };
+        let eta = elapsed.saturating_mul(bytes.saturating_sub(loaded)).checked_div(loaded).unwrap_or(1);
         lines.field("loading_eta_seconds", eta);
     }
 }

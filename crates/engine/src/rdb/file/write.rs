@@ -55,6 +55,11 @@ impl EntryWriter {
         &self.0.out
     }
 
+    /// Takes what was written.
+    pub fn take(&mut self) -> Vec<u8> {
+        mem::take(&mut self.0.out)
+    }
+
     /// Forgets what was written.
     pub fn clear(&mut self) {
         self.0.out.clear();

@@ -326,7 +326,7 @@ impl AppendOnly {
 
     fn publish(&self, trouble: &Trouble) {
         if let Some(engine) = self.engine() {
-            engine.persistence.log.set_problem(trouble.write.clone().or_else(|| trouble.sync.clone()));
+            engine.persistence.note_log_problem(trouble.write.clone().or_else(|| trouble.sync.clone()));
         }
     }
 

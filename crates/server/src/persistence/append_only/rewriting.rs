@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::host::RewriteStart;
-use nuthatch_engine::persistence::{LogFacts, SaveOptions};
+use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
 use parking_lot::Mutex;
 
 use super::files::{Files, remove};
@@ -21,6 +21,9 @@ use crate::log;
 
 /// Bytes of the base that are written at once.
 const BLOCK_BYTES: usize = 256 * 1024;
+
+/// How far the thread gives way to others.
+const NICENESS: i32 = 3;
 
 /// After so many failures, the file is not rewritten again at once because of its size.
 const FAILURES_AT_ONCE: u64 = 3;
@@ -35,7 +38,8 @@ pub(super) struct Rewriting {
     is_active: AtomicBool,
     /// Whether there is no base yet that counts: the file was switched on while the server ran.
     is_first: AtomicBool,
-    is_cancelled: AtomicBool,
+    /// Whether it is to run when what is in its way has ended.
+    is_scheduled: AtomicBool,
     rewrites: AtomicU64,
 }
 
@@ -66,6 +70,7 @@ impl Rewriting {
         let state = self.state.lock();
         LogFacts {
             is_rewriting: self.is_active(),
+            is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
             last_rewrite_s: state.last_s,
             current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
             rewrite_failed: state.has_failed,
@@ -73,25 +78,6 @@ impl Rewriting {
             failures: state.failures,
             ..LogFacts::default()
         }
-    }
-}
-
-/// A file that takes no more when the rewrite is cancelled.
-struct Cancellable<'a> {
-    file: &'a File,
-    is_cancelled: &'a AtomicBool,
-}
-
-impl Write for Cancellable<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.is_cancelled.load(Ordering::Relaxed) {
-            return Err(io::Error::other("it was cancelled"));
-        }
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 
@@ -103,10 +89,17 @@ impl AppendOnly {
     pub(crate) fn rewrite(self: &Arc<Self>) -> Result<RewriteStart, &'static str> {
         const FAILED: &str =
             "Can't execute an AOF background rewriting. Please check the server logs for more information.";
-        if self.rewriting.is_active.swap(true, Ordering::AcqRel) {
-            return Err("Background append only file rewriting already in progress");
+        let engine = self.engine().ok_or(FAILED)?;
+        let background = &engine.persistence.background;
+        if !background.begin(Job::Rewrite, engine.now_ms() / 1000) {
+            if self.rewriting.is_active() {
+                return Err("Background append only file rewriting already in progress");
+            }
+            self.rewriting.is_scheduled.store(true, Ordering::Relaxed);
+            return Ok(RewriteStart::Scheduled);
         }
-        self.rewriting.is_cancelled.store(false, Ordering::Relaxed);
+        self.rewriting.is_scheduled.store(false, Ordering::Relaxed);
+        self.rewriting.is_active.store(true, Ordering::Release);
         self.rewriting.state.lock().begun = Some(Instant::now());
         self.rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
         let log = self.clone();
@@ -126,7 +119,11 @@ impl AppendOnly {
 
     /// Has a rewrite that runs end soon.
     pub(super) fn cancel_rewrite(&self) {
-        self.rewriting.is_cancelled.store(true, Ordering::Relaxed);
+        if self.rewriting.is_active()
+            && let Some(engine) = self.engine()
+        {
+            engine.persistence.background.cancel();
+        }
     }
 
     /// Waits until no rewrite runs.
@@ -144,7 +141,8 @@ impl AppendOnly {
         if self.rewriting.is_active() {
             return;
         }
-        let is_needed = self.trouble.lock().sync.is_some() || self.rewriting.is_first();
+        let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);
+        let is_needed = is_scheduled || self.trouble.lock().sync.is_some() || self.rewriting.is_first();
         let (percentage, min_size) = {
             let settings = self.settings.lock();
             (settings.rewrite_percentage, settings.rewrite_min_size)
@@ -174,6 +172,8 @@ impl AppendOnly {
     }
 
     fn run_rewrite(self: Arc<Self>) {
+        // Clients come first where processors are short. Without the right to it they come at the same time.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
         let outcome = match self.engine() {
             Some(engine) => self.try_rewrite(&engine),
             None => Ok(()),
@@ -199,6 +199,9 @@ impl AppendOnly {
         }
         drop(state);
         self.rewriting.is_active.store(false, Ordering::Release);
+        if let Some(engine) = self.engine() {
+            engine.persistence.background.end();
+        }
     }
 
     fn try_rewrite(&self, engine: &Engine) -> io::Result<()> {
@@ -231,11 +234,10 @@ impl AppendOnly {
     ) -> io::Result<u64> {
         let is_rdb = self.settings.lock().rdb_preamble;
         let base = File::create(temporary)?;
-        let options = save_options(engine);
+        let options = SaveOptions { is_log_base: true, ..engine.save_options() };
         let mut position = None;
         let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
-        let target = Cancellable { file: &base, is_cancelled: &self.rewriting.is_cancelled };
-        let mut target = BufWriter::with_capacity(BLOCK_BYTES, target);
+        let mut target = BufWriter::with_capacity(BLOCK_BYTES, &base);
         engine.write_snapshot(&options, &mut at_moment, &mut target)?;
         target.flush()?;
         drop(target);
@@ -326,15 +328,4 @@ fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, File)
     files.commit(manifest)?;
     log::notice!("Creating AOF incr file {} on background rewrite", increment.shown());
     Ok((increment, file))
-}
-
-/// How the base is written.
-pub(super) fn save_options(engine: &Engine) -> SaveOptions {
-    SaveOptions {
-        with_last_use: engine.settings.keeps_last_use.load(Ordering::Relaxed),
-        compresses: engine.settings.compresses_files.load(Ordering::Relaxed),
-        with_checksum: engine.settings.checks_files.load(Ordering::Relaxed),
-        memory: engine.host.facts().memory.allocated,
-        is_log_base: true,
-    }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::persistence::{Job, SaveOptions};
 
 use super::files::{Files, Refusal};
 use super::manifest::Part;
-use super::rewriting::save_options;
 use super::{AppendOnly, commands, loading};
 use crate::config::{AppendOnlySettings, system_text};
 use crate::log;
@@ -149,6 +149,7 @@ impl AppendOnly {
                 log::warning!("Fail to fsync the AOF file: {}", system_text(&problem));
             }
         }
+        self.rewriting.set_first(false);
         let mut trouble = self.trouble.lock();
         *trouble = super::Trouble::default();
         self.publish(&trouble);
@@ -179,7 +180,13 @@ fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) 
     log::notice!("Creating AOF base file {} on server start", base.shown());
     let temporary = files.path(&Files::temporary_base());
     let mut target = BufWriter::new(File::create(&temporary)?);
-    engine.write_snapshot(&save_options(engine), &mut || {}, &mut target)?;
+    let options = SaveOptions { is_log_base: true, ..engine.save_options() };
+    let background = &engine.persistence.background;
+    // Nothing else goes on while the data set is being loaded.
+    background.begin(Job::Rewrite, engine.now_ms() / 1000);
+    let written = engine.write_snapshot(&options, &mut || {}, &mut target);
+    background.end();
+    written?;
     target.flush()?;
     target.get_ref().sync_all()?;
     if !settings.rdb_preamble {

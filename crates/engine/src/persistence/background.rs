@@ -1,0 +1,90 @@
+//! What is written in the background: one snapshot at a time.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+
+/// What a snapshot is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Job {
+    /// To save the data set: BGSAVE.
+    Save = 1,
+    /// To begin an append-only file anew: BGREWRITEAOF.
+    Rewrite = 2,
+}
+
+/// What is being written, and how that went the last time.
+#[derive(Debug)]
+pub struct Background {
+    /// The [`Job`] that goes on, or 0.
+    running: AtomicU8,
+    /// Whether the data set is to be saved when nothing else goes on.
+    pub is_save_scheduled: AtomicBool,
+    is_cancelled: AtomicBool,
+    /// When the job began, in seconds since 1970.
+    pub started_s: AtomicU64,
+    /// Keys that the snapshot has gone through.
+    pub keys: AtomicU64,
+    /// Keys that there were when it began.
+    pub keys_total: AtomicU64,
+    /// Whether the last save failed.
+    pub has_save_failed: AtomicBool,
+    /// How long the last save took in seconds, or -1.
+    pub save_seconds: AtomicI64,
+    /// Microseconds to wait after each key, or, if negative, how many keys to write before one is waited:
+    /// `rdb-key-save-delay`.
+    pub delay_us: AtomicI64,
+}
+
+impl Default for Background {
+    fn default() -> Self {
+        Self {
+            running: AtomicU8::new(0),
+            is_save_scheduled: AtomicBool::new(false),
+            is_cancelled: AtomicBool::new(false),
+            started_s: AtomicU64::new(0),
+            keys: AtomicU64::new(0),
+            keys_total: AtomicU64::new(0),
+            has_save_failed: AtomicBool::new(false),
+            save_seconds: AtomicI64::new(-1),
+            delay_us: AtomicI64::new(0),
+        }
+    }
+}
+
+impl Background {
+    /// What goes on.
+    pub fn running(&self) -> Option<Job> {
+        match self.running.load(Ordering::SeqCst) {
+            1 => Some(Job::Save),
+            2 => Some(Job::Rewrite),
+            _ => None,
+        }
+    }
+
+    /// Begins a job at this time. Says whether it may: nothing else goes on.
+    pub fn begin(&self, job: Job, now_s: u64) -> bool {
+        if self.running.compare_exchange(0, job as u8, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return false;
+        }
+        self.is_cancelled.store(false, Ordering::SeqCst);
+        self.started_s.store(now_s, Ordering::Relaxed);
+        self.keys.store(0, Ordering::Relaxed);
+        self.keys_total.store(0, Ordering::Relaxed);
+        true
+    }
+
+    /// The job has ended.
+    pub fn end(&self) {
+        self.running.store(0, Ordering::SeqCst);
+    }
+
+    /// Has the job stop.
+    pub fn cancel(&self) {
+        self.is_cancelled.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the job is to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.is_cancelled.load(Ordering::SeqCst)
+    }
+}
