@@ -127,6 +127,8 @@ impl Clients {
                 continue;
             };
             match shared.log.is_released(kept.position) {
+                // It runs a script for too long.
+                _ if connection.takes_part => self.keeping.push((token, client)),
                 Some(false) => self.keeping.push((token, client)),
                 None if kept.has_written => self.close(token, Reason::NotKept, worker),
                 Some(true) | None => {

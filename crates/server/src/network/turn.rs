@@ -436,6 +436,7 @@ impl Turn {
         mut stand_in: Option<&mut StandIn>,
     ) {
         let shared = clients.shared.clone();
+        let is_logged = engine.persistence.log.is_enabled();
         let mut written = completed();
         let mut place = 0;
         while let Some(request) = self.requests.get(place) {
@@ -465,7 +466,9 @@ impl Turn {
             let Connection { input, parser, held_until, .. } = &mut clients.connections[token];
             let arguments = self.requests[last].arguments(participant.bytes(&self.arena, input), &self.spans);
             participant.settle(next, &arguments, parser, held_until);
-            participant.has_written |= std::mem::replace(&mut written, completed()) != written;
+            if is_logged {
+                participant.has_written |= std::mem::replace(&mut written, completed()) != written;
+            }
             if stand_in.is_some() && mailbox.has_deliveries() {
                 deliver(mailbox, &mut self.participants, &mut clients.connections);
             }

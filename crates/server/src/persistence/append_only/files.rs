@@ -41,7 +41,9 @@ impl Files {
     /// # Errors
     /// It cannot be read, or is damaged.
     pub(super) fn open(settings: &AppendOnlySettings) -> Result<Self, Refusal> {
-        let (directory, filename) = (settings.directory.clone(), settings.filename.clone());
+        // It stays where it is when the working directory changes.
+        let directory = std::path::absolute(&settings.directory)?;
+        let filename = settings.filename.clone();
         let mut files = Self { directory, filename, manifest: Manifest::default() };
         let path = files.path(&files.manifest_name());
         match fs::metadata(&path) {
@@ -58,7 +60,7 @@ impl Files {
     /// Makes the directory, if it is not there.
     pub(super) fn make_directory(&self) -> io::Result<()> {
         match fs::create_dir(&self.directory) {
-            Ok(()) => sync_directory(Path::new(".")),
+            Ok(()) => self.directory.parent().map_or(Ok(()), sync_directory),
             Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(problem) => Err(problem),
         }
@@ -123,10 +125,12 @@ impl Files {
     pub(super) fn commit(&mut self, manifest: Manifest) -> io::Result<()> {
         let name = self.manifest_name();
         let temporary = [b"temp-", &name[..]].concat();
-        let mut file = File::create(self.path(&temporary))?;
-        file.write_all(manifest.to_string().as_bytes())?;
-        file.sync_all()?;
-        self.rename(&temporary, &name)?;
+        let written = write_new(&self.path(&temporary), manifest.to_string().as_bytes());
+        if let Err(problem) = written.and_then(|()| self.rename(&temporary, &name)) {
+            // It may not have been made.
+            let _ = remove(&self.path(&temporary));
+            return Err(problem);
+        }
         self.manifest = manifest;
         Ok(())
     }
@@ -169,6 +173,13 @@ impl Files {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes a file, and brings it to the disk.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Removes a file, if it is there.

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use crate::config::system_text;
 use crate::log;
 
+/// Buffers above this are given back, in bytes.
+const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Where effects go.
 #[derive(Debug, Default)]
 pub(super) struct Output {
@@ -63,6 +66,9 @@ impl Output {
         self.bytes += written as u64;
         self.position += written as u64;
         self.unwritten.drain(..written);
+        if self.unwritten.is_empty() && self.unwritten.capacity() > KEPT_BYTES_MAX {
+            self.unwritten = Vec::new();
+        }
         outcome
     }
 

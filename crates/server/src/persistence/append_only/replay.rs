@@ -63,8 +63,10 @@ pub(super) struct Replay<'e> {
     session: Session,
     reply: Reply,
     file: File,
-    /// What was read and not run yet.
+    /// What was read last.
     block: Vec<u8>,
+    /// What is before this in the block was run.
+    at: usize,
     /// Where the block is in the file.
     offset: u64,
     requests: Vec<Request>,
@@ -102,6 +104,7 @@ impl<'e> Replay<'e> {
             reply: Reply::new(),
             file,
             block: Vec::new(),
+            at: 0,
             offset,
             requests: Vec::new(),
             spans: Vec::new(),
@@ -118,12 +121,11 @@ impl<'e> Replay<'e> {
         loop {
             let is_end = self.read_more(&parser)?;
             loop {
-                let (found, used) = self.parse(&mut parser);
+                let (found, end) = self.parse(&mut parser);
                 self.run_batch()?;
-                self.block.drain(..used);
-                self.offset += used as u64;
                 let loading = &self.engine.persistence.loading;
-                loading.bytes_loaded.fetch_add(used as u64, Ordering::Relaxed);
+                loading.bytes_loaded.fetch_add((end - self.at) as u64, Ordering::Relaxed);
+                self.at = end;
                 if loading.is_cancelled() {
                     return Err(Halt::Cancelled);
                 }
@@ -142,8 +144,9 @@ impl<'e> Replay<'e> {
     fn end(self) -> Result<(), Halt> {
         match self.transaction {
             Some(whole) => Err(Halt::Truncated { whole, in_transaction: true }),
-            None if !self.block.is_empty() => {
-                Err(Halt::Truncated { whole: self.offset, in_transaction: false })
+            None if self.at < self.block.len() => {
+                let whole = self.offset + self.at as u64;
+                Err(Halt::Truncated { whole, in_transaction: false })
             }
             None => Ok(()),
         }
@@ -151,17 +154,20 @@ impl<'e> Replay<'e> {
 
     /// Reads a block. Says whether there is no more.
     fn read_more(&mut self, parser: &RequestParser) -> Result<bool, Halt> {
+        self.block.drain(..self.at);
+        self.offset += self.at as u64;
+        self.at = 0;
         let wanted = BLOCK_BYTES.max(parser.missing()) as u64;
         let read = self.file.by_ref().take(wanted).read_to_end(&mut self.block);
         read.map(|bytes| bytes == 0).map_err(Halt::Unreadable)
     }
 
-    /// Finds requests in the block. Returns how much of it they are.
+    /// Finds requests in the block. Returns where they end.
     fn parse(&mut self, parser: &mut RequestParser) -> (Found, usize) {
         let limits = Limits { bulk_bytes_max: u32::MAX as usize / 2, authenticated: true };
         self.requests.clear();
         self.spans.clear();
-        let mut used = 0;
+        let mut used = self.at;
         while self.requests.len() < BATCH_REQUESTS_MAX {
             let rest = &mut self.block[used..];
             let offset = self.offset + used as u64;
