@@ -25,7 +25,7 @@ const DEADLINE: &str = "4000000000000";
 const LIBRARY: &str = "#!lua name=kept\nredis.register_function('kept', function() return 'is there' end)";
 
 /// Fills a server. Fields get deadlines if `with_fields`.
-fn fill(client: &mut Client, seed: u64, with_fields: bool) {
+pub(crate) fn fill(client: &mut Client, seed: u64, with_fields: bool) {
     let mut random = Pcg64::seed_from_u64(seed);
     for number in 0..KEYS {
         let database = DATABASES[random.random_range(0..DATABASES.len())];
@@ -105,7 +105,7 @@ fn field_deadlines(client: &mut Client, key: &str) -> Vec<Reply> {
 
 /// Checks that two servers hold the same.
 #[track_caller]
-fn assert_same(one: &Server, other: &Server, case: &str) {
+pub(crate) fn assert_same(one: &Server, other: &Server, case: &str) {
     let (mut one, mut other) = (one.connect(), other.connect());
     let (expected, found) = (all(&mut one), all(&mut other));
     let places = |entries: &[Entry]| entries.iter().map(|entry| entry.place.clone()).collect::<Vec<_>>();

@@ -1,5 +1,6 @@
 //! Files of the data set: what is in them comes back, here and with stock servers, and what is none is refused.
 
+mod append_only;
 mod check;
 mod interchange;
 mod loading;

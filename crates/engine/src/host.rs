@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::persistence::LogFacts;
+
 pub use nuthatch_scripting::LogLevel;
 
 /// How SHUTDOWN is to be done.
@@ -16,6 +18,15 @@ pub struct ShutdownOptions {
     pub now: bool,
     /// Go even if saving fails.
     pub force: bool,
+}
+
+/// What became of the wish to rewrite the append-only file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RewriteStart {
+    /// It is being rewritten.
+    Started,
+    /// It will be.
+    Scheduled,
 }
 
 /// Facts about the process for INFO.
@@ -110,6 +121,19 @@ pub trait Host: Send + Sync {
     /// Has `write` write a file of the data set, which takes the place of the one before when it is complete and on the
     /// disk. Says whether it does; if it does not, the log says why.
     fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool;
+
+    /// Starts to rewrite the append-only file, or has that done as soon as it can be. Returns which.
+    ///
+    /// # Errors
+    /// The text of the error reply, without its code.
+    fn rewrite_log(&self) -> Result<RewriteStart, &'static str> {
+        Err("there is no append-only file")
+    }
+
+    /// Figures of the append-only file.
+    fn log_facts(&self) -> LogFacts {
+        LogFacts::default()
+    }
 
     /// Has another thread call [`Engine::save_in_background`](crate::Engine::save_in_background). Says whether there is one.
     fn start_background_save(&self) -> bool;

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
-use nuthatch_engine::host::{Host, LogLevel, MemoryFacts, ProcessFacts, ShutdownOptions};
+use nuthatch_engine::host::{Host, LogLevel, MemoryFacts, ProcessFacts, RewriteStart, ShutdownOptions};
+use nuthatch_engine::persistence::LogFacts;
 
 use crate::config::{Config, Origin};
 use crate::log;
@@ -139,6 +140,16 @@ impl Host for Process {
 
     fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
         persistence::save(&self.config.settings().dbfilename, write)
+    }
+
+    fn rewrite_log(&self) -> Result<RewriteStart, &'static str> {
+        const OFF: &str = "there is no append only file: appendonly is no";
+        let shared = self.shared.get().and_then(Weak::upgrade).ok_or(OFF)?;
+        if shared.engine.persistence.log.is_enabled() { shared.log.rewrite() } else { Err(OFF) }
+    }
+
+    fn log_facts(&self) -> LogFacts {
+        self.shared.get().and_then(Weak::upgrade).map(|shared| shared.log.facts()).unwrap_or_default()
     }
 
     fn start_background_save(&self) -> bool {

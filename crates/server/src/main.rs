@@ -23,6 +23,9 @@ fn main() -> ExitCode {
     if let Some(files) = persistence::check::asked_for(std::env::args_os()) {
         return persistence::check::run(&files);
     }
+    if let Some(arguments) = persistence::check_append_only::asked_for(std::env::args_os()) {
+        return persistence::check_append_only::run(&arguments);
+    }
     match process::start() {
         Start::Exit(status) => status,
         Start::Serve(config) => serve(&config),

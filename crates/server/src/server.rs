@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::effect::EffectLog;
 use nuthatch_engine::host::ShutdownOptions;
 use nuthatch_engine::keyspace::{Garbage, Keyspace};
 use nuthatch_engine::notifications::Classes;
@@ -18,7 +19,7 @@ use crate::host::Process;
 use crate::log;
 use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
-use crate::persistence::{self, Found, background};
+use crate::persistence::{self, AppendOnly, Found, Tap, Unusable, background};
 use crate::process;
 
 /// Why the server ends.
@@ -36,6 +37,8 @@ pub(crate) enum Ending {
 pub(crate) struct Server {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Brings the append-only file to the disk.
+    syncing: JoinHandle<()>,
 }
 
 /// How long the threads may take to end before the process ends without them.
@@ -63,9 +66,13 @@ impl Server {
         let process = Arc::new(Process::new(config.clone(), ending.clone(), saver));
         memory::start_threads()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
-        let keyspace =
-            Keyspace::new(settings.databases, settings.io_threads, seed, None, start_reclaiming()?);
+        let log = Arc::new(AppendOnly::new(&settings.append_only, settings.databases));
+        let tap = Some(Box::new(Tap(log.clone())) as Box<dyn EffectLog>);
+        let keyspace = Keyspace::new(settings.databases, settings.io_threads, seed, tap, start_reclaiming()?);
+        keyspace.set_logged(false);
         let mut engine = Engine::new(keyspace, process.clone());
+        engine.persistence.log.appended = log.appended.clone();
+        engine.persistence.log.synced = log.synced.clone();
         for (name, new_name) in &config.declarations().renamed_commands {
             engine.commands.rename(name, new_name).map_err(io::Error::other)?;
         }
@@ -75,6 +82,7 @@ impl Server {
         let shared = Arc::new(Shared {
             engine: Arc::new(engine),
             limits: Limits::default(),
+            log: log.clone(),
             mailboxes,
             accepted: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -86,13 +94,14 @@ impl Server {
             _ => LocalOnly::No,
         };
         process.attach(&shared);
+        log.attach(&shared);
         let mut listeners = Some(listeners);
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
         background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
-        threads.extend(start_loading(&settings, &shared.engine, ending, announce)?);
+        threads.extend(start_loading(&settings, &shared, ending, announce)?);
         for (number, event_loop) in event_loops.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("io-{number}"));
             threads.push(thread.spawn(move || {
@@ -100,7 +109,8 @@ impl Server {
                 event_loop.run();
             })?);
         }
-        Ok(Self { shared, threads })
+        let syncing = thread::Builder::new().name("aof".into()).spawn(move || log.keep_synced())?;
+        Ok(Self { shared, threads, syncing })
     }
 
     /// Saves the data set for the last time, if there are save points. Says whether nothing is lost by ending now.
@@ -126,6 +136,11 @@ impl Server {
                 log::warning!("A thread ended with a panic");
             }
         }
+        // Nothing more is appended when the others have ended.
+        self.shared.log.stop();
+        if self.syncing.join().is_err() {
+            log::warning!("A thread ended with a panic");
+        }
     }
 }
 
@@ -133,20 +148,33 @@ impl Server {
 /// on with it.
 fn start_loading(
     settings: &Settings,
-    engine: &Arc<Engine>,
+    shared: &Arc<Shared>,
     ending: mpsc::Sender<Ending>,
     announce: impl FnOnce() + Send + 'static,
 ) -> io::Result<Option<JoinHandle<()>>> {
+    let (engine, log) = (shared.engine.clone(), shared.log.clone());
     engine.persistence.saved_s.store(engine.now_ms() / 1000, Ordering::Relaxed);
-    let Found::File(source) = persistence::find(&settings.dbfilename)? else {
+    let source = if settings.append_only.enabled {
+        None
+    } else if let Found::File(source) = persistence::find(&settings.dbfilename)? {
+        Some(source)
+    } else {
         announce();
         return Ok(None);
     };
-    engine.persistence.loading.begin(engine.now_ms() / 1000, source.bytes());
-    let (engine, helpers) = (engine.clone(), settings.io_threads.saturating_sub(1).max(1));
+    let bytes = match &source {
+        Some(source) => source.bytes(),
+        None => log.find().map_err(|Unusable| io::Error::other("the append-only file cannot be used"))?,
+    };
+    engine.persistence.loading.begin(engine.now_ms() / 1000, bytes);
+    let helpers = settings.io_threads.saturating_sub(1).max(1);
     let (done, is_done) = mpsc::channel();
     let thread = thread::Builder::new().name("load".into()).spawn(move || {
-        if persistence::load(&engine, source, helpers) {
+        let is_loaded = match source {
+            Some(source) => persistence::load(&engine, source, helpers),
+            None => log.load(&engine, helpers).is_ok(),
+        };
+        if is_loaded {
             engine.persistence.loading.end();
             announce();
         } else {
@@ -156,8 +184,9 @@ fn start_loading(
         // Nobody waits for it any more if it has taken long.
         let _ = done.send(());
     })?;
-    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while.
-    let _ = is_done.recv_timeout(LOADING_UNTOLD);
+    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while. Files that are made
+    // first are waited for.
+    let _ = if bytes > 0 { is_done.recv_timeout(LOADING_UNTOLD).ok() } else { is_done.recv().ok() };
     Ok(Some(thread))
 }
 
@@ -246,6 +275,9 @@ fn is_absent(error: &io::Error) -> bool {
 pub(crate) fn apply(directive: &str, settings: &Settings, shared: &Shared) -> Result<(), String> {
     process::apply(directive, settings)?;
     apply_all(settings, shared);
+    if directive == "appendonly" {
+        shared.log.switch(settings.append_only.enabled)?;
+    }
     Ok(())
 }
 
@@ -260,6 +292,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     limits.protected.store(settings.protected_mode, Ordering::Relaxed);
     *limits.output.write() = settings.client_output_buffer_limits.normal;
     *limits.output_of_subscribers.write() = settings.client_output_buffer_limits.pubsub;
+    shared.log.configure(&settings.append_only);
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     let frequency =

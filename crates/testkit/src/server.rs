@@ -114,10 +114,44 @@ impl Server {
         server.wait_until_answering()
     }
 
+    /// Ends the process as a crash would, and starts `program` in the same directory.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with its log.
+    #[track_caller]
+    pub fn crash_and_restart(self, program: &Program, arguments: &[&str]) -> Self {
+        Self::spawn_in(program, arguments, self.crash()).wait_until_answering()
+    }
+
+    /// As [`Self::crash_and_restart`], where `program` is expected to refuse to start. Returns how it ended, and its log.
+    pub fn crash_and_fail_to_restart(
+        self,
+        program: &Program,
+        arguments: &[&str],
+    ) -> (Option<ExitStatus>, String) {
+        let mut server = Self::spawn_in(program, arguments, self.crash());
+        let status = server.wait_for_end();
+        (status, server.log())
+    }
+
+    /// Ends the process as a crash would, and keeps the directory.
+    fn crash(mut self) -> TempDir {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let empty = TempDir::with_prefix("nuthatch-test-").expect("a temporary directory can be made");
+        std::mem::replace(&mut self.directory, empty)
+    }
+
     fn spawn(program: &Program, arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let directory = TempDir::with_prefix("nuthatch-test-").expect("a temporary directory can be made");
-        let log = File::create(directory.path().join("log")).expect("a log file can be made");
         prepare(directory.path());
+        Self::spawn_in(program, arguments, directory)
+    }
+
+    fn spawn_in(program: &Program, arguments: &[&str], directory: TempDir) -> Self {
+        let log = File::create(directory.path().join("log")).expect("a log file can be made");
         let port = free_port();
         let process = Command::new(&program.path)
             .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])

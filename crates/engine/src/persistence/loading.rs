@@ -49,10 +49,11 @@ impl Engine {
         if loading.is_cancelled() {
             return Err(entry.error(0, Problem::Cancelled));
         }
-        let is_past = entry.deadline().is_some_and(|deadline| deadline <= policy.now_ms);
+        let moment = if loading.keeps_expired.load(Ordering::Relaxed) { 0 } else { policy.now_ms };
+        let is_past = entry.deadline().is_some_and(|deadline| deadline <= moment);
         let value = if is_past { None } else { entry.value()? };
         let was_empty = !is_past && value.is_none();
-        let counter = match value.and_then(|value| value.live_at(policy.now_ms)) {
+        let counter = match value.and_then(|value| value.live_at(moment)) {
             Some(value) => {
                 let access = entry.last_use().and_then(|last_use| policy.field_of(last_use));
                 let access = access.unwrap_or_else(|| policy.initial());
