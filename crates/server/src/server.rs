@@ -125,6 +125,7 @@ fn start_loading(
     announce: impl FnOnce() + Send + 'static,
 ) -> io::Result<Option<JoinHandle<()>>> {
     engine.persistence.saved_s.store(engine.now_ms() / 1000, Ordering::Relaxed);
+    persistence::remove_remains();
     let Found::File(source) = persistence::find(&settings.dbfilename)? else {
         announce();
         return Ok(None);

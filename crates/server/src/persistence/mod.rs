@@ -3,7 +3,9 @@
 pub(crate) mod background;
 pub(crate) mod check;
 mod load;
+mod remains;
 mod save;
 
 pub(crate) use load::{Found, find, load};
+pub(crate) use remains::remove_remains;
 pub(crate) use save::{save, save_finally};

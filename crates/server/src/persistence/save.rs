@@ -7,13 +7,14 @@ use std::path::Path;
 use nuthatch_engine::Engine;
 use nuthatch_engine::persistence::Job;
 
+use super::remains::temporary_name;
 use crate::config::system_text;
 use crate::log;
 
 /// Has `write` write a file of this name in the working directory: under another name, until all of it is on the disk.
 /// Says whether that went well; if not, the log says why, and what was there before is there still.
 pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
-    let temporary = format!("temp-{}.rdb", std::process::id());
+    let temporary = temporary_name(std::process::id());
     let temporary = Path::new(&temporary);
     let saved = write_file(temporary, name, write);
     if let Err(line) = &saved {
@@ -63,6 +64,8 @@ fn write_file(
             system_text(&problem)
         )
     })?;
+    // It tells that somebody writes it. Where files cannot be locked, the number of the process does so alone.
+    let _ = file.try_lock();
     let written = write(&mut file).and_then(|()| file.sync_all());
     written.map_err(|problem| match problem.kind() {
         io::ErrorKind::Interrupted => String::new(),
