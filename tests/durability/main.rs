@@ -2,6 +2,7 @@
 
 mod check;
 mod crash;
+mod failing;
 mod interchange;
 mod loading;
 mod old;

@@ -72,10 +72,11 @@ fn save(call: &mut Call<'_, '_>) -> Outcome {
     let saved =
         engine.host.save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
     background.end();
-    engine.persistence.note_failure(!saved);
+    // Whoever asks hears that it fails; writes are refused only for what fails in the background.
     if !saved {
         return Err(FAILED);
     }
+    engine.persistence.note_failure(false);
     engine.persistence.note_save(engine.now_ms() / 1000, keys.changes());
     call.reply.ok();
     Ok(())

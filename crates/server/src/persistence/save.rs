@@ -66,11 +66,15 @@ fn write_file(
     })?;
     // It tells that somebody writes it. Where files cannot be locked, the number of the process does so alone.
     let _ = file.try_lock();
-    let written = write(&mut file).and_then(|()| file.sync_all());
-    written.map_err(|problem| match problem.kind() {
+    let failure = |step: &str, problem: &io::Error| {
+        format!("Write error while saving DB to the disk({step}): {}", system_text(problem))
+    };
+    write(&mut file).map_err(|problem| match problem.kind() {
         io::ErrorKind::Interrupted => String::new(),
-        _ => format!("Write error saving DB on disk: {}", system_text(&problem)),
+        // As stock servers name the step.
+        _ => failure("rdbSaveRio", &problem),
     })?;
+    file.sync_all().map_err(|problem| failure("fsync", &problem))?;
     fs::rename(temporary, name).map_err(|problem| {
         format!(
             "Error moving temp DB file {} on the final destination {} (in server root dir {}): {}",

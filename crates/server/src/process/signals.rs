@@ -3,7 +3,7 @@
 use std::io;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::log;
@@ -27,10 +27,11 @@ impl Termination {
 }
 
 /// Calls `request` on a thread of its own for each signal that asks for a shutdown. An interrupt while a shutdown
-/// is under way ends the process at once. A hang-up of the terminal is ignored, as is, by the standard library, a
-/// peer that has stopped reading (SIGPIPE).
+/// is under way ends the process at once. A hang-up of the terminal is ignored, as are a file that has
+/// come to the limit of its length (SIGXFSZ), since writing it fails then, and, by the standard library, a peer that has
+/// stopped reading (SIGPIPE).
 pub(crate) fn watch(mut request: impl FnMut(Termination) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])?;
     let mut requested = false;
     let watch = move || {
         for signal in signals.forever() {
