@@ -69,6 +69,10 @@ impl Categories {
                 categories |= category;
             }
         }
+        if command.script.is_some() {
+            // What a script reads is up to the script.
+            categories = categories.difference(Self::READ);
+        }
         categories | if command.flags.contains(Flags::FAST) { Self::FAST } else { Self::SLOW }
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::host::ShutdownOptions;
@@ -37,6 +37,12 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// How long the threads may take to end before the process ends without them.
+const ENDING_MAX: Duration = Duration::from_secs(3);
+
+/// How long between two looks at whether a thread has ended.
+const ENDING_STEP: Duration = Duration::from_millis(1);
 
 /// How long loading may take before clients are served meanwhile, who are told so then.
 const LOADING_UNTOLD: Duration = Duration::from_millis(100);
@@ -108,8 +114,15 @@ impl Server {
         for mailbox in &self.shared.mailboxes {
             mailbox.stop();
         }
+        let begun = Instant::now();
         for thread in self.threads {
-            if thread.join().is_err() {
+            while !thread.is_finished() && begun.elapsed() < ENDING_MAX {
+                thread::sleep(ENDING_STEP);
+            }
+            if !thread.is_finished() {
+                // Such as a script inside of one long call. It ends with the process.
+                log::warning!("A thread does not come to an end");
+            } else if thread.join().is_err() {
                 log::warning!("A thread ended with a panic");
             }
         }
