@@ -2,6 +2,7 @@
 
 mod check;
 mod crash;
+mod ending;
 mod failing;
 mod interchange;
 mod loading;

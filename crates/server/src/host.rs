@@ -93,13 +93,10 @@ impl Host for Process {
 
     fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
         let failure = || "Errors trying to SHUTDOWN. Check logs.".to_owned();
-        let saves = options.save || (!options.no_save && !self.config.settings().save_points.is_empty());
+        let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
         process::asked_to_end();
-        if saves {
-            let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
-            if !persistence::save_finally(&shared.engine) && !options.force {
-                return Err(failure());
-            }
+        if !persistence::prepare_end(&shared.engine, &self.config.settings(), options) {
+            return Err(failure());
         }
         self.ending.send(Ending::Command(options)).map_err(|_| failure())
     }

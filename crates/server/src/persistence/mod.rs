@@ -8,4 +8,4 @@ mod save;
 
 pub(crate) use load::{Found, find, load};
 pub(crate) use remains::remove_remains;
-pub(crate) use save::{save, save_finally};
+pub(crate) use save::{forget_unfinished, prepare_end, save};
