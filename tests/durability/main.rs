@@ -8,6 +8,7 @@ mod interchange;
 mod loading;
 mod old;
 mod refusal;
+mod reload;
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! The process, as the engine sees it.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
@@ -12,7 +13,7 @@ use nuthatch_engine::host::{Host, LogLevel, MemoryFacts, ProcessFacts, ShutdownO
 
 use crate::config::{Config, Origin};
 use crate::log;
-use crate::log::warning;
+use crate::log::{notice, warning};
 use crate::memory;
 use crate::network::Shared;
 use crate::persistence;
@@ -138,6 +139,12 @@ impl Host for Process {
         persistence::save(&self.config.settings().dbfilename, write)
     }
 
+    fn open_file(&self) -> io::Result<(Box<dyn Read>, u64)> {
+        let file = File::open(&self.config.settings().dbfilename)?;
+        let bytes = file.metadata()?.len();
+        Ok((Box::new(file), bytes))
+    }
+
     fn start_background_save(&self) -> bool {
         self.saver.send(Request).is_ok()
     }
@@ -160,6 +167,10 @@ impl Host for Process {
 
     fn log_warning(&self, line: &str) {
         warning!("{line}");
+    }
+
+    fn log_notice(&self, line: &str) {
+        notice!("{line}");
     }
 
     fn log_of_script(&self, level: LogLevel, line: &[u8]) {

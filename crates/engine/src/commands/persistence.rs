@@ -58,6 +58,13 @@ const BUSY_OTHERWISE: CommandError = CommandError::fixed(
 );
 
 fn save(call: &mut Call<'_, '_>) -> Outcome {
+    save_all(call)?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// Saves the data set, all shards of which the command holds.
+pub(super) fn save_all(call: &mut Call<'_, '_>) -> Outcome {
     let now_ms = call.now_ms();
     let (engine, keys) = (call.engine, &*call.keys);
     let background = &engine.persistence.background;
@@ -78,7 +85,6 @@ fn save(call: &mut Call<'_, '_>) -> Outcome {
     }
     engine.persistence.note_failure(false);
     engine.persistence.note_save(engine.now_ms() / 1000, keys.changes());
-    call.reply.ok();
     Ok(())
 }
 
