@@ -165,11 +165,14 @@ fn after(progress: Progress) -> State {
     State { balances: vec![INITIAL; ACCOUNTS], traces: traces.to_vec(), keys }
 }
 
+/// What is wrong, and what makes it so.
+type Fault = (&'static str, fn(&mut State));
+
 #[test]
 fn what_never_was_there_at_once_is_found() {
     let progress = [0, 3, 50, 101];
     assert_eq!(after(progress).progress(), Ok(progress));
-    let faults: [(&str, fn(&mut State)); 7] = [
+    let faults: [Fault; 7] = [
         ("half a transfer", |state| state.balances[3] -= 5),
         ("a step before the last is missing", |state| {
             state.traces[2].marks[1] = Some(Mark { number: 41, seen: 0 });
