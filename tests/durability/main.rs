@@ -1,10 +1,15 @@
 //! Files of the data set: what is in them comes back, here and with stock servers, and what is none is refused.
 
+mod append_only;
 mod check;
+mod crash;
+mod ending;
+mod failing;
 mod interchange;
 mod loading;
 mod old;
 mod refusal;
+mod reload;
 
 use std::fs;
 use std::path::Path;

@@ -4,6 +4,7 @@ mod admission;
 pub mod bystanders;
 mod leaving;
 mod monitor;
+mod replay;
 mod script;
 mod script_host;
 mod transaction;
@@ -17,6 +18,7 @@ use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
 
 use self::admission::{admit, is_web_request, refuse};
+pub use self::replay::NotReplayed;
 use crate::Engine;
 use crate::access::AccessPolicy;
 use crate::arguments::Arguments;

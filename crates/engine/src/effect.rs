@@ -73,4 +73,8 @@ pub trait EffectLog: Send + Sync {
 
     /// The unit is complete.
     fn end_unit(&self);
+
+    /// A command is done, and the locks that it holds are about to be given back: what the calling thread has appended is
+    /// complete, unless it is within a unit.
+    fn end_command(&self) {}
 }

@@ -1,7 +1,9 @@
 //! What the engine asks of the process around it: configuration, the clock, the way out.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
+
+use crate::persistence::LogFacts;
 
 pub use nuthatch_scripting::LogLevel;
 
@@ -16,6 +18,15 @@ pub struct ShutdownOptions {
     pub now: bool,
     /// Go even if saving fails.
     pub force: bool,
+}
+
+/// What became of the wish to rewrite the append-only file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RewriteStart {
+    /// It is being rewritten.
+    Started,
+    /// It will be.
+    Scheduled,
 }
 
 /// Facts about the process for INFO.
@@ -111,6 +122,25 @@ pub trait Host: Send + Sync {
     /// disk. Says whether it does; if it does not, the log says why.
     fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool;
 
+    /// Starts to rewrite the append-only file, or has that done as soon as it can be. Returns which.
+    ///
+    /// # Errors
+    /// The text of the error reply, without its code.
+    fn rewrite_log(&self) -> Result<RewriteStart, &'static str> {
+        Err("there is no append-only file")
+    }
+
+    /// Figures of the append-only file.
+    fn log_facts(&self) -> LogFacts {
+        LogFacts::default()
+    }
+
+    /// Opens the file of the data set, and says how long it is.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    fn open_file(&self) -> io::Result<(Box<dyn Read>, u64)>;
+
     /// Has another thread call [`Engine::save_in_background`](crate::Engine::save_in_background). Says whether there is one.
     fn start_background_save(&self) -> bool;
 
@@ -128,6 +158,9 @@ pub trait Host: Send + Sync {
 
     /// Writes a line to the server's log as a warning.
     fn log_warning(&self, line: &str);
+
+    /// Writes a line to the server's log.
+    fn log_notice(&self, line: &str);
 
     /// Writes a line of a script to the server's log.
     fn log_of_script(&self, level: LogLevel, line: &[u8]);

@@ -18,6 +18,7 @@ pub mod keyspace;
 pub mod messages;
 pub mod notifications;
 pub mod persistence;
+pub mod propagation;
 pub mod pubsub;
 pub mod rdb;
 pub mod scripts;

@@ -137,6 +137,8 @@ pub struct Session {
     pub tracking: Option<Box<Tracking>>,
     /// Whether it sees the commands of all clients: MONITOR.
     pub is_monitor: bool,
+    /// Whether its commands are those of a file, which were run before.
+    pub is_replayed: bool,
     /// Whether the connection ends once the replies so far are sent.
     pub closing: bool,
 }
@@ -161,6 +163,7 @@ impl Session {
             subscriptions: None,
             tracking: None,
             is_monitor: false,
+            is_replayed: false,
             closing: false,
         }
     }

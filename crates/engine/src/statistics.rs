@@ -171,9 +171,14 @@ impl Statistics {
 
     /// A new thread's own counters.
     pub fn register(&self) -> Arc<Mutex<Counters>> {
-        let counters = Arc::new(Mutex::new(Counters::new(self.commands)));
+        let counters = Arc::new(Mutex::new(self.counters()));
         self.threads.lock().push(counters.clone());
         counters
+    }
+
+    /// Counters that nobody reads.
+    pub(crate) fn counters(&self) -> Counters {
+        Counters::new(self.commands)
     }
 
     /// How long single runs of a command took, by its number in the table of commands, in nanoseconds.

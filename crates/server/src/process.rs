@@ -151,7 +151,6 @@ fn prepare(config: &Config, supervised: bool) -> bool {
             without_effect.join(", ")
         );
     }
-    log::warning!("WARNING In this version the data set is saved by the command SAVE only.");
     if !declarations.users.iter().all(|words| is_default_user(words))
         || !config.get("aclfile").unwrap_or_default().is_empty()
     {

@@ -3,14 +3,16 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::effect::EffectLog;
 use nuthatch_engine::host::ShutdownOptions;
 use nuthatch_engine::keyspace::{Garbage, Keyspace};
 use nuthatch_engine::notifications::Classes;
+use nuthatch_engine::persistence::Job;
 use nuthatch_engine::settings::LocalOnly;
 
 use crate::config::{Config, EvictionPolicy, Settings, system_text};
@@ -18,8 +20,9 @@ use crate::host::Process;
 use crate::log;
 use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
-use crate::persistence::{self, Found, background};
+use crate::persistence::{self, AppendOnly, Found, Tap, Unusable, background};
 use crate::process;
+use crate::process::signals::Termination;
 
 /// Why the server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub(crate) enum Ending {
     /// SHUTDOWN.
     Command(ShutdownOptions),
     /// A signal that asks for it.
-    Signal,
+    Signal(Termination),
     /// The data set cannot be loaded.
     NotLoaded,
 }
@@ -36,6 +39,8 @@ pub(crate) enum Ending {
 pub(crate) struct Server {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Brings the append-only file to the disk.
+    syncing: JoinHandle<()>,
 }
 
 /// How long the threads may take to end before the process ends without them.
@@ -48,7 +53,8 @@ const ENDING_STEP: Duration = Duration::from_millis(1);
 const LOADING_UNTOLD: Duration = Duration::from_millis(100);
 
 impl Server {
-    /// Starts the threads of a server that listens on `listeners`, and calls `announce` when the data set is loaded.
+    /// Starts the threads of a server that listens on `listeners`, and calls `announce` when the data set is loaded. The
+    /// engine is `known` before that begins.
     ///
     /// # Errors
     /// The system refuses threads or descriptors, or the file of the data set.
@@ -57,15 +63,20 @@ impl Server {
         listeners: Vec<Listener>,
         ending: mpsc::Sender<Ending>,
         announce: impl FnOnce() + Send + 'static,
+        known: &OnceLock<Arc<Engine>>,
     ) -> io::Result<Self> {
         let settings = config.settings();
         let (saver, saves) = background::requests();
         let process = Arc::new(Process::new(config.clone(), ending.clone(), saver));
         memory::start_threads()?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
-        let keyspace =
-            Keyspace::new(settings.databases, settings.io_threads, seed, None, start_reclaiming()?);
+        let log = Arc::new(AppendOnly::new(&settings.append_only, settings.databases));
+        let tap = Some(Box::new(Tap(log.clone())) as Box<dyn EffectLog>);
+        let keyspace = Keyspace::new(settings.databases, settings.io_threads, seed, tap, start_reclaiming()?);
+        keyspace.set_logged(false);
         let mut engine = Engine::new(keyspace, process.clone());
+        engine.persistence.log.appended = log.appended.clone();
+        engine.persistence.log.synced = log.synced.clone();
         for (name, new_name) in &config.declarations().renamed_commands {
             engine.commands.rename(name, new_name).map_err(io::Error::other)?;
         }
@@ -75,6 +86,7 @@ impl Server {
         let shared = Arc::new(Shared {
             engine: Arc::new(engine),
             limits: Limits::default(),
+            log: log.clone(),
             mailboxes,
             accepted: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -86,13 +98,16 @@ impl Server {
             _ => LocalOnly::No,
         };
         process.attach(&shared);
+        log.attach(&shared);
+        // There is one server in a process.
+        let _ = known.set(shared.engine.clone());
         let mut listeners = Some(listeners);
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
         background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
-        threads.extend(start_loading(&settings, &shared.engine, ending, announce)?);
+        threads.extend(start_loading(&settings, &shared, ending, announce)?);
         for (number, event_loop) in event_loops.into_iter().enumerate() {
             let thread = thread::Builder::new().name(format!("io-{number}"));
             threads.push(thread.spawn(move || {
@@ -100,12 +115,13 @@ impl Server {
                 event_loop.run();
             })?);
         }
-        Ok(Self { shared, threads })
+        let syncing = thread::Builder::new().name("aof".into()).spawn(move || log.keep_synced())?;
+        Ok(Self { shared, threads, syncing })
     }
 
-    /// Saves the data set for the last time, if there are save points. Says whether nothing is lost by ending now.
-    pub(crate) fn save_finally(&self, settings: &Settings) -> bool {
-        settings.save_points.is_empty() || persistence::save_finally(&self.shared.engine)
+    /// Does what is to be done before the end. Says whether the server may end.
+    pub(crate) fn prepare_end(&self, settings: &Settings, options: ShutdownOptions) -> bool {
+        persistence::prepare_end(&self.shared.engine, settings, options)
     }
 
     /// Ends the threads, closing all connections.
@@ -126,6 +142,17 @@ impl Server {
                 log::warning!("A thread ended with a panic");
             }
         }
+        // Whoever still writes a file removes it. Nobody begins another.
+        let background = &self.shared.engine.persistence.background;
+        while !background.begin(Job::Save, 0) && begun.elapsed() < ENDING_MAX {
+            background.cancel();
+            thread::sleep(ENDING_STEP);
+        }
+        // Nothing more is appended when the others have ended.
+        self.shared.log.stop();
+        if self.syncing.join().is_err() {
+            log::warning!("A thread ended with a panic");
+        }
     }
 }
 
@@ -133,20 +160,34 @@ impl Server {
 /// on with it.
 fn start_loading(
     settings: &Settings,
-    engine: &Arc<Engine>,
+    shared: &Arc<Shared>,
     ending: mpsc::Sender<Ending>,
     announce: impl FnOnce() + Send + 'static,
 ) -> io::Result<Option<JoinHandle<()>>> {
+    let (engine, log) = (shared.engine.clone(), shared.log.clone());
     engine.persistence.saved_s.store(engine.now_ms() / 1000, Ordering::Relaxed);
-    let Found::File(source) = persistence::find(&settings.dbfilename)? else {
+    persistence::remove_remains();
+    let source = if settings.append_only.enabled {
+        None
+    } else if let Found::File(source) = persistence::find(&settings.dbfilename)? {
+        Some(source)
+    } else {
         announce();
         return Ok(None);
     };
-    engine.persistence.loading.begin(engine.now_ms() / 1000, source.bytes());
-    let (engine, helpers) = (engine.clone(), settings.io_threads.saturating_sub(1).max(1));
+    let bytes = match &source {
+        Some(source) => source.bytes(),
+        None => log.find().map_err(|Unusable| io::Error::other("the append-only file cannot be used"))?,
+    };
+    engine.persistence.loading.begin(engine.now_ms() / 1000, bytes);
+    let helpers = settings.io_threads.saturating_sub(1).max(1);
     let (done, is_done) = mpsc::channel();
     let thread = thread::Builder::new().name("load".into()).spawn(move || {
-        if persistence::load(&engine, source, helpers) {
+        let is_loaded = match source {
+            Some(source) => persistence::load(&engine, source, helpers),
+            None => log.load(&engine, helpers).is_ok(),
+        };
+        if is_loaded {
             engine.persistence.loading.end();
             announce();
         } else {
@@ -156,8 +197,9 @@ fn start_loading(
         // Nobody waits for it any more if it has taken long.
         let _ = done.send(());
     })?;
-    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while.
-    let _ = is_done.recv_timeout(LOADING_UNTOLD);
+    // As with stock servers, nobody is served, and nobody told either, until loading has taken a while. Files that are made
+    // first are waited for.
+    let _ = if bytes > 0 { is_done.recv_timeout(LOADING_UNTOLD).ok() } else { is_done.recv().ok() };
     Ok(Some(thread))
 }
 
@@ -246,6 +288,9 @@ fn is_absent(error: &io::Error) -> bool {
 pub(crate) fn apply(directive: &str, settings: &Settings, shared: &Shared) -> Result<(), String> {
     process::apply(directive, settings)?;
     apply_all(settings, shared);
+    if directive == "appendonly" {
+        shared.log.switch(settings.append_only.enabled)?;
+    }
     Ok(())
 }
 
@@ -260,6 +305,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     limits.protected.store(settings.protected_mode, Ordering::Relaxed);
     *limits.output.write() = settings.client_output_buffer_limits.normal;
     *limits.output_of_subscribers.write() = settings.client_output_buffer_limits.pubsub;
+    shared.log.configure(&settings.append_only);
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     let frequency =

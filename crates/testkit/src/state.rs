@@ -52,6 +52,40 @@ impl State {
         Ok(Self(entries))
     }
 
+    /// Leaves out what may end before a time, in milliseconds since 1970.
+    pub fn forget_before(&mut self, time: u64) {
+        let ends = |entry: &Entry| {
+            entry.deadline.integer().is_some_and(|deadline| deadline >= 0 && deadline.unsigned_abs() < time)
+        };
+        self.0.retain(|_, entry| !ends(entry));
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As [`Self::first_difference`], whatever the encodings are.
+    pub fn first_difference_in_values(&self, other: &Self) -> Option<String> {
+        let encodings = |state: &Self| -> BTreeMap<_, _> {
+            let key = |(place, entry): (&(usize, Vec<u8>), &Entry)| (place.clone(), entry.encoding.clone());
+            state.0.iter().map(key).collect()
+        };
+        let ours = encodings(self);
+        let mut like = Self(BTreeMap::new());
+        for (place, entry) in &other.0 {
+            let encoding = ours.get(place).unwrap_or(&entry.encoding).clone();
+            let (kind, deadline, value) = (entry.kind.clone(), entry.deadline.clone(), entry.value.clone());
+            like.0.insert(place.clone(), Entry { kind, encoding, deadline, value });
+        }
+        self.first_difference(&like, &KnownDifferences::from(&[], ""))
+    }
+
     /// The first key in which two servers differ, but for `known` differences of the encoding, with
     /// what each says of it.
     pub fn first_difference(&self, other: &Self, known: &KnownDifferences) -> Option<String> {

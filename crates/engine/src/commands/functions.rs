@@ -41,11 +41,14 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
 ];
 
+/// Of commands that change libraries: they run alone, so that the log tells of them in the order in which they ran.
+const CHANGING: Flags = Flags::WRITE.union(Flags::ALL_KEYS);
+
 const CHANGES: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
 
 const SUBCOMMANDS: &[Command] = &[
     manages("DELETE", 3, delete)
-        .with(Flags::WRITE)
+        .with(CHANGING)
         .docs(Group::Scripting, "7.0.0", "O(1)", "library-name", "Removes a library and its functions.")
         .tips(CHANGES),
     manages("DUMP", 2, dump).docs(
@@ -56,7 +59,7 @@ const SUBCOMMANDS: &[Command] = &[
         "Returns all libraries as a byte string that FUNCTION RESTORE takes.",
     ),
     manages("FLUSH", -2, flush)
-        .with(Flags::WRITE)
+        .with(CHANGING)
         .docs(
             Group::Scripting,
             "7.0.0",
@@ -92,7 +95,7 @@ const SUBCOMMANDS: &[Command] = &[
         )
         .tips(&["nondeterministic_output_order"]),
     manages("LOAD", -3, load)
-        .with(Flags::WRITE.union(Flags::DENY_OOM))
+        .with(CHANGING.union(Flags::DENY_OOM))
         .docs(
             Group::Scripting,
             "7.0.0",
@@ -102,7 +105,7 @@ const SUBCOMMANDS: &[Command] = &[
         )
         .tips(CHANGES),
     manages("RESTORE", -3, restore)
-        .with(Flags::WRITE.union(Flags::DENY_OOM))
+        .with(CHANGING.union(Flags::DENY_OOM))
         .docs(
             Group::Scripting,
             "7.0.0",
@@ -144,6 +147,7 @@ fn load(call: &mut Call<'_, '_>) -> Outcome {
     let (name, functions) = with_interpreter(|thread| load_library(thread, text))?;
     let library = Library::new(name.clone(), text, &functions);
     libraries.add(vec![library], if replace { Policy::Replace } else { Policy::Append })?;
+    call.keys.note_request();
     call.reply.bulk(name.as_bytes());
     Ok(())
 }
@@ -154,6 +158,7 @@ fn delete(call: &mut Call<'_, '_>) -> Outcome {
     if !call.engine.scripts.libraries.delete(name) {
         return Err(UNKNOWN);
     }
+    call.keys.note_request();
     call.reply.ok();
     Ok(())
 }
@@ -167,6 +172,7 @@ fn flush(call: &mut Call<'_, '_>) -> Outcome {
         (Some(_), None) => return Err(MODES),
     }
     call.engine.scripts.libraries.flush();
+    call.keys.note_request();
     call.reply.ok();
     Ok(())
 }
@@ -208,6 +214,7 @@ fn restore(call: &mut Call<'_, '_>) -> Outcome {
         texts.iter().map(load).collect::<Result<Vec<_>, _>>()
     })?;
     call.engine.scripts.libraries.add(libraries, policy)?;
+    call.keys.note_request();
     call.reply.ok();
     Ok(())
 }

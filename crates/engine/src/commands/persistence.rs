@@ -1,4 +1,4 @@
-//! The data set and files: SAVE, BGSAVE, LASTSAVE.
+//! The data set and files: SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
 
 use std::sync::atomic::Ordering;
 
@@ -7,6 +7,7 @@ use crate::call::Call;
 use crate::categories::Categories;
 use crate::command::{Command, Flags, Group};
 use crate::error::{CommandError, Outcome};
+use crate::host::RewriteStart;
 use crate::persistence::{self, Job};
 
 /// The family's rows.
@@ -26,6 +27,16 @@ pub(super) const COMMANDS: &[Command] = &[
             "O(N) where N is the total number of keys in all databases",
             "",
             "Saves the data set to a file, and lets nobody else use keys meanwhile.",
+        ),
+    Command::other("BGREWRITEAOF", 1, rewrite)
+        .without(Flags::LOADING.union(Flags::STALE))
+        .with(Flags::ADMIN.union(Flags::NO_SCRIPT).union(Flags::NO_ASYNC_LOADING))
+        .docs(
+            Group::Server,
+            "1.0.0",
+            "O(1)",
+            "",
+            "Starts to write the append-only file anew, without what no longer counts.",
         ),
     Command::other("BGSAVE", -1, background_save)
         .without(Flags::LOADING.union(Flags::STALE))
@@ -58,6 +69,13 @@ const BUSY_OTHERWISE: CommandError = CommandError::fixed(
 );
 
 fn save(call: &mut Call<'_, '_>) -> Outcome {
+    save_all(call)?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// Saves the data set, all shards of which the command holds.
+pub(super) fn save_all(call: &mut Call<'_, '_>) -> Outcome {
     let now_ms = call.now_ms();
     let (engine, keys) = (call.engine, &*call.keys);
     let background = &engine.persistence.background;
@@ -72,12 +90,21 @@ fn save(call: &mut Call<'_, '_>) -> Outcome {
     let saved =
         engine.host.save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
     background.end();
-    engine.persistence.note_failure(!saved);
+    // Whoever asks hears that it fails; writes are refused only for what fails in the background.
     if !saved {
         return Err(FAILED);
     }
+    engine.persistence.note_failure(false);
     engine.persistence.note_save(engine.now_ms() / 1000, keys.changes());
-    call.reply.ok();
+    Ok(())
+}
+
+fn rewrite(call: &mut Call<'_, '_>) -> Outcome {
+    match call.engine.host.rewrite_log() {
+        Ok(RewriteStart::Started) => call.reply.simple("Background append only file rewriting started"),
+        Ok(RewriteStart::Scheduled) => call.reply.simple("Background append only file rewriting scheduled"),
+        Err(problem) => return Err(CommandError::new(format!("ERR {problem}"))),
+    }
     Ok(())
 }
 

@@ -1,16 +1,20 @@
-//! Waiting until others have what was written. There are no replicas and no append-only file here yet, so nobody ever
-//! does.
+//! Waiting until the disk and others have what was written. There are no replicas here yet, so of these nobody ever does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_protocol::Reply;
 use nuthatch_protocol::number::parse_i64;
 
-use crate::blocking::Take;
+use crate::blocking::{BlockedClient, Take};
 use crate::call::Call;
 use crate::categories::Categories;
+use crate::clients::Unblock;
 use crate::command::{Command, Flags, Group, Handler};
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::locked::Keys;
+use crate::persistence::Waiting;
 
 use super::blocking::{deadline_of_milliseconds, wait};
 
@@ -60,6 +64,46 @@ impl Take for InVain {
     }
 }
 
+/// A wait for what was appended to the append-only file before a position.
+#[derive(Debug)]
+struct OnDisk {
+    /// Up to where all is on the disk.
+    synced: Arc<AtomicU64>,
+    position: u64,
+}
+
+impl OnDisk {
+    fn is_over(&self) -> bool {
+        self.synced.load(Ordering::Acquire) >= self.position
+    }
+}
+
+impl Take for OnDisk {
+    fn can_take(&self, _: &Keys<'_>, _: &Key<'_>) -> bool {
+        false
+    }
+
+    fn take(&self, _: &mut Keys<'_>, _: &[Key<'_>], _: &mut Reply) -> Result<bool, CommandError> {
+        Ok(false)
+    }
+
+    fn nothing(&self, reply: &mut Reply) {
+        reply.array(2);
+        reply.integer(i64::from(self.is_over()));
+        reply.integer(0);
+    }
+}
+
+/// A client that is to be told when it is there.
+#[derive(Debug)]
+struct Sleeper(Arc<BlockedClient>);
+
+impl Waiting for Sleeper {
+    fn end(&self) {
+        self.0.unblock(false);
+    }
+}
+
 fn wait_for_replicas(call: &mut Call<'_, '_>) -> Outcome {
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(2), call.now_ms());
     let replicas = parse_i64(call.arguments.at(1)).ok_or(CommandError::NOT_AN_INTEGER)?;
@@ -87,18 +131,22 @@ fn wait_for_files(call: &mut Call<'_, '_>) -> Outcome {
         return Err(NEGATIVE);
     }
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(3), call.now_ms())?;
-    if local > 0 {
+    let log = &call.engine.persistence.log;
+    if local > 0 && !log.is_enabled() {
         return Err(NO_FILE);
     }
-    let nothing = |reply: &mut Reply| {
-        reply.array(2);
-        reply.integer(0);
-        reply.integer(0);
-    };
-    if replicas == 0 {
-        nothing(call.reply);
+    // Nothing is ever on the disk that is not written to a file.
+    let position = if log.is_enabled() { log.appended.load(Ordering::Acquire) } else { u64::MAX };
+    let on_disk = OnDisk { synced: log.synced.clone(), position };
+    if replicas == 0 && (local == 0 || on_disk.is_over()) {
+        on_disk.nothing(call.reply);
         return Ok(());
     }
-    wait(call, &[], deadline_ms, InVain { nothing });
+    wait(call, &[], deadline_ms, on_disk);
+    if let Some(blocked) = &call.session.blocked
+        && replicas == 0
+    {
+        log.wait_for(position, Arc::new(Sleeper(blocked.clone())));
+    }
     Ok(())
 }

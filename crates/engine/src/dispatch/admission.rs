@@ -35,9 +35,7 @@ pub(super) fn admit(
     if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
         return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
     }
-    if engine.persistence.refuses_writes()
-        && (command.row.flags.contains(Flags::WRITE) || command.row.name == "PING")
-    {
+    if engine.persistence.refuses_writes() && is_refused_while_failing(session, command) {
         return Err(engine.persistence.refusal());
     }
     if session.is_subscriber() && !resp3 && !command.row.for_subscribers {
@@ -57,6 +55,16 @@ pub(super) fn admit(
         return Err(engine.scripts.busy.refusal());
     }
     Ok(command)
+}
+
+/// Whether a command may not run while what is written cannot be kept. PING tells so to those who look after the server.
+fn is_refused_while_failing(session: &Session, command: &Registered) -> bool {
+    let queued = match command.row.in_transaction {
+        InTransaction::Executes => session.transaction.as_ref().map(|queued| queued.flags),
+        _ => None,
+    };
+    let flags = command.row.flags.union(queued.unwrap_or_default());
+    flags.contains(Flags::WRITE) || command.full_name == "ping"
 }
 
 /// Commands that a client may not run which sees all commands.

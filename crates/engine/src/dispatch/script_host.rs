@@ -103,8 +103,10 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         if self.is_read_only && row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
             return Err(READ_ONLY);
         }
-        if self.engine.persistence.refuses_writes() && row.flags.contains(Flags::WRITE) {
-            return Err(self.engine.persistence.refusal());
+        let persistence = &self.engine.persistence;
+        // What it has begun it may end.
+        if persistence.refuses_writes() && row.flags.contains(Flags::WRITE) && !self.has_written {
+            return Err(persistence.refusal());
         }
         Ok(command)
     }

@@ -222,7 +222,7 @@ impl<'k> Keys<'k> {
     pub fn note_aside(&mut self, key: &Key<'_>, event: &'static str) {
         self.changed_parts = true;
         self.shard(key.hash).changes += 1;
-        if let Some(log) = &self.keyspace.log {
+        if let Some(log) = self.keyspace.log() {
             log.append(&Effect { database: key.database, key: key.bytes, event, change: Change::Part });
         }
         self.notify(key, event);
@@ -243,16 +243,21 @@ impl<'k> Keys<'k> {
     /// Whether anybody reads the log: what is only for the log need not be made otherwise.
     #[inline]
     pub fn is_logged(&self) -> bool {
-        self.keyspace.log.is_some()
+        self.keyspace.log().is_some()
     }
 
     /// What the log is told instead of the request, which would not give the same state when it is run again: one
     /// request, or several by several calls. Only for commands that [`Self::note`] their changes.
     #[inline]
     pub fn replay_as(&mut self, request: impl FnOnce() -> Vec<Vec<u8>>) {
-        if self.keyspace.log.is_some() {
+        if self.keyspace.log().is_some() {
             self.equivalents.push(request());
         }
+    }
+
+    /// Notes that the request has changed something that belongs to no key.
+    pub(crate) fn note_request(&mut self) {
+        self.changed_parts = true;
     }
 
     /// Tells the log that what follows belongs together.
@@ -274,7 +279,7 @@ impl<'k> Keys<'k> {
     pub(crate) fn finish(&mut self, database: u32, request: Arguments<'_>) {
         if self.changed_parts {
             if self.equivalents.is_empty()
-                && let Some(log) = &self.keyspace.log
+                && let Some(log) = self.keyspace.log()
             {
                 log.append(&Effect { database, key: &[], event: "", change: Change::Request(request) });
             }
@@ -286,7 +291,7 @@ impl<'k> Keys<'k> {
     pub(crate) fn finish_served(&mut self, database: u32) {
         self.changed_parts = false;
         for request in self.equivalents.drain(..) {
-            if let Some(log) = &self.keyspace.log {
+            if let Some(log) = self.keyspace.log() {
                 log.append(&Effect { database, key: &[], event: "", change: Change::Equivalent(&request) });
             }
         }

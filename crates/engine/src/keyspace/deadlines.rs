@@ -121,7 +121,8 @@ pub(super) fn fragment(hash: u64) -> u32 {
 impl Keys<'_> {
     /// Brings the index up to date after a record's deadlines went from `before` to `after`.
     pub(super) fn index_deadline(&mut self, key: &Key<'_>, before: Dues, after: Dues) {
-        let now_ms = self.now_ms;
+        // The moment by which the command judges may be another one: see [`Engine::replay`](crate::Engine).
+        let now_ms = self.access.now_ms;
         let database = self.database(key);
         database.count_deadlines(before, after);
         let (before, after) = (before.earliest(), after.earliest());
@@ -240,6 +241,9 @@ impl Keyspace {
             state.changes += done.expired - progress.expired + done.expired_fields - progress.expired_fields;
             progress = done;
         }
+        if let Some(log) = self.log() {
+            log.end_command();
+        }
         let minded = if progress.expired > 0 { state.keys_minded() } else { Vec::new() };
         drop(state);
         self.end_waits(minded, now_ms);
@@ -353,7 +357,7 @@ impl Expiry<'_> {
     /// Removes fields of a hash that are due, as many as may still be removed. Says whether none is left.
     fn expire_fields(&mut self, slot: &mut Occupied<'_, KeyHash>) -> bool {
         let mut request = Vec::new();
-        let is_logged = self.keyspace.log.is_some();
+        let is_logged = self.keyspace.log().is_some();
         let mut expired = 0;
         let mut note = |field: Element<'_>| {
             expired += 1;
@@ -378,7 +382,7 @@ impl Expiry<'_> {
             if is_emptied {
                 self.append(key, "del", Change::Part);
             }
-            if let Some(log) = &self.keyspace.log {
+            if let Some(log) = self.keyspace.log() {
                 request.splice(0..0, [b"HDEL".to_vec(), key.to_vec()]);
                 let change = Change::Equivalent(&request);
                 log.append(&Effect { database: self.number, key: &[], event: "", change });

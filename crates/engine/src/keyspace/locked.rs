@@ -370,7 +370,7 @@ impl<'k> Keys<'k> {
         let state = self.shard(key.hash);
         state.changes += 1;
         // Only the log looks at the record.
-        let record = match &keyspace.log {
+        let record = match keyspace.log() {
             Some(_) => state.databases[place].table.find(key.hash, key.bytes),
             None => None,
         };

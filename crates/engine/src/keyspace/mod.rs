@@ -151,6 +151,8 @@ pub struct Keyspace {
     /// under all locks.
     places: Box<[AtomicU32]>,
     log: Option<Box<dyn EffectLog>>,
+    /// Whether the log is told of effects. It changes while all shards are locked.
+    is_logged: AtomicBool,
     /// Who is told of changes.
     pub messages: Messages,
     reclaim: Reclaim,
@@ -198,6 +200,7 @@ impl Keyspace {
             shards: (0..shards).map(|_| shard()).collect(),
             places: (0..databases).map(AtomicU32::new).collect(),
             hash: hash.clone(),
+            is_logged: AtomicBool::new(log.is_some()),
             log,
             messages: Messages::default(),
             reclaim,
@@ -207,6 +210,17 @@ impl Keyspace {
             postponed: Mutex::default(),
             nothing: state(),
         }
+    }
+
+    /// The log, while effects go to it.
+    #[inline]
+    fn log(&self) -> Option<&dyn EffectLog> {
+        if self.is_logged.load(Ordering::Relaxed) { self.log.as_deref() } else { None }
+    }
+
+    /// Has effects go to the log from now on, or not. The caller holds all shards, unless nobody runs commands yet.
+    pub fn set_logged(&self, is_logged: bool) {
+        self.is_logged.store(is_logged, Ordering::Relaxed);
     }
 
     /// How many databases there are.

@@ -119,7 +119,7 @@ impl Keys<'_> {
 
     /// Tells the log about a change of a whole database, which has no event.
     fn append_database_effect(&self, database: u32, change: Change<'_>) {
-        if let Some(log) = &self.keyspace.log {
+        if let Some(log) = self.keyspace.log() {
             log.append(&Effect { database, key: &[], event: "", change });
         }
     }

@@ -59,7 +59,7 @@ impl Keyspace {
     /// Tells everybody of a change, or of an event, of a key in a shard whose lock is held.
     #[inline]
     pub(super) fn tell(&self, observers: &mut Option<Box<Observers>>, effect: &Effect<'_>, origin: u64) {
-        if let Some(log) = &self.log {
+        if let Some(log) = self.log() {
             log.append(effect);
         }
         if observers.is_some() {

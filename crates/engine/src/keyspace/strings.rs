@@ -132,7 +132,12 @@ impl Keys<'_> {
         if let Some(entry) = replaced {
             self.discard(entry);
         }
-        self.append_effect(key, event, Change::Splice { offset, bytes });
+        if bytes.is_empty() {
+            // Whether there was a gap cannot be seen from what was written.
+            self.append_put(key, event);
+        } else {
+            self.append_effect(key, event, Change::Splice { offset, bytes });
+        }
         length
     }
 }

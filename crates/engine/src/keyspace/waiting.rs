@@ -239,6 +239,9 @@ impl Keys<'_> {
     pub(crate) fn end(&mut self) {
         self.serve_waiters();
         self.tell_by_prefix();
+        if let Some(log) = self.keyspace.log() {
+            log.end_command();
+        }
     }
 
     /// Serves those who wait for keys that the command made ready, first come first served. What they do may make

@@ -2,6 +2,8 @@
 
 mod background;
 mod loading;
+mod log;
+mod moment;
 mod saving;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::error::CommandError;
 
 pub use background::{Background, Job};
+pub use log::{LogFacts, LogState, Waiting};
 pub use saving::{Content, SaveOptions, save};
 
 /// What the server knows of loading and saving.
@@ -16,10 +19,14 @@ pub use saving::{Content, SaveOptions, save};
 pub struct Persistence {
     /// Of the data set, when the server starts.
     pub loading: Loading,
+    /// Of the append-only file.
+    pub log: LogState,
     /// What is written in the background.
     pub background: Background,
     /// When the data set was saved last, in seconds since 1970.
     pub saved_s: AtomicU64,
+    /// Whether the data set was saved for the last time, and nobody can use keys any more.
+    is_closed: AtomicBool,
     /// Whether writes are refused when the data set could not be saved in the background.
     stops_writes: AtomicBool,
     /// Whether they are.
@@ -39,6 +46,9 @@ impl Persistence {
 
     /// What those hear who write then.
     pub(crate) fn refusal(&self) -> CommandError {
+        if self.log.is_failing() {
+            return self.log.refusal();
+        }
         CommandError::fixed(
             "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
              may modify the data set are disabled, because this instance is configured to report errors during writes if \
@@ -59,9 +69,16 @@ impl Persistence {
         self.weigh();
     }
 
+    /// Has writes refused because the append-only file does not take them, or accepted again.
+    pub fn note_log_problem(&self, problem: Option<String>) {
+        self.log.set_problem(problem);
+        self.weigh();
+    }
+
     fn weigh(&self) {
         let has_failed = self.background.has_save_failed.load(Ordering::SeqCst);
-        self.refuses_writes.store(has_failed && self.stops_writes.load(Ordering::SeqCst), Ordering::SeqCst);
+        let is_unsaved = has_failed && self.stops_writes.load(Ordering::SeqCst);
+        self.refuses_writes.store(is_unsaved || self.log.is_failing(), Ordering::SeqCst);
     }
 
     /// Notes that the data set was saved at this time, as it was after so many changes.
@@ -77,6 +94,8 @@ impl Persistence {
 pub struct Loading {
     is_active: AtomicBool,
     is_cancelled: AtomicBool,
+    /// Whether keys are kept that have expired: an append-only file may say later that they did not.
+    pub keeps_expired: AtomicBool,
     /// When it began, in seconds since 1970.
     pub started_s: AtomicU64,
     /// The length of what is loaded.

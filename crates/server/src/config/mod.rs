@@ -32,7 +32,8 @@ use values::Values;
 pub(crate) use compound::OutputBufferLimit;
 pub(crate) use documentation::documentation;
 pub(crate) use load::{ConfigError, Declarations, system_text};
-pub(crate) use settings::{EvictionPolicy, Settings, Supervision};
+pub(crate) use settings::{AppendOnlySettings, EvictionPolicy, Fsync, Settings, Supervision};
+pub(crate) use syntax::{quote, split_words};
 
 /// Where scripts that start a server in the background look for its process id.
 const DEFAULT_PIDFILE: &str = "/var/run/redis.pid";
@@ -156,7 +157,7 @@ impl Config {
     /// Changes directives as `CONFIG SET` does: all of them or, if one is refused, none.
     ///
     /// The new settings are published, then `apply` is called with the name of each directive whose value has
-    /// changed. If it refuses one, the old settings are published again and it is called once more for those that
+    /// changed, and of `dir` in any case. If it refuses one, the old settings are published again and it is called once more for those that
     /// it had applied. It must not ask for values itself: they are locked.
     ///
     /// # Errors
@@ -175,7 +176,8 @@ impl Config {
         for ((name, index), (_, text)) in targets.iter().zip(pairs) {
             let current = values.at(*index);
             let new = parse(*index, text, current).map_err(|reason| failure(name.as_bytes(), &reason))?;
-            if new != *current {
+            // Another directory may have the name of the one before.
+            if new != *current || directives::all()[*index].name == "dir" {
                 changes.push((*name, *index));
             }
             changed.set(*index, new);

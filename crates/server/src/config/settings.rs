@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nuthatch_engine::host::ShutdownOptions;
+
 use super::compound::{OutputBufferLimits, SavePoint};
 use super::values::Values;
 use crate::log::Level;
@@ -34,6 +36,42 @@ pub(crate) enum Supervision {
     Systemd,
     /// Upstart, which expects the process to stop itself.
     Upstart,
+}
+
+/// When what was appended is brought to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fsync {
+    /// Before it is acknowledged.
+    Always,
+    /// Every second.
+    EverySecond,
+    /// When the system thinks fit.
+    No,
+}
+
+/// The settings of the append-only file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AppendOnlySettings {
+    /// Whether there is one.
+    pub(crate) enabled: bool,
+    /// What the names of its files begin with.
+    pub(crate) filename: Vec<u8>,
+    /// The directory of its files, in the working directory.
+    pub(crate) directory: PathBuf,
+    /// When it is brought to the disk.
+    pub(crate) fsync: Fsync,
+    /// Not while it is rewritten.
+    pub(crate) no_fsync_on_rewrite: bool,
+    /// It is rewritten when it has grown by so many hundredths; 0 for never.
+    pub(crate) rewrite_percentage: u64,
+    /// But not before it has so many bytes.
+    pub(crate) rewrite_min_size: u64,
+    /// An end that is missing is no reason not to start.
+    pub(crate) load_truncated: bool,
+    /// The base is a file of the data set rather than commands.
+    pub(crate) rdb_preamble: bool,
+    /// Notes when commands were appended.
+    pub(crate) timestamps: bool,
 }
 
 /// A snapshot of the settings. A change of the configuration publishes a new one.
@@ -135,10 +173,16 @@ pub(crate) struct Settings {
     pub(crate) rdbcompression: bool,
     /// Write and verify the checksum of that file.
     pub(crate) rdbchecksum: bool,
+    /// The append-only file.
+    pub(crate) append_only: AppendOnlySettings,
     /// Microseconds to wait after each key that is loaded; if negative, keys to load for each microsecond.
     pub(crate) key_load_delay: i64,
     /// When the data set is saved by itself.
     pub(crate) save_points: Vec<SavePoint>,
+    /// How the server ends when it gets SIGTERM.
+    pub(crate) shutdown_on_sigterm: ShutdownOptions,
+    /// How the server ends when it gets SIGINT.
+    pub(crate) shutdown_on_sigint: ShutdownOptions,
     /// Whether writes are refused once it could not be.
     pub(crate) stop_writes_on_bgsave_error: bool,
     /// Microseconds to wait after each key that is saved, or, if negative, how many keys to save before one is waited.
@@ -219,14 +263,42 @@ impl Settings {
             dbfilename: path(values.text("dbfilename")),
             rdbcompression: values.boolean("rdbcompression"),
             rdbchecksum: values.boolean("rdbchecksum"),
+            append_only: AppendOnlySettings {
+                enabled: values.boolean("appendonly"),
+                filename: values.text("appendfilename").to_vec(),
+                directory: path(values.text("appenddirname")),
+                fsync: match values.choice("appendfsync") {
+                    "always" => Fsync::Always,
+                    "no" => Fsync::No,
+                    _ => Fsync::EverySecond,
+                },
+                no_fsync_on_rewrite: values.boolean("no-appendfsync-on-rewrite"),
+                rewrite_percentage: values.number("auto-aof-rewrite-percentage"),
+                rewrite_min_size: values.size("auto-aof-rewrite-min-size"),
+                load_truncated: values.boolean("aof-load-truncated"),
+                rdb_preamble: values.boolean("aof-use-rdb-preamble"),
+                timestamps: values.boolean("aof-timestamp-enabled"),
+            },
             key_load_delay: values.number("key-load-delay"),
             save_points: values.save_points("save"),
+            shutdown_on_sigterm: shutdown_options(values.choices("shutdown-on-sigterm")),
+            shutdown_on_sigint: shutdown_options(values.choices("shutdown-on-sigint")),
             stop_writes_on_bgsave_error: values.boolean("stop-writes-on-bgsave-error"),
             rdb_key_save_delay: values.number("rdb-key-save-delay"),
             always_show_logo: values.boolean("always-show-logo"),
             oom_score_adj: values.choice("oom-score-adj"),
             oom_score_adj_values: values.out_of_memory_scores("oom-score-adj-values"),
         }
+    }
+}
+
+fn shutdown_options(names: &[&str]) -> ShutdownOptions {
+    let is_named = |name| names.contains(&name);
+    ShutdownOptions {
+        save: is_named("save"),
+        no_save: is_named("nosave"),
+        now: is_named("now"),
+        force: is_named("force"),
     }
 }
 

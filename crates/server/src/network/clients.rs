@@ -40,6 +40,8 @@ pub(super) struct Clients {
     pub(super) by_client: HashMap<u64, usize>,
     /// Connections whose commands are held back.
     pub(super) held: Held,
+    /// Connections whose replies wait for the append-only file, with their clients' numbers.
+    keeping: Vec<(usize, u64)>,
 }
 
 impl Clients {
@@ -56,7 +58,7 @@ impl Clients {
             epoll::add(&epoll, listener, data, readable)?;
         }
         let (connections, by_client, held) = (Slab::new(), HashMap::new(), Held::default());
-        Ok(Self { shared, number, epoll, listeners, connections, by_client, held })
+        Ok(Self { shared, number, epoll, listeners, connections, by_client, held, keeping: Vec::new() })
     }
 
     /// Reads what a client has sent, which then takes part in `turn`, or sends what waits for it.
@@ -66,23 +68,9 @@ impl Clients {
             // A script that runs for too long keeps it.
             return;
         }
-        if flags.contains(epoll::EventFlags::OUT) {
-            let (sent, outcome) = connection.send();
-            connection.publish(self.shared.engine.now_ms(), 0, sent, 0);
-            worker.counters().sent += sent;
-            match outcome {
-                Sent::Part => {}
-                Sent::All if !connection.session.closing => {
-                    connection.waits_to_send = false;
-                    connection.over_soft_limit_since = None;
-                    connection.shrink();
-                    self.watch(token, worker);
-                }
-                Sent::All | Sent::Broken => {
-                    self.close(token, Reason::Ended, worker);
-                    return;
-                }
-            }
+        let may_send = flags.contains(epoll::EventFlags::OUT) && connection.kept.is_none();
+        if may_send && !self.send(token, worker) {
+            return;
         }
         if flags.intersects(epoll::EventFlags::IN | epoll::EventFlags::HUP | epoll::EventFlags::ERR) {
             let connection = &mut self.connections[token];
@@ -97,6 +85,60 @@ impl Clients {
         }
     }
 
+    /// Sends what waits for a client. Says whether the connection is still there.
+    fn send(&mut self, token: usize, worker: &Worker) -> bool {
+        let connection = &mut self.connections[token];
+        let (sent, outcome) = connection.send();
+        connection.publish(self.shared.engine.now_ms(), 0, sent, 0);
+        worker.counters().sent += sent;
+        let waits = match outcome {
+            Sent::Part => true,
+            Sent::All if !connection.session.closing => false,
+            Sent::All | Sent::Broken => {
+                self.close(token, Reason::Ended, worker);
+                return false;
+            }
+        };
+        if !waits {
+            connection.over_soft_limit_since = None;
+            connection.shrink();
+        }
+        if waits != connection.waits_to_send {
+            connection.waits_to_send = waits;
+            self.watch(token, worker);
+        }
+        true
+    }
+
+    /// Lets those replies leave which may, of those that wait for the append-only file.
+    pub(super) fn release_kept(&mut self, worker: &Worker) {
+        if self.keeping.is_empty() {
+            return;
+        }
+        let shared = self.shared.clone();
+        // Whatever is kept from now on, this thread is told of.
+        shared.log.note_holding(self.number);
+        for (token, client) in std::mem::take(&mut self.keeping) {
+            let connection = self.connections.get_mut(token);
+            let connection = connection.filter(|connection| connection.session.record.id == client);
+            let Some((connection, kept)) =
+                connection.and_then(|connection| connection.kept.map(|kept| (connection, kept)))
+            else {
+                continue;
+            };
+            match shared.log.is_released(kept.position) {
+                // It runs a script for too long.
+                _ if connection.takes_part => self.keeping.push((token, client)),
+                Some(false) => self.keeping.push((token, client)),
+                None if kept.has_written => self.close(token, Reason::NotKept, worker),
+                Some(true) | None => {
+                    connection.kept = None;
+                    self.send(token, worker);
+                }
+            }
+        }
+    }
+
     /// Does what a turn has left to be done.
     pub(super) fn settle(&mut self, aftermath: &mut Aftermath, worker: &Worker) {
         for (token, reason) in aftermath.close.drain(..) {
@@ -104,6 +146,11 @@ impl Clients {
         }
         for token in aftermath.sending_changed.drain(..) {
             self.watch(token, worker);
+        }
+        for token in aftermath.kept.drain(..) {
+            if let Some(connection) = self.connections.get(token) {
+                self.keeping.push((token, connection.session.record.id));
+            }
         }
         for token in aftermath.held.drain(..) {
             if let Some(connection) = self.connections.get(token) {
@@ -135,6 +182,10 @@ impl Clients {
                 worker.counters().query_buffer_disconnections += 1;
                 log::warning!("Closing client that reached max query buffer length: {}", describe());
             }
+            Reason::NotKept => log::warning!(
+                "Closing client whose write could not be kept in the append-only file: {}",
+                describe()
+            ),
             Reason::OutputBuffer => {
                 worker.counters().output_buffer_disconnections += 1;
                 log::warning!(

@@ -33,12 +33,25 @@ pub(super) struct Connection {
     pub(super) reply: Reply,
     /// Commands are held back until then, in milliseconds since 1970; [`u64::MAX`] for a wait without end.
     pub(super) held_until: Option<u64>,
+    /// What of the replies waits for the append-only file.
+    pub(super) kept: Option<Kept>,
+    /// Whether another client's command has changed something for this one, which is not acknowledged yet.
+    pub(super) was_served: bool,
     /// Whether it takes part in the present turn.
     pub(super) takes_part: bool,
     /// Whether the event loop waits for the socket to take more.
     pub(super) waits_to_send: bool,
     /// Since when more output than the soft limit is waiting, in milliseconds since 1970.
     pub(super) over_soft_limit_since: Option<u64>,
+}
+
+/// That replies wait until what they acknowledge is on the disk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kept {
+    /// Up to where it must be.
+    pub(super) position: u64,
+    /// Whether any of them acknowledges a write.
+    pub(super) has_written: bool,
 }
 
 /// What a command that may take long needs of its connection.
@@ -70,6 +83,8 @@ impl Connection {
             input: Vec::new(),
             reply: Reply::new(),
             held_until: None,
+            kept: None,
+            was_served: false,
             takes_part: false,
             waits_to_send: false,
             over_soft_limit_since: None,

@@ -19,6 +19,7 @@ use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
 use super::turn::{Aftermath, Reason, Turn};
 use crate::log;
+use crate::persistence::AppendOnly;
 
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 512;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     /// What connections are held to.
     pub(crate) limits: Limits,
+    /// The append-only file.
+    pub(crate) log: Arc<AppendOnly>,
     /// One for each loop.
     pub(crate) mailboxes: Vec<Arc<ThreadMailbox>>,
     /// Connections accepted so far: the next goes to the next loop.
@@ -114,12 +117,15 @@ impl EventLoop {
                 }
             }
             self.take_turn();
+            self.clients.release_kept(&self.worker);
             self.clients.shared.engine.keyspace.limit_tracked_keys();
             // Only now: it may close connections that took part in the turn.
             if mail || self.stand_in.has_mail() {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
+            // What has expired is written, too; if it cannot be, nobody waits for it.
+            self.clients.shared.log.before_replies();
             if mailbox.has_deliveries() {
                 wait_ms = 0;
             }
@@ -156,6 +162,8 @@ impl EventLoop {
                         self.deliver(token);
                     }
                 }
+                // It is looked at after each turn.
+                Message::Kept => {}
                 Message::Stop => self.stopping = true,
             }
         }
@@ -168,7 +176,10 @@ impl EventLoop {
         self.resume_held(now_ms);
         if now_ms >= self.next_expiry_ms {
             // Nothing changes while writes are held back.
-            let paused = self.clients.shared.engine.clients.paused_until(true, now_ms).is_some();
+            let engine = &self.clients.shared.engine;
+            // Nor may anything end while it is loaded: an append-only file may go on with it.
+            let is_loading = engine.persistence.loading.is_active();
+            let paused = is_loading || engine.clients.paused_until(true, now_ms).is_some();
             self.next_expiry_ms = if !paused && self.expire() { now_ms } else { now_ms + EXPIRY_MS };
             now_ms = self.clients.shared.engine.now_ms();
         }
@@ -187,6 +198,7 @@ impl EventLoop {
         let reply = connection.session.blocked.as_ref().and_then(|blocked| blocked.take_reply());
         if let Some(reply) = reply {
             connection.reply.raw(&reply.into_bytes());
+            connection.was_served = true;
             end_wait(&self.clients.shared.engine, connection);
             self.clients.held.hold_until(token, connection, 0);
         }

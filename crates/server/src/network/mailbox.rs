@@ -16,6 +16,8 @@ pub(crate) enum Message {
     Serve(Accepted),
     /// Something about a client that the loop serves.
     Client(u64, Signal),
+    /// Look again at whether replies may leave that wait for the append-only file.
+    Kept,
     /// Close everything and end.
     Stop,
 }

@@ -16,4 +16,4 @@ mod turn;
 pub(crate) use event_loop::{EventLoop, Shared};
 pub(crate) use limits::Limits;
 pub(crate) use listen::{Listener, listen_tcp, listen_unix};
-pub(crate) use mailbox::ThreadMailbox;
+pub(crate) use mailbox::{Message, ThreadMailbox};

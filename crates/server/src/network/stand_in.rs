@@ -93,6 +93,7 @@ impl Bystanders for Others<'_> {
 fn take_turn(turn: &mut Turn, clients: &mut Clients, worker: &mut Worker, aftermath: &mut Aftermath) {
     turn.run(clients, worker, aftermath, None);
     clients.settle(aftermath, worker);
+    clients.release_kept(worker);
 }
 
 /// Serves new connections, and keeps other messages.
@@ -104,6 +105,8 @@ fn read_mailbox(clients: &mut Clients, mail: &mut Vec<Message>) {
                 clients.shared.engine.scripts.busy.end_all();
                 mail.push(Message::Stop);
             }
+            // It is looked at after each turn.
+            Message::Kept => {}
             message @ Message::Client(..) => mail.push(message),
         }
     }

@@ -21,10 +21,11 @@ use rustix::net::{RecvFlags, recv};
 use slab::Slab;
 
 use super::clients::Clients;
-use super::connection::{Connection, Lent, Sent};
+use super::connection::{Connection, Kept, Lent, Sent};
 use super::limits::Limits;
 use super::mailbox::ThreadMailbox;
 use super::stand_in::{Others, StandIn};
+use crate::persistence::{Gate, completed};
 
 /// What one connection may bring in one turn, in bytes.
 const READ_BYTES_MAX: usize = 16 * 1024;
@@ -71,6 +72,8 @@ struct Participant {
     received: u64,
     sent: u64,
     commands: u64,
+    /// It has written, or something was done for it.
+    has_written: bool,
     /// It takes part no more: a script of another one runs for too long.
     has_left: bool,
 }
@@ -89,6 +92,7 @@ impl Participant {
             received: 0,
             sent: 0,
             commands: 0,
+            has_written: false,
             has_left: false,
         }
     }
@@ -196,10 +200,13 @@ impl Rest<'_> {
             }
             let mut batch = engine.batch(worker);
             batch.prepare(engine, session, &arguments);
+            let written = completed();
             let next = batch.run(engine, session, arguments, 0, reply);
+            participant.has_written |= completed() != written;
             participant.settle(next, &arguments, parser, held_until);
         }
         let now_ms = engine.now_ms();
+        let gate = shared.log.before_replies();
         for (place, participant) in self.participants.iter_mut().enumerate() {
             if place == own || participant.has_left {
                 continue;
@@ -211,8 +218,8 @@ impl Rest<'_> {
             };
             let leaving = std::mem::replace(participant, gone);
             let connection = &mut clients.connections[leaving.token];
-            let traffic =
-                leaving.finish(connection, self.arena, self.spare_replies, &shared.limits, now_ms, aftermath);
+            let end = End { arena: self.arena, limits: &shared.limits, now_ms, gate };
+            let traffic = leaving.finish(connection, &end, self.spare_replies, aftermath);
             traffic.count(worker);
         }
     }
@@ -227,6 +234,17 @@ pub(super) struct Aftermath {
     pub(super) sending_changed: Vec<usize>,
     /// Whose commands are held back.
     pub(super) held: Vec<usize>,
+    /// Whose replies begin to wait for the append-only file.
+    pub(super) kept: Vec<usize>,
+}
+
+/// What all participants have in common when their parts end.
+struct End<'t> {
+    arena: &'t [u8],
+    limits: &'t Limits,
+    now_ms: u64,
+    /// Whether replies may leave.
+    gate: Gate,
 }
 
 /// Why a connection is closed.
@@ -238,6 +256,8 @@ pub(super) enum Reason {
     QueryBuffer,
     /// Its unread replies outgrew `client-output-buffer-limit`.
     OutputBuffer,
+    /// What it has written cannot be kept, and it must not be told that it was.
+    NotKept,
 }
 
 impl Turn {
@@ -299,7 +319,9 @@ impl Turn {
         ended: bool,
     ) {
         connection.takes_part = true;
-        self.participants.push(Participant { received, ended, ..Participant::new(token, source) });
+        let has_written = std::mem::take(&mut connection.was_served);
+        let participant = Participant { received, ended, has_written, ..Participant::new(token, source) };
+        self.participants.push(participant);
     }
 
     /// Runs all requests that the participants have brought and sends the replies. `stand_in` serves other clients while a
@@ -336,7 +358,8 @@ impl Turn {
                 break now_ms;
             }
         };
-        self.finish(worker, &shared.limits, now_ms, &mut clients.connections, aftermath);
+        let gate = shared.log.before_replies();
+        self.finish(worker, &shared.limits, now_ms, gate, &mut clients.connections, aftermath);
     }
 
     fn lend_reply_buffers(&mut self, connections: &mut Slab<Connection>) {
@@ -412,6 +435,9 @@ impl Turn {
         clients: &mut Clients,
         mut stand_in: Option<&mut StandIn>,
     ) {
+        let shared = clients.shared.clone();
+        let is_logged = engine.persistence.log.is_enabled();
+        let mut written = completed();
         let mut place = 0;
         while let Some(request) = self.requests.get(place) {
             let participant = &mut self.participants[request.participant];
@@ -445,12 +471,21 @@ impl Turn {
             let Connection { input, parser, held_until, .. } = &mut clients.connections[token];
             let arguments = self.requests[last].arguments(participant.bytes(&self.arena, input), &self.spans);
             participant.settle(next, &arguments, parser, held_until);
+            if is_logged {
+                participant.has_written |= std::mem::replace(&mut written, completed()) != written;
+            }
             if stand_in.is_some() && mailbox.has_deliveries() {
                 deliver(mailbox, &mut self.participants, &mut clients.connections);
             }
             let participant = &mut self.participants[own];
             let connection = &mut clients.connections[token];
-            if connection.reply.len() >= EARLY_SEND_BYTES && !participant.held && !connection.waits_to_send {
+            let is_much = connection.reply.len() >= EARLY_SEND_BYTES;
+            if is_much
+                && !participant.held
+                && !connection.waits_to_send
+                && connection.kept.is_none()
+                && shared.log.before_replies() == Gate::Open
+            {
                 let (sent, outcome) = connection.send();
                 participant.sent += sent;
                 if outcome == Sent::Broken {
@@ -510,14 +545,16 @@ impl Turn {
         worker: &Worker,
         limits: &Limits,
         now_ms: u64,
+        gate: Gate,
         connections: &mut Slab<Connection>,
         aftermath: &mut Aftermath,
     ) {
         let mut traffic = Traffic::default();
         let Self { arena, spare_replies, .. } = self;
+        let end = End { arena, limits, now_ms, gate };
         for participant in self.participants.drain(..).filter(|participant| !participant.has_left) {
             let connection = &mut connections[participant.token];
-            traffic.add(participant.finish(connection, arena, spare_replies, limits, now_ms, aftermath));
+            traffic.add(participant.finish(connection, &end, spare_replies, aftermath));
         }
         self.used = 0;
         traffic.count(worker);
@@ -555,12 +592,11 @@ impl Participant {
     fn finish(
         mut self,
         connection: &mut Connection,
-        arena: &[u8],
+        end: &End<'_>,
         spare_replies: &mut Vec<Reply>,
-        limits: &Limits,
-        now_ms: u64,
         aftermath: &mut Aftermath,
     ) -> Traffic {
+        let End { arena, limits, now_ms, gate } = *end;
         let token = self.token;
         match self.source {
             Source::Arena(start, end) if start + self.parsed < end => {
@@ -584,7 +620,21 @@ impl Participant {
             writes: u64::from(!connection.reply.is_empty()),
         };
         connection.takes_part = false;
-        let (bytes, outcome) = match connection.waits_to_send {
+        let is_lost = gate == Gate::Failed
+            && (self.has_written || connection.kept.is_some_and(|kept| kept.has_written));
+        if let Gate::Wait(position) = gate
+            && !connection.reply.is_empty()
+        {
+            let before = connection.kept;
+            let has_written = self.has_written || before.is_some_and(|kept| kept.has_written);
+            connection.kept = Some(Kept { position, has_written });
+            if before.is_none() {
+                aftermath.kept.push(token);
+            }
+        } else {
+            connection.kept = None;
+        }
+        let (bytes, outcome) = match connection.waits_to_send || connection.kept.is_some() || is_lost {
             true => (0, Sent::Part),
             false => connection.send(),
         };
@@ -592,7 +642,9 @@ impl Participant {
         let finished = connection.session.closing && outcome == Sent::All;
         let queued_bytes = connection.session.queued_bytes();
         let query_bytes = connection.input.len() + connection.parser.memory() + queued_bytes;
-        let reason = if outcome == Sent::Broken || self.ended || finished {
+        let reason = if is_lost {
+            Some(Reason::NotKept)
+        } else if outcome == Sent::Broken || self.ended || finished {
             Some(Reason::Ended)
         } else if query_bytes as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
             Some(Reason::QueryBuffer)
@@ -607,7 +659,8 @@ impl Participant {
         if self.held {
             aftermath.held.push(token);
         }
-        let waits = outcome == Sent::Part;
+        // What is kept is sent when it may be, not when the socket takes it.
+        let waits = outcome == Sent::Part && connection.kept.is_none();
         if waits != connection.waits_to_send {
             connection.waits_to_send = waits;
             aftermath.sending_changed.push(token);

@@ -37,7 +37,18 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitCode {
     }
     let mut report = Report { out: io::stdout().lock(), figures: Figures::default() };
     // Whoever closes the pipe early has read enough.
-    report.check(Path::new(name)).unwrap_or(ExitCode::FAILURE)
+    match report.check(Path::new(name)) {
+        Ok(Some(_)) => ExitCode::SUCCESS,
+        Ok(None) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Checks a file that is the base of an append-only file, or the beginning of one. Returns where it ends, if it is whole.
+///
+/// # Errors
+/// The report cannot be written.
+pub(super) fn check_base(path: &Path) -> io::Result<Option<u64>> {
+    Report { out: io::stdout().lock(), figures: Figures::default() }.check(path)
 }
 
 /// What was found.
@@ -55,9 +66,9 @@ struct Report<W> {
 }
 
 impl<W: Write> Report<W> {
-    fn check(&mut self, path: &Path) -> io::Result<ExitCode> {
+    fn check(&mut self, path: &Path) -> io::Result<Option<u64>> {
         self.line(0, &format!("Checking RDB file {}", path.display()))?;
-        let Ok(file) = File::open(path) else { return Ok(ExitCode::FAILURE) };
+        let Ok(file) = File::open(path) else { return Ok(None) };
         let bytes = file.metadata()?.len();
         let options = ScanOptions { bytes, databases: u32::MAX, verifies_checksum: true };
         let outcome = match Scanner::new(file, options) {
@@ -74,7 +85,7 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "[info] {with_deadline} expires")?;
         writeln!(self.out, "[info] {expired} already expired")?;
         writeln!(self.out, "[info] {with_field_deadlines} subexpires")?;
-        Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(outcome.ok())
     }
 
     fn line(&mut self, offset: u64, text: &str) -> io::Result<()> {
@@ -82,7 +93,7 @@ impl<W: Write> Report<W> {
     }
 
     /// Goes through the parts of the file. Returns what is wrong with it, or that its report cannot be written.
-    fn parts(&mut self, mut scanner: Scanner<File>) -> io::Result<Result<(), FileError>> {
+    fn parts(&mut self, mut scanner: Scanner<File>) -> io::Result<Result<u64, FileError>> {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
         loop {
@@ -115,7 +126,7 @@ impl<W: Write> Report<W> {
                         self.line(offset, text)?;
                     }
                     self.line(offset, r"\o/ RDB looks OK! \o/")?;
-                    return Ok(Ok(()));
+                    return Ok(Ok(offset));
                 }
             }
         }

@@ -64,12 +64,7 @@ pub(crate) fn load(engine: &Engine, source: Source, threads: usize) -> bool {
     let begun = Instant::now();
     let path = source.path.clone();
     match scan(engine, source, threads) {
-        Ok(()) => {
-            let loading = &engine.persistence.loading;
-            let [keys, expired, empty] = [&loading.keys, &loading.keys_expired, &loading.keys_empty]
-                .map(|counter| counter.load(Ordering::Relaxed));
-            let skipped = if empty > 0 { format!(", empty keys skipped: {empty}") } else { String::new() };
-            log::notice!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{skipped}.");
+        Ok(_) => {
             log::notice!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64());
             true
         }
@@ -83,6 +78,19 @@ pub(crate) fn load(engine: &Engine, source: Source, threads: usize) -> bool {
             false
         }
     }
+}
+
+/// Loads a file that is the base of an append-only file, or the beginning of one. Returns where it ends.
+///
+/// # Errors
+/// It is damaged.
+pub(super) fn load_base(engine: &Engine, path: &Path, file: File, threads: usize) -> Result<u64, FileError> {
+    let bytes = file.metadata().map(|metadata| metadata.len()).map_err(|problem| FileError {
+        offset: 0,
+        reading: "the length".to_owned(),
+        problem: Problem::Unreadable(problem),
+    })?;
+    scan(engine, Source { path: path.to_owned(), file, bytes }, threads)
 }
 
 /// What the threads share.
@@ -120,7 +128,8 @@ impl Common<'_> {
     }
 }
 
-fn scan(engine: &Engine, source: Source, threads: usize) -> Result<(), FileError> {
+/// Loads a file. Returns where it ends: something else may be behind it.
+fn scan(engine: &Engine, source: Source, threads: usize) -> Result<u64, FileError> {
     let options = ScanOptions {
         bytes: source.bytes,
         databases: engine.keyspace.databases(),
@@ -157,7 +166,15 @@ fn scan(engine: &Engine, source: Source, threads: usize) -> Result<(), FileError
     match common.error.into_inner().ok().flatten() {
         // It is before what the scanner has found, if that has found anything.
         Some(error) => Err(error),
-        None => scanned,
+        None => {
+            scanned?;
+            let loading = &engine.persistence.loading;
+            let [keys, expired, empty] = [&loading.keys, &loading.keys_expired, &loading.keys_empty]
+                .map(|counter| counter.load(Ordering::Relaxed));
+            let skipped = if empty > 0 { format!(", empty keys skipped: {empty}") } else { String::new() };
+            log::notice!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{skipped}.");
+            Ok(scanner.position())
+        }
     }
 }
 

@@ -40,13 +40,7 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
     lines.none_of(&["rdb_last_cow_size"]);
     lines.field("rdb_last_load_keys_expired", number(&loading.keys_expired));
     lines.field("rdb_last_load_keys_loaded", number(&loading.keys));
-    lines.none_of(&["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
-    lines.field("aof_last_rewrite_time_sec", -1);
-    lines.field("aof_current_rewrite_time_sec", -1);
-    lines.field("aof_last_bgrewrite_status", "ok");
-    lines.none_of(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
-    lines.field("aof_last_write_status", "ok");
-    lines.none_of(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    append_only_file(lines, facts);
     if loading.is_active() {
         let (bytes, loaded) = (number(&loading.bytes), number(&loading.bytes_loaded));
         let elapsed = (facts.now_us / 1_000_000).saturating_sub(number(&loading.started_s));
@@ -59,6 +53,31 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
         // One second, as long as it cannot be estimated.
         let eta = elapsed.saturating_mul(bytes.saturating_sub(loaded)).checked_div(loaded).unwrap_or(1);
         lines.field("loading_eta_seconds", eta);
+    }
+}
+
+fn append_only_file(lines: &mut Lines, facts: &Facts<'_>) {
+    let log = &facts.engine.persistence.log;
+    let figures = facts.engine.host.log_facts();
+    let seconds = |time: Option<u64>| time.map_or("-1".to_owned(), |time| time.to_string());
+    let status = |has_failed| if has_failed { "err" } else { "ok" };
+    lines.field("aof_enabled", u8::from(log.is_enabled()));
+    lines.field("aof_rewrite_in_progress", u8::from(figures.is_rewriting));
+    lines.field("aof_rewrite_scheduled", u8::from(figures.is_scheduled));
+    lines.field("aof_last_rewrite_time_sec", seconds(figures.last_rewrite_s));
+    lines.field("aof_current_rewrite_time_sec", seconds(figures.current_rewrite_s));
+    lines.field("aof_last_bgrewrite_status", status(figures.rewrite_failed));
+    lines.field("aof_rewrites", figures.rewrites);
+    lines.field("aof_rewrites_consecutive_failures", figures.failures);
+    lines.field("aof_last_write_status", status(log.is_failing()));
+    lines.none_of(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    if log.is_enabled() {
+        lines.field("aof_current_size", figures.bytes);
+        lines.field("aof_base_size", figures.bytes_base);
+        lines.field("aof_pending_rewrite", u8::from(figures.is_scheduled));
+        lines.field("aof_buffer_length", figures.buffered);
+        lines.field("aof_pending_bio_fsync", u8::from(figures.is_syncing));
+        lines.field("aof_delayed_fsync", figures.delayed);
     }
 }
 

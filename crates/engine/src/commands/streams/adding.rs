@@ -103,7 +103,7 @@ fn xadd(call: &mut Call<'_, '_>) -> Outcome {
         break;
     }
     let encodings = &call.engine.settings.encodings;
-    let trimming = trimming.finish(encodings)?;
+    let trimming = trimming.finish(encodings, call.session.is_replayed)?;
     let fields = call.arguments.from(place);
     let Some(id) = id.filter(|_| fields.len() >= 2 && fields.len().is_multiple_of(2)) else {
         return Err(CommandError::wrong_arity("xadd"));
@@ -154,10 +154,10 @@ fn xtrim(call: &mut Call<'_, '_>) -> Outcome {
         place = trimming.accept(&call.arguments, place)?.ok_or(CommandError::SYNTAX)?;
     }
     if !trimming.is_given() {
-        trimming.finish(&call.engine.settings.encodings)?;
+        trimming.finish(&call.engine.settings.encodings, call.session.is_replayed)?;
         return Err(CommandError::SYNTAX);
     }
-    let trimming = trimming.finish(&call.engine.settings.encodings)?;
+    let trimming = trimming.finish(&call.engine.settings.encodings, call.session.is_replayed)?;
     let key = call.key(1);
     let is_logged = call.keys.is_logged();
     let stream = call.keys.change_stream(&key)?;

@@ -3,7 +3,7 @@
 use nuthatch_collections::stream::{ConsumerId, Pending, StreamId};
 use nuthatch_protocol::number::parse_i64;
 
-use super::reader::{Member, claim_again, see_consumer};
+use super::reader::{Member, claim_again, entries_read_text, see_consumer};
 use super::{entry_id, interval_start, no_group, parse_integer, reply_entry, reply_id, words};
 use crate::arguments::{Arguments, is_word};
 use crate::call::Call;
@@ -134,7 +134,7 @@ fn xclaim(call: &mut Call<'_, '_>) -> Outcome {
     if let Some((last_id, entries_read)) = moved_on {
         call.keys.note_aside(&key, "");
         call.keys.replay_as(|| {
-            let read = entries_read.map_or("-1".to_owned(), |read| read.to_string());
+            let read = entries_read_text(entries_read);
             let parts = [name, last_id.text().bytes(), b"ENTRIESREAD", read.as_bytes()].map(<[u8]>::to_vec);
             words([&b"XGROUP"[..], b"SETID", key.bytes]).into_iter().chain(parts).collect()
         });

@@ -144,7 +144,7 @@ impl Reader {
             keys.replay_as(|| claim_again(key.bytes, member, &ids, now_ms, 1));
         }
         keys.replay_as(|| {
-            let read = entries_read.map_or("-1".to_owned(), |read| read.to_string());
+            let read = entries_read_text(entries_read);
             let (last_id, group) = (last_id.text(), &*member.group);
             let position = [last_id.bytes(), b"ENTRIESREAD", read.as_bytes()];
             words([&b"XGROUP"[..], b"SETID", key.bytes, group].into_iter().chain(position))
@@ -223,6 +223,11 @@ pub(super) fn see_consumer(
     keys.note_aside(key, "xgroup-createconsumer");
     keys.replay_as(|| words([&b"XGROUP"[..], b"CREATECONSUMER", key.bytes, &member.group, &member.consumer]));
     Ok(Some(consumer))
+}
+
+/// What ENTRIESREAD says of a count.
+pub(super) fn entries_read_text(entries_read: Option<u64>) -> String {
+    entries_read.map_or("-1".to_owned(), |read| read.min(i64::MAX.unsigned_abs()).to_string())
 }
 
 /// The request that delivers entries again as they were delivered.

@@ -67,8 +67,13 @@ impl Trimming {
         self.bound.is_some()
     }
 
-    /// What is to be trimmed, once all options are read.
-    pub(super) fn finish(self, limits: &EncodingLimits) -> Result<Option<Trim>, CommandError> {
+    /// What is to be trimmed, once all options are read. What stock servers append to their files names a limit although
+    /// nothing is approximate, and means all (`is_replayed`).
+    pub(super) fn finish(
+        self,
+        limits: &EncodingLimits,
+        is_replayed: bool,
+    ) -> Result<Option<Trim>, CommandError> {
         /// Without a limit, approximate trimming removes so many blocks at a time.
         const BLOCKS: usize = 100;
         const REMOVED_MAX: usize = 1_000_000;
@@ -80,6 +85,7 @@ impl Trimming {
         let Self { bound, approximate, limit: given, references } = self;
         let Some(bound) = bound else { return if given.is_some() { Err(NO_BOUND) } else { Ok(None) } };
         let limit = match given {
+            _ if is_replayed => 0,
             Some(_) if !approximate => return Err(NOT_APPROXIMATE),
             Some(limit) => limit,
             None if !approximate => 0,
@@ -116,7 +122,10 @@ pub(super) fn trim(stream: &mut Stream, trim: Trim, key: &[u8], is_logged: bool)
         }
         references => {
             let kept = stream.len().to_string();
-            words([b"XTRIM", key, b"MAXLEN", b"=", kept.as_bytes(), references_name(references)])
+            let trim = [b"XTRIM", key, b"MAXLEN", b"=", kept.as_bytes()];
+            // Servers that do not know the word do what it says.
+            let others = (references != References::Keep).then(|| references_name(references));
+            words(trim.into_iter().chain(others))
         }
     });
     Trimmed { count, replay }

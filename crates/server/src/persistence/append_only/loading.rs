@@ -1,0 +1,187 @@
+//! Loading the files when the server starts.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::rdb::file::{FileError, Problem};
+
+use super::files::{Files, sync_directory};
+use super::manifest::{Manifest, Part};
+use super::replay::{Halt, Replay};
+use crate::config::{AppendOnlySettings, system_text};
+use crate::log;
+use crate::persistence::load::load_base;
+
+/// What files of the data set begin with.
+const SIGNATURES: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
+
+/// That the files cannot be loaded; the log says why.
+#[derive(Debug)]
+pub(super) struct NotLoaded;
+
+/// Loads all files that count into an engine that has begun to load them.
+pub(super) fn load(
+    engine: &Engine,
+    files: &Files,
+    settings: &AppendOnlySettings,
+    threads: usize,
+) -> Result<(), NotLoaded> {
+    let begun = Instant::now();
+    let parts: Vec<&Part> = files.manifest.parts().collect();
+    engine.persistence.loading.keeps_expired.store(true, Ordering::Relaxed);
+    let outcome = load_parts(engine, files, &parts, settings, threads);
+    engine.persistence.loading.keeps_expired.store(false, Ordering::Relaxed);
+    outcome?;
+    if !parts.is_empty() {
+        log::notice!("DB loaded from append only file: {:.3} seconds", begun.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
+fn load_parts(
+    engine: &Engine,
+    files: &Files,
+    parts: &[&Part],
+    settings: &AppendOnlySettings,
+    threads: usize,
+) -> Result<(), NotLoaded> {
+    for (number, part) in parts.iter().enumerate() {
+        let begun = Instant::now();
+        let is_last = number + 1 == parts.len();
+        let may_truncate = settings.load_truncated.then_some(is_last);
+        load_part(engine, files, part, may_truncate, threads)?;
+        let is_base = files.manifest.base.as_ref() == Some(*part);
+        let kind = if is_base { "base" } else { "incr" };
+        log::notice!(
+            "DB loaded from {kind} file {}: {:.3} seconds",
+            part.shown(),
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+/// Loads a file. `may_truncate` says whether an end that is missing may be, and then whether the file is the last.
+fn load_part(
+    engine: &Engine,
+    files: &Files,
+    part: &Part,
+    may_truncate: Option<bool>,
+    threads: usize,
+) -> Result<(), NotLoaded> {
+    let (path, name) = (files.path(&part.name), part.shown());
+    let unreadable = |problem: io::Error| {
+        log::warning!(
+            "Fatal error: can't open the append log file {name} for reading: {}",
+            system_text(&problem)
+        );
+        NotLoaded
+    };
+    let offset = match begins_with_data_set(&path).map_err(unreadable)? {
+        false => 0,
+        true => {
+            log::notice!("Reading RDB base file on AOF loading...");
+            let file = File::open(&path).map_err(unreadable)?;
+            load_base(engine, &path, file, threads).map_err(|error| tell_damaged_base(&name, &error))?
+        }
+    };
+    let halt = match Replay::open(engine, &path, offset).map_err(unreadable)?.run() {
+        Ok(()) => return Ok(()),
+        Err(halt) => halt,
+    };
+    match halt {
+        Halt::Cancelled => {}
+        Halt::Unreadable(problem) => log::warning!(
+            "Unrecoverable error reading the append only file {name}: {}",
+            system_text(&problem)
+        ),
+        Halt::Unknown(command) => {
+            log::warning!("Unknown command '{command}' reading the append only file {name}");
+        }
+        Halt::Malformed(offset) => log::warning!(
+            "Bad file format reading the append only file {name}: make a backup of your AOF file, then use \
+             ./nuthatch check-aof --fix <filename.manifest> (at offset {offset})"
+        ),
+        Halt::Truncated { whole, in_transaction } => {
+            if in_transaction {
+                log::warning!("Revert incomplete MULTI/EXEC transaction from AOF file {name}");
+            }
+            return truncate(&path, &name, whole, may_truncate);
+        }
+    }
+    Err(NotLoaded)
+}
+
+fn truncate(path: &Path, name: &str, whole: u64, may_truncate: Option<bool>) -> Result<(), NotLoaded> {
+    match may_truncate {
+        Some(true) => {}
+        Some(false) => {
+            log::warning!(
+                "Fatal error: the truncated file {name} is not the last file (whole up to offset {whole})"
+            );
+            return Err(NotLoaded);
+        }
+        None => {
+            log::warning!(
+                "Unexpected end of file reading the append only file {name} (whole up to offset {whole}). You can: 1) \
+                 Make a backup of your AOF file, then use ./nuthatch check-aof --fix <filename.manifest>. 2) \
+                 Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server."
+            );
+            return Err(NotLoaded);
+        }
+    }
+    log::warning!("!!! Warning: short read while loading the AOF file {name}!!!");
+    log::warning!("!!! Truncating the AOF {name} at offset {whole} !!!");
+    let truncated = OpenOptions::new().write(true).open(path).and_then(|file| {
+        file.set_len(whole)?;
+        file.sync_all()
+    });
+    if let Err(problem) = truncated {
+        log::warning!("Error truncating the AOF file {name}: {}", system_text(&problem));
+        return Err(NotLoaded);
+    }
+    log::warning!("AOF {name} loaded anyway because aof-load-truncated is enabled");
+    Ok(())
+}
+
+fn tell_damaged_base(name: &str, error: &FileError) -> NotLoaded {
+    if !matches!(error.problem, Problem::Cancelled) {
+        log::warning!("Error in RDB file {name} {error}");
+        log::warning!("Error reading the RDB preamble of the AOF file {name}, AOF loading aborted");
+    }
+    NotLoaded
+}
+
+/// Whether a file is one of the data set, or begins with one.
+pub(super) fn begins_with_data_set(path: &Path) -> io::Result<bool> {
+    let mut head = Vec::new();
+    File::open(path)?.take(6).read_to_end(&mut head)?;
+    Ok(SIGNATURES.iter().any(|signature| head.starts_with(signature)))
+}
+
+/// Takes over the single file that versions before 7.0 of Redis wrote, if there is one and no manifest.
+pub(super) fn take_over_single_file(files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
+    let old = Path::new(std::ffi::OsStr::new(std::str::from_utf8(&settings.filename).unwrap_or_default()));
+    let base = Part { name: settings.filename.clone(), sequence: 1 };
+    let is_begun = files.manifest == Manifest { base: Some(base.clone()), ..Manifest::default() }
+        && !files.path(&base.name).exists();
+    if !old.is_file() || !(is_begun || files.manifest == Manifest::default()) {
+        return Ok(());
+    }
+    files.make_directory()?;
+    // The manifest comes first: with the file in the directory and no manifest, nobody would look for it there.
+    files.commit(Manifest { base: Some(base.clone()), ..Manifest::default() })?;
+    fs::rename(old, files.path(&base.name))?;
+    sync_directory(&files.directory)?;
+    sync_directory(Path::new("."))?;
+    log::notice!(
+        "Successfully migrated an old-style AOF configuration ({}) into the AOF directory ({}).",
+        old.display(),
+        files.directory.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! Writing the append-only file anew, as a base with all data of one moment, while effects go on to another file.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::host::RewriteStart;
+use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
+use parking_lot::Mutex;
+
+use super::files::{Files, remove};
+use super::manifest::Part;
+use super::{AppendOnly, commands};
+use crate::config::system_text;
+use crate::log;
+
+/// Bytes of the base that are written at once.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// How far the thread gives way to others.
+const NICENESS: i32 = 3;
+
+/// After so many failures, the file is not rewritten again at once because of its size.
+const FAILURES_AT_ONCE: u64 = 3;
+
+/// It is waited so long at most, whatever the number of failures.
+const DELAY_MAX: Duration = Duration::from_secs(3600);
+
+/// How far rewriting is.
+#[derive(Debug, Default)]
+pub(super) struct Rewriting {
+    state: Mutex<State>,
+    is_active: AtomicBool,
+    /// Whether there is no base yet that counts: the file was switched on while the server ran.
+    is_first: AtomicBool,
+    /// Whether it is to run when what is in its way has ended.
+    is_scheduled: AtomicBool,
+    rewrites: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    begun: Option<Instant>,
+    last_s: Option<u64>,
+    has_failed: bool,
+    failures: u64,
+    failed: Option<Instant>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Rewriting {
+    pub(super) fn is_active(&self) -> bool {
+        self.is_active.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_first(&self) -> bool {
+        self.is_first.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_first(&self, is_first: bool) {
+        self.is_first.store(is_first, Ordering::Release);
+    }
+
+    pub(super) fn facts(&self) -> LogFacts {
+        let state = self.state.lock();
+        LogFacts {
+            is_rewriting: self.is_active(),
+            is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
+            last_rewrite_s: state.last_s,
+            current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
+            rewrite_failed: state.has_failed,
+            rewrites: self.rewrites.load(Ordering::Relaxed),
+            failures: state.failures,
+            ..LogFacts::default()
+        }
+    }
+}
+
+impl AppendOnly {
+    /// Starts to rewrite the file, on a thread of its own.
+    ///
+    /// # Errors
+    /// The text of the error reply, without its code.
+    pub(crate) fn rewrite(self: &Arc<Self>) -> Result<RewriteStart, &'static str> {
+        const FAILED: &str =
+            "Can't execute an AOF background rewriting. Please check the server logs for more information.";
+        let engine = self.engine().ok_or(FAILED)?;
+        let background = &engine.persistence.background;
+        if !background.begin(Job::Rewrite, engine.now_ms() / 1000) {
+            if self.rewriting.is_active() {
+                return Err("Background append only file rewriting already in progress");
+            }
+            self.rewriting.is_scheduled.store(true, Ordering::Relaxed);
+            return Ok(RewriteStart::Scheduled);
+        }
+        self.rewriting.is_scheduled.store(false, Ordering::Relaxed);
+        self.rewriting.is_active.store(true, Ordering::Release);
+        self.rewriting.state.lock().begun = Some(Instant::now());
+        self.rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
+        let log = self.clone();
+        match thread::Builder::new().name("rewrite".into()).spawn(move || log.run_rewrite()) {
+            Ok(thread) => {
+                self.rewriting.state.lock().thread = Some(thread);
+                log::notice!("Background append only file rewriting started");
+                Ok(RewriteStart::Started)
+            }
+            Err(problem) => {
+                log::warning!("Can't rewrite append only file in background: {}", system_text(&problem));
+                self.end_rewrite(Err(problem));
+                Err(FAILED)
+            }
+        }
+    }
+
+    /// Has a rewrite that runs end soon.
+    pub(super) fn cancel_rewrite(&self) {
+        if self.rewriting.is_active()
+            && let Some(engine) = self.engine()
+        {
+            engine.persistence.background.cancel();
+        }
+    }
+
+    /// Waits until no rewrite runs.
+    pub(super) fn wait_for_rewrite(&self) {
+        let thread = self.rewriting.state.lock().thread.take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            log::warning!("The thread that rewrites the append only file ended with a panic");
+        }
+    }
+
+    /// Rewrites the file if it has grown as much as the settings say, or if only that mends it.
+    pub(super) fn rewrite_if_grown(self: &Arc<Self>) {
+        if self.rewriting.is_active() {
+            return;
+        }
+        let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);
+        let is_needed = is_scheduled || self.trouble.lock().sync.is_some() || self.rewriting.is_first();
+        let (percentage, min_size) = {
+            let settings = self.settings.lock();
+            (settings.rewrite_percentage, settings.rewrite_min_size)
+        };
+        let bytes = self.bytes_before.load(Ordering::Relaxed) + self.output.lock().bytes;
+        let base = self.bytes_base.load(Ordering::Relaxed).max(1);
+        let growth = (bytes.saturating_mul(100) / base).saturating_sub(100);
+        let has_grown = percentage > 0 && bytes > min_size && growth >= percentage;
+        if (is_needed || has_grown) && self.may_try_again() {
+            if has_grown {
+                log::notice!("Starting automatic rewriting of AOF on {growth}% growth");
+            }
+            // The log says why, if it cannot be.
+            let _ = self.rewrite();
+        }
+    }
+
+    /// Whether it is long enough ago that rewriting has failed.
+    fn may_try_again(&self) -> bool {
+        let state = self.rewriting.state.lock();
+        let Some(failed) = state.failed.filter(|_| state.failures > 0) else { return true };
+        let delay = match state.failures.saturating_sub(FAILURES_AT_ONCE) {
+            0 => Duration::from_secs(1),
+            more => Duration::from_secs(60 << more.min(6)).min(DELAY_MAX),
+        };
+        failed.elapsed() >= delay
+    }
+
+    fn run_rewrite(self: Arc<Self>) {
+        // Clients come first where processors are short. Without the right to it they come at the same time.
+        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
+        let outcome = match self.engine() {
+            Some(engine) => self.try_rewrite(&engine),
+            None => Ok(()),
+        };
+        self.end_rewrite(outcome);
+    }
+
+    fn end_rewrite(&self, outcome: io::Result<()>) {
+        let mut state = self.rewriting.state.lock();
+        let begun = state.begun.take();
+        state.last_s = begun.map(|begun| begun.elapsed().as_secs());
+        state.has_failed = outcome.is_err();
+        match outcome {
+            Ok(()) => {
+                state.failures = 0;
+                log::notice!("Background AOF rewrite finished successfully");
+            }
+            Err(problem) => {
+                state.failures += 1;
+                state.failed = Some(Instant::now());
+                log::warning!("Background AOF rewrite failed: {}", system_text(&problem));
+            }
+        }
+        drop(state);
+        self.rewriting.is_active.store(false, Ordering::Release);
+        if let Some(engine) = self.engine() {
+            engine.persistence.background.end();
+        }
+    }
+
+    fn try_rewrite(&self, engine: &Engine) -> io::Result<()> {
+        let is_first = self.rewriting.is_first();
+        let (directory, increment, file) = {
+            let mut files = self.files();
+            let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
+            let (increment, file) = begin_increment(files, is_first)?;
+            (files.directory.clone(), increment, Arc::new(file))
+        };
+        let temporary = directory.join(std::ffi::OsStr::new(
+            std::str::from_utf8(&Files::temporary_base()).map_err(io::Error::other)?,
+        ));
+        let outcome = self.write_base(engine, &temporary, file, is_first);
+        let outcome = outcome.and_then(|position| self.install(&temporary, &increment, is_first, position));
+        if outcome.is_err() {
+            // It may not have been made.
+            let _ = remove(&temporary);
+        }
+        outcome
+    }
+
+    /// Writes the base, and has effects go to `increment` from its moment on. Returns the position of the moment.
+    fn write_base(
+        &self,
+        engine: &Engine,
+        temporary: &Path,
+        increment: Arc<File>,
+        is_first: bool,
+    ) -> io::Result<u64> {
+        let is_rdb = self.settings.lock().rdb_preamble;
+        let base = File::create(temporary)?;
+        let options = SaveOptions { is_log_base: true, ..engine.save_options() };
+        let mut position = None;
+        let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
+        let mut target = BufWriter::with_capacity(BLOCK_BYTES, &base);
+        engine.write_snapshot(&options, &mut at_moment, &mut target)?;
+        target.flush()?;
+        drop(target);
+        let position =
+            position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
+        if is_rdb {
+            base.sync_all()?;
+        } else {
+            commands::replace_file(temporary, engine.keyspace.databases())?;
+        }
+        log::notice!("Successfully created the temporary AOF base file {}", temporary.display());
+        Ok(position)
+    }
+
+    /// Has effects go to another file from now on, while all shards are locked. Returns the position, or nothing if what
+    /// comes before it cannot be written.
+    fn turn_to(&self, engine: &Engine, increment: &Arc<File>, is_first: bool) -> Option<u64> {
+        let mut output = self.output.lock();
+        if !self.write(&mut output) {
+            return None;
+        }
+        self.bytes_before.fetch_add(output.bytes, Ordering::Relaxed);
+        output.turn_to(increment.clone());
+        let mut pending = self.pending.lock();
+        pending.selected = None;
+        pending.stamped_s = 0;
+        if is_first {
+            engine.keyspace.set_logged(true);
+            self.bytes_before.store(0, Ordering::Relaxed);
+        }
+        Some(output.position)
+    }
+
+    /// Makes the base, and what was appended since its moment, the files that count.
+    fn install(&self, temporary: &Path, increment: &Part, is_first: bool, position: u64) -> io::Result<()> {
+        let is_rdb = self.settings.lock().rdb_preamble;
+        let bytes = fs::metadata(temporary)?.len();
+        let mut files = self.files();
+        let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
+        let base = files.next_base(is_rdb);
+        fs::rename(temporary, files.path(&base.name))?;
+        super::files::sync_directory(&files.directory)?;
+        log::notice!(
+            "Successfully renamed the temporary AOF base file {} into {}",
+            temporary.display(),
+            base.shown()
+        );
+        let mut manifest = files.manifest.clone();
+        manifest.supersede(base, increment.sequence);
+        if is_first {
+            files.rename(&files.first_increment(), &increment.name)?;
+            manifest.history.append(&mut manifest.increments);
+            manifest.increments = vec![increment.clone()];
+        }
+        files.commit(manifest)?;
+        {
+            let mut output = self.output.lock();
+            // All that was before the moment is in the base.
+            output.superseded.clear();
+            self.bytes_before.store(bytes, Ordering::Relaxed);
+            self.bytes_base.store(bytes + output.bytes, Ordering::Relaxed);
+        }
+        self.rewriting.set_first(false);
+        self.note_synced(position);
+        let mut trouble = self.trouble.lock();
+        if trouble.sync.take().is_some() {
+            log::warning!("The AOF file has been rewritten: the server can write again.");
+        }
+        self.publish(&trouble);
+        drop(trouble);
+        files.remove_history()
+    }
+}
+
+/// Makes the file that effects go to from the moment of the base on.
+fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, File)> {
+    let increment = files.next_increment();
+    if is_first {
+        // Another attempt may go on with the file of this name until the moment comes.
+        remove(&files.path(&files.first_increment()))?;
+        let file = files.create(&files.first_increment())?;
+        return Ok((increment, file));
+    }
+    let file = files.create(&increment.name)?;
+    // It counts before anything is in it: should the server end before the base does, nothing is lost.
+    let mut manifest = files.manifest.clone();
+    manifest.increments.push(increment.clone());
+    files.commit(manifest)?;
+    log::notice!("Creating AOF incr file {} on background rewrite", increment.shown());
+    Ok((increment, file))
+}

@@ -1,0 +1,200 @@
+//! The append-only file when the server starts, and when it is switched on and off.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use nuthatch_engine::Engine;
+use nuthatch_engine::persistence::{Job, SaveOptions};
+
+use super::files::{Files, Refusal};
+use super::manifest::Part;
+use super::{AppendOnly, commands, loading};
+use crate::config::{AppendOnlySettings, system_text};
+use crate::log;
+
+/// That the append-only file cannot be used; the log says why.
+#[derive(Debug)]
+pub(crate) struct Unusable;
+
+impl AppendOnly {
+    /// Looks for the files, when the server starts. Returns their length.
+    ///
+    /// # Errors
+    /// They cannot be used.
+    pub(crate) fn find(&self) -> Result<u64, Unusable> {
+        let settings = self.settings.lock().clone();
+        let mut files = open(&settings)?;
+        loading::take_over_single_file(&mut files, &settings).map_err(|problem| {
+            log::warning!("Can't take the append only file over: {}", system_text(&problem));
+            Unusable
+        })?;
+        let bytes = files.bytes();
+        *self.files() = Some(files);
+        Ok(bytes)
+    }
+
+    /// Loads the files into an engine that has begun to load them, and has effects go to the last one from then on.
+    ///
+    /// # Errors
+    /// They cannot be loaded, or not be written.
+    pub(crate) fn load(&self, engine: &Engine, threads: usize) -> Result<(), Unusable> {
+        let settings = self.settings.lock().clone();
+        let mut files = self.files();
+        let files = files.as_mut().ok_or(Unusable)?;
+        loading::load(engine, files, &settings, threads).map_err(|loading::NotLoaded| Unusable)?;
+        self.begin(engine, files, &settings).map_err(|problem| {
+            log::warning!("Can't open the append-only file: {}", system_text(&problem));
+            Unusable
+        })
+    }
+
+    fn begin(&self, engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
+        files.make_directory()?;
+        files.remove_remains()?;
+        files.remove_history()?;
+        if files.manifest.parts().next().is_none() {
+            make_base(engine, files, settings)?;
+        }
+        let file = match files.manifest.increments.last() {
+            Some(last) => {
+                log::notice!("Opening AOF incr file {} on server start", last.shown());
+                files.open_at_end(last)?
+            }
+            None => {
+                let increment = files.next_increment();
+                log::notice!("Creating AOF incr file {} on server start", increment.shown());
+                let file = files.create(&increment.name)?;
+                let mut manifest = files.manifest.clone();
+                manifest.increments.push(increment);
+                files.commit(manifest)?;
+                file
+            }
+        };
+        // What was loaded may be in the system's memory only, and is relied on from now on.
+        for part in files.manifest.parts() {
+            File::open(files.path(&part.name))?.sync_all()?;
+        }
+        let all = files.bytes();
+        let mut output = self.output.lock();
+        output.bytes = file.metadata()?.len();
+        self.bytes_before.store(all - output.bytes.min(all), Ordering::Relaxed);
+        self.bytes_base.store(all, Ordering::Relaxed);
+        output.file = Some(Arc::new(file));
+        drop(output);
+        engine.keyspace.set_logged(true);
+        engine.persistence.log.enable(true);
+        Ok(())
+    }
+
+    /// Switches the file on or off while the server runs.
+    ///
+    /// # Errors
+    /// The reason in the words of the error reply.
+    pub(crate) fn switch(self: &Arc<Self>, is_on: bool) -> Result<(), String> {
+        const FAILED: &str = "Unable to turn on AOF. Check server logs.";
+        let engine = self.engine().ok_or(FAILED)?;
+        if engine.persistence.log.is_enabled() == is_on {
+            return Ok(());
+        }
+        if !is_on {
+            engine.persistence.log.enable(false);
+            let log = self.clone();
+            // The caller may hold shards, all of which are needed.
+            let thread = thread::Builder::new().name("aof-off".into());
+            let spawned = thread.spawn(move || log.close(&engine));
+            return spawned.map(drop).map_err(|problem| system_text(&problem));
+        }
+        let settings = self.settings.lock().clone();
+        let files = open(&settings).map_err(|Unusable| FAILED.to_owned())?;
+        let prepared = files.make_directory().and_then(|()| files.remove_remains());
+        prepared.map_err(|problem| {
+            log::warning!("Can't open the append-only file: {}", system_text(&problem));
+            FAILED.to_owned()
+        })?;
+        *self.files() = Some(files);
+        self.rewriting.set_first(true);
+        engine.persistence.log.enable(true);
+        // Should one still run that was cancelled, another one follows it.
+        let _ = self.rewrite();
+        Ok(())
+    }
+
+    /// Has effects go nowhere.
+    fn close(&self, engine: &Engine) {
+        self.cancel_rewrite();
+        self.wait_for_rewrite();
+        engine.at_one_moment(&mut || {
+            if engine.persistence.log.is_enabled() {
+                // It was switched on again meanwhile.
+                return;
+            }
+            engine.keyspace.set_logged(false);
+            let mut output = self.output.lock();
+            self.write(&mut output);
+            let file = output.file.take();
+            output.superseded.extend(file);
+            output.unwritten.clear();
+            self.pending.lock().bytes.clear();
+            self.pending.lock().selected = None;
+            output.position = self.appended.load(Ordering::Acquire);
+            self.written.store(output.position, Ordering::Release);
+            self.release(output.position);
+        });
+        let files = std::mem::take(&mut self.output.lock().superseded);
+        for file in files {
+            if let Err(problem) = file.sync_data() {
+                log::warning!("Fail to fsync the AOF file: {}", system_text(&problem));
+            }
+        }
+        self.rewriting.set_first(false);
+        let mut trouble = self.trouble.lock();
+        *trouble = super::Trouble::default();
+        self.publish(&trouble);
+    }
+}
+
+/// Reads the manifest.
+fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
+    Files::open(settings).map_err(|refusal| {
+        match refusal {
+            Refusal::System(problem) => {
+                log::warning!("Fatal error: can't open the AOF manifest file: {}", system_text(&problem));
+            }
+            Refusal::Manifest(error) => {
+                log::warning!("*** FATAL AOF MANIFEST FILE ERROR ***");
+                log::warning!("Reading the manifest file, at line {}", error.line);
+                log::warning!(">>> '{}'", error.text);
+                log::warning!("{}", error.reason);
+            }
+        }
+        Unusable
+    })
+}
+
+/// Writes a base of what was loaded, when the server starts.
+fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
+    let base: Part = files.next_base(settings.rdb_preamble);
+    log::notice!("Creating AOF base file {} on server start", base.shown());
+    let temporary = files.path(&Files::temporary_base());
+    let mut target = BufWriter::new(File::create(&temporary)?);
+    let options = SaveOptions { is_log_base: true, ..engine.save_options() };
+    let background = &engine.persistence.background;
+    // Nothing else goes on while the data set is being loaded.
+    background.begin(Job::Rewrite, engine.now_ms() / 1000);
+    let written = engine.write_snapshot(&options, &mut || {}, &mut target);
+    background.end();
+    written?;
+    target.flush()?;
+    target.get_ref().sync_all()?;
+    if !settings.rdb_preamble {
+        commands::replace_file(&temporary, engine.keyspace.databases())?;
+    }
+    fs::rename(&temporary, files.path(&base.name))?;
+    let mut manifest = files.manifest.clone();
+    manifest.base = Some(base);
+    super::files::sync_directory(&files.directory)?;
+    files.commit(manifest)
+}
