@@ -19,7 +19,8 @@ use super::event_loop::Shared;
 use super::held::Held;
 use super::listen::{Accepted, Listener};
 use super::mailbox::Message;
-use super::turn::{Aftermath, Reason, Turn};
+use super::participant::{Aftermath, Reason};
+use super::turn::Turn;
 use crate::log;
 
 /// The mailbox's place among the events; listeners follow, connections are counted from 0.

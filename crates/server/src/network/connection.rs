@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv};
 
 use super::limits::Limits;
-use super::turn::Reason;
+use super::participant::Reason;
 
 /// Buffers of idle connections above this are given back, in bytes.
 const IDLE_BUFFER_BYTES_MAX: usize = 1024;

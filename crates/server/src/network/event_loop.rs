@@ -15,9 +15,10 @@ use super::clients::{Clients, LISTENERS, MAILBOX, end_wait};
 use super::limits::Limits;
 use super::listen::Listener;
 use super::mailbox::{Message, ThreadMailbox};
+use super::participant::{Aftermath, Reason};
 use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
-use super::turn::{Aftermath, Reason, Turn};
+use super::turn::Turn;
 use crate::log;
 use crate::persistence::AppendOnly;
 

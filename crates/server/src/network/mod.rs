@@ -7,6 +7,7 @@ mod held;
 mod limits;
 mod listen;
 mod mailbox;
+mod participant;
 mod queue;
 mod stand_in;
 mod stopwatch;

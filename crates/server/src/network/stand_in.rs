@@ -12,7 +12,8 @@ use rustix::event::{Timespec, epoll};
 
 use super::clients::{Clients, LISTENERS, MAILBOX};
 use super::mailbox::Message;
-use super::turn::{Aftermath, Rest, Turn};
+use super::participant::Aftermath;
+use super::turn::{Rest, Turn};
 
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 128;
