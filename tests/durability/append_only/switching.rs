@@ -133,6 +133,24 @@ fn keys_that_end_stay_until_a_later_command_has_kept_them() {
 }
 
 #[test]
+fn consumers_were_seen_when_the_file_was_loaded() {
+    let server = Server::start(&Program::nuthatch(), &arguments(&[]));
+    let mut client = server.connect();
+    for line in ["XADD s 1-1 a b", "XGROUP CREATE s g 0", "XGROUP CREATECONSUMER s g one"] {
+        assert!(!client.command(line).is_error(), "{line}");
+    }
+    client.command("XREADGROUP GROUP g two STREAMS s >");
+    let server = crash(server, &[]);
+    let consumers = server.connect().command("XINFO CONSUMERS s g").into_elements();
+    assert_eq!(consumers.len(), 2);
+    for consumer in consumers {
+        let fields = consumer.into_elements();
+        let idle = fields.iter().position(|field| field.text() == "idle").expect("it is told");
+        assert!(fields[idle + 1].integer().is_some_and(|idle| (0..60_000).contains(&idle)), "{fields:?}");
+    }
+}
+
+#[test]
 fn waitaof_answers_when_the_disk_has_it() {
     for fsync in ["always", "everysec"] {
         let server = Server::start(&Program::nuthatch(), &arguments(&["--appendfsync", fsync]));
