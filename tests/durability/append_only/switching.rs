@@ -40,6 +40,24 @@ fn it_is_switched_on_and_off_while_the_server_runs() {
 }
 
 #[test]
+fn switching_again_and_again_ends_as_it_was_asked_for() {
+    let mut server = Server::start(&Program::nuthatch(), &[]);
+    for _ in 0..3 {
+        let mut client = server.connect();
+        for step in 0..20 {
+            let is_on = if step % 2 == 1 { "yes" } else { "no" };
+            assert_eq!(client.call(["CONFIG", "SET", "appendonly", is_on]).text(), "OK");
+            client.command("INCR counter");
+        }
+        let counter = client.command("GET counter").text();
+        assert_eq!(client.command("WAITAOF 1 0 0").into_elements()[0].integer(), Some(1));
+        server = crash(server, &[]);
+        assert_eq!(server.connect().command("GET counter").text(), counter);
+        assert_eq!(names(&server).len(), 2, "{:?}", names(&server));
+    }
+}
+
+#[test]
 fn a_rewrite_leaves_a_base_and_an_empty_file() {
     for (preamble, base) in [("yes", "appendonly.aof.2.base.rdb"), ("no", "appendonly.aof.2.base.aof")] {
         let others = ["--aof-use-rdb-preamble", preamble];
