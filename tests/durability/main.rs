@@ -2,10 +2,14 @@
 
 mod append_only;
 mod check;
+mod crash;
+mod ending;
+mod failing;
 mod interchange;
 mod loading;
 mod old;
 mod refusal;
+mod reload;
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! What the engine asks of the process around it: configuration, the clock, the way out.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use crate::persistence::LogFacts;
@@ -135,6 +135,12 @@ pub trait Host: Send + Sync {
         LogFacts::default()
     }
 
+    /// Opens the file of the data set, and says how long it is.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    fn open_file(&self) -> io::Result<(Box<dyn Read>, u64)>;
+
     /// Has another thread call [`Engine::save_in_background`](crate::Engine::save_in_background). Says whether there is one.
     fn start_background_save(&self) -> bool;
 
@@ -152,6 +158,9 @@ pub trait Host: Send + Sync {
 
     /// Writes a line to the server's log as a warning.
     fn log_warning(&self, line: &str);
+
+    /// Writes a line to the server's log.
+    fn log_notice(&self, line: &str);
 
     /// Writes a line of a script to the server's log.
     fn log_of_script(&self, level: LogLevel, line: &[u8]);

@@ -7,7 +7,7 @@ mod powers;
 mod prefix;
 mod size;
 
-pub use decimal::{exact_integer, format_f64, format_f64_17, format_f64_significant};
+pub use decimal::{exact_integer, format_f64, format_f64_17, format_f64_digits, format_f64_significant};
 pub use prefix::parse_f64_prefix;
 pub use size::parse_size;
 

@@ -1,6 +1,7 @@
 //! The process, as the engine sees it.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
@@ -13,7 +14,7 @@ use nuthatch_engine::persistence::LogFacts;
 
 use crate::config::{Config, Origin};
 use crate::log;
-use crate::log::warning;
+use crate::log::{notice, warning};
 use crate::memory;
 use crate::network::Shared;
 use crate::persistence;
@@ -94,13 +95,10 @@ impl Host for Process {
 
     fn shut_down(&self, options: ShutdownOptions) -> Result<(), String> {
         let failure = || "Errors trying to SHUTDOWN. Check logs.".to_owned();
-        let saves = options.save || (!options.no_save && !self.config.settings().save_points.is_empty());
+        let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
         process::asked_to_end();
-        if saves {
-            let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
-            if !persistence::save_finally(&shared.engine) && !options.force {
-                return Err(failure());
-            }
+        if !persistence::prepare_end(&shared.engine, &self.config.settings(), options) {
+            return Err(failure());
         }
         self.ending.send(Ending::Command(options)).map_err(|_| failure())
     }
@@ -152,6 +150,12 @@ impl Host for Process {
         self.shared.get().and_then(Weak::upgrade).map(|shared| shared.log.facts()).unwrap_or_default()
     }
 
+    fn open_file(&self) -> io::Result<(Box<dyn Read>, u64)> {
+        let file = File::open(&self.config.settings().dbfilename)?;
+        let bytes = file.metadata()?.len();
+        Ok((Box::new(file), bytes))
+    }
+
     fn start_background_save(&self) -> bool {
         self.saver.send(Request).is_ok()
     }
@@ -174,6 +178,10 @@ impl Host for Process {
 
     fn log_warning(&self, line: &str) {
         warning!("{line}");
+    }
+
+    fn log_notice(&self, line: &str) {
+        notice!("{line}");
     }
 
     fn log_of_script(&self, level: LogLevel, line: &[u8]) {

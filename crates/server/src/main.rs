@@ -13,10 +13,12 @@ mod server;
 mod version;
 
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use config::Config;
+use nuthatch_engine::Engine;
 use process::Start;
+use process::signals::Termination;
 use server::{Ending, Server};
 
 fn main() -> ExitCode {
@@ -45,16 +47,20 @@ fn serve(config: &Arc<Config>) -> ExitCode {
     let kinds = server::kinds(&config.settings());
     let (ending, ended) = mpsc::channel();
     let on_signal = ending.clone();
-    let started = process::signals::watch(move |_| {
+    let engine = Arc::new(OnceLock::<Arc<Engine>>::new());
+    let known = engine.clone();
+    let is_loading = move || known.get().is_some_and(|engine| engine.persistence.loading.is_active());
+    let watching = process::signals::watch(is_loading, move |signal| {
         // The receiver lives until the process ends.
-        let _ = on_signal.send(Ending::Signal);
-    })
-    .and_then(|()| {
-        let config = config.clone();
-        Server::start(&config.clone(), listeners, ending, move || process::ready(&config, &kinds))
+        let _ = on_signal.send(Ending::Signal(signal));
     });
-    let server = match started {
-        Ok(server) => server,
+    let started = watching.and_then(|request| {
+        let announced = config.clone();
+        let announce = move || process::ready(&announced, &kinds);
+        Ok((request, Server::start(config, listeners, ending, announce, &engine)?))
+    });
+    let (request, server) = match started {
+        Ok(started) => started,
         Err(problem) => {
             log::warning!("Can't start: {problem}");
             return ExitCode::FAILURE;
@@ -66,11 +72,17 @@ fn serve(config: &Arc<Config>) -> ExitCode {
                 server.stop();
                 return ExitCode::FAILURE;
             }
-            Ok(Ending::Signal) => {
+            Ok(Ending::Signal(signal)) => {
+                let settings = config.settings();
+                let options = match signal {
+                    Termination::Terminate => settings.shutdown_on_sigterm,
+                    Termination::Interrupt => settings.shutdown_on_sigint,
+                };
                 process::asked_to_end();
-                if server.save_finally(&config.settings()) {
+                if server.prepare_end(&settings, options) {
                     break;
                 }
+                request.refuse();
             }
             // An error would mean that nobody is left to ask for the end.
             Ok(Ending::Command(_)) | Err(_) => break,

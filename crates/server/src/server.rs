@@ -3,7 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use nuthatch_engine::effect::EffectLog;
 use nuthatch_engine::host::ShutdownOptions;
 use nuthatch_engine::keyspace::{Garbage, Keyspace};
 use nuthatch_engine::notifications::Classes;
+use nuthatch_engine::persistence::Job;
 use nuthatch_engine::settings::LocalOnly;
 
 use crate::config::{Config, EvictionPolicy, Settings, system_text};
@@ -21,6 +22,7 @@ use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
 use crate::persistence::{self, AppendOnly, Found, Tap, Unusable, background};
 use crate::process;
+use crate::process::signals::Termination;
 
 /// Why the server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub(crate) enum Ending {
     /// SHUTDOWN.
     Command(ShutdownOptions),
     /// A signal that asks for it.
-    Signal,
+    Signal(Termination),
     /// The data set cannot be loaded.
     NotLoaded,
 }
@@ -51,7 +53,8 @@ const ENDING_STEP: Duration = Duration::from_millis(1);
 const LOADING_UNTOLD: Duration = Duration::from_millis(100);
 
 impl Server {
-    /// Starts the threads of a server that listens on `listeners`, and calls `announce` when the data set is loaded.
+    /// Starts the threads of a server that listens on `listeners`, and calls `announce` when the data set is loaded. The
+    /// engine is `known` before that begins.
     ///
     /// # Errors
     /// The system refuses threads or descriptors, or the file of the data set.
@@ -60,6 +63,7 @@ impl Server {
         listeners: Vec<Listener>,
         ending: mpsc::Sender<Ending>,
         announce: impl FnOnce() + Send + 'static,
+        known: &OnceLock<Arc<Engine>>,
     ) -> io::Result<Self> {
         let settings = config.settings();
         let (saver, saves) = background::requests();
@@ -95,6 +99,8 @@ impl Server {
         };
         process.attach(&shared);
         log.attach(&shared);
+        // There is one server in a process.
+        let _ = known.set(shared.engine.clone());
         let mut listeners = Some(listeners);
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
@@ -113,9 +119,9 @@ impl Server {
         Ok(Self { shared, threads, syncing })
     }
 
-    /// Saves the data set for the last time, if there are save points. Says whether nothing is lost by ending now.
-    pub(crate) fn save_finally(&self, settings: &Settings) -> bool {
-        settings.save_points.is_empty() || persistence::save_finally(&self.shared.engine)
+    /// Does what is to be done before the end. Says whether the server may end.
+    pub(crate) fn prepare_end(&self, settings: &Settings, options: ShutdownOptions) -> bool {
+        persistence::prepare_end(&self.shared.engine, settings, options)
     }
 
     /// Ends the threads, closing all connections.
@@ -136,6 +142,12 @@ impl Server {
                 log::warning!("A thread ended with a panic");
             }
         }
+        // Whoever still writes a file removes it. Nobody begins another.
+        let background = &self.shared.engine.persistence.background;
+        while !background.begin(Job::Save, 0) && begun.elapsed() < ENDING_MAX {
+            background.cancel();
+            thread::sleep(ENDING_STEP);
+        }
         // Nothing more is appended when the others have ended.
         self.shared.log.stop();
         if self.syncing.join().is_err() {
@@ -154,6 +166,7 @@ fn start_loading(
 ) -> io::Result<Option<JoinHandle<()>>> {
     let (engine, log) = (shared.engine.clone(), shared.log.clone());
     engine.persistence.saved_s.store(engine.now_ms() / 1000, Ordering::Relaxed);
+    persistence::remove_remains();
     let source = if settings.append_only.enabled {
         None
     } else if let Found::File(source) = persistence::find(&settings.dbfilename)? {

@@ -62,6 +62,23 @@ fn free_port() -> u16 {
     panic!("no port of {PORTS:?} is free");
 }
 
+/// Starts a process in a directory, with a free port, no persistence and `arguments`. What it prints is added to a file.
+fn launch(program: &Program, arguments: &[&str], directory: &Path) -> (Child, u16) {
+    let log = File::options().create(true).append(true).open(directory.join("log"));
+    let log = log.expect("a log file can be made");
+    let port = free_port();
+    let process = Command::new(&program.path)
+        .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stderr(log.try_clone().expect("a file can be duplicated"))
+        .stdout(log)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} does not start: {error}", program.path.display()));
+    (process, port)
+}
+
 impl Server {
     /// Starts `program` with a free port, no persistence and `arguments`, and waits until it answers.
     ///
@@ -151,22 +168,30 @@ impl Server {
     }
 
     fn spawn_in(program: &Program, arguments: &[&str], directory: TempDir) -> Self {
-        let log = File::create(directory.path().join("log")).expect("a log file can be made");
-        let port = free_port();
-        let process = Command::new(&program.path)
-            .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
-            .args(arguments)
-            .current_dir(directory.path())
-            .stdin(Stdio::null())
-            .stderr(log.try_clone().expect("a file can be duplicated"))
-            .stdout(log)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.path.display()));
+        let (process, port) = launch(program, arguments, directory.path());
         Self { name: program.name, process, port, directory }
+    }
+
+    /// Starts a server that has ended anew, in the same directory, and waits until it answers. It may be loading its
+    /// data still.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start, with its log.
+    #[track_caller]
+    pub fn start_again(&mut self, program: &Program, arguments: &[&str]) {
+        (self.process, self.port) = launch(program, arguments, self.directory.path());
+        self.await_answer();
     }
 
     #[track_caller]
     fn wait_until_answering(mut self) -> Self {
+        self.await_answer();
+        self
+    }
+
+    #[track_caller]
+    fn await_answer(&mut self) {
         let mut exited = None;
         let answers = wait_until(|| {
             exited = self.process.try_wait().expect("a child process can be waited for");
@@ -176,7 +201,6 @@ impl Server {
             panic!("{} ended with {status} instead of starting", self.name);
         }
         assert!(answers, "{} does not answer", self.name);
-        self
     }
 
     /// Whether this process answers, and not one that another test has started on the same port.

@@ -1,8 +1,10 @@
 //! DEBUG: for those who test servers and clients. Off unless `enable-debug-command` says otherwise.
 
+mod digest;
 mod object;
 mod populate;
 mod protocol;
+mod reload;
 mod structure;
 
 use std::time::Duration;
@@ -27,6 +29,8 @@ type Subcommand = (&'static str, std::ops::RangeInclusive<usize>, fn(&mut Call<'
 
 const SUBCOMMANDS: &[Subcommand] = &[
     ("CHANGE-REPL-ID", 0..=0, |_| Err(WITHOUT_REPLICATION)),
+    ("DIGEST", 0..=0, digest::digest),
+    ("DIGEST-VALUE", 0..=usize::MAX, digest::digest_value),
     ("ERROR", 1..=1, error),
     ("HELP", 0..=0, help),
     ("HTSTATS", 1..=usize::MAX, table_statistics),
@@ -38,17 +42,17 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("PROTOCOL", 1..=1, protocol::protocol),
     ("QUICKLIST", 1..=2, structure::quicklist),
     ("QUICKLIST-PACKED-THRESHOLD", 1..=1, structure::packed_threshold),
-    ("RELOAD", 0..=usize::MAX, |_| Err(WITHOUT_SNAPSHOTS)),
+    ("RELOAD", 0..=usize::MAX, reload::reload),
     ("SET-ACTIVE-EXPIRE", 1..=1, set_active_expiry),
     ("SLEEP", 1..=1, sleep),
 ];
 
 const WITHOUT_REPLICATION: CommandError =
     CommandError::fixed("ERR DEBUG CHANGE-REPL-ID needs replication, which this server does not have");
-const WITHOUT_SNAPSHOTS: CommandError =
-    CommandError::fixed("ERR DEBUG RELOAD needs snapshots, which this server does not write");
 
 const HELP: &[Explained] = &[
+    ("DIGEST", &["Return a digest of all data, which another server with the same data returns, too."]),
+    ("DIGEST-VALUE <key> [<key> ...]", &["Return digests of the values of the keys."]),
     ("ERROR <string>", &["Return <string> as an error reply, to test clients."]),
     ("HTSTATS <dbid>", &["Return figures of the hash table and of the index by deadline of a database."]),
     ("HTSTATS-KEY <key>", &["Return figures of the hash table that the value of <key> is kept in."]),
@@ -75,6 +79,13 @@ const HELP: &[Explained] = &[
         &[
             "Check <size> and do nothing: which elements get a node of their own depends on",
             "list-max-listpack-size alone.",
+        ],
+    ),
+    (
+        "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+        &[
+            "Save the data set (unless NOSAVE), forget it (unless NOFLUSH), and load it again. A key that is",
+            "there already is replaced (MERGE) or an error; nothing is changed then.",
         ],
     ),
     (

@@ -69,6 +69,13 @@ const BUSY_OTHERWISE: CommandError = CommandError::fixed(
 );
 
 fn save(call: &mut Call<'_, '_>) -> Outcome {
+    save_all(call)?;
+    call.reply.ok();
+    Ok(())
+}
+
+/// Saves the data set, all shards of which the command holds.
+pub(super) fn save_all(call: &mut Call<'_, '_>) -> Outcome {
     let now_ms = call.now_ms();
     let (engine, keys) = (call.engine, &*call.keys);
     let background = &engine.persistence.background;
@@ -83,12 +90,12 @@ fn save(call: &mut Call<'_, '_>) -> Outcome {
     let saved =
         engine.host.save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
     background.end();
-    engine.persistence.note_failure(!saved);
+    // Whoever asks hears that it fails; writes are refused only for what fails in the background.
     if !saved {
         return Err(FAILED);
     }
+    engine.persistence.note_failure(false);
     engine.persistence.note_save(engine.now_ms() / 1000, keys.changes());
-    call.reply.ok();
     Ok(())
 }
 

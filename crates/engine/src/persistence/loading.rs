@@ -8,6 +8,7 @@ use nuthatch_collections::table::pin;
 
 use crate::Engine;
 use crate::access::AccessPolicy;
+use crate::error::CommandError;
 use crate::keyspace::Key;
 use crate::rdb::build;
 use crate::rdb::file::{Batch, FileEntry, FileError, Problem};
@@ -83,14 +84,39 @@ impl Engine {
     /// # Errors
     /// It is no such text, or a library or a function has the name of another one.
     pub fn load_library(&self, text: &[u8], offset: u64) -> Result<(), FileError> {
-        let library = with_interpreter(|thread| load_library(thread, text))
-            .map(|(name, functions)| Library::new(name, text, &functions));
-        let added = library.and_then(|library| self.scripts.libraries.add(vec![library], Policy::Append));
-        added.map_err(|error| FileError {
-            offset,
-            reading: "a library of functions".to_owned(),
-            problem: Problem::Library(String::from_utf8_lossy(without_code(error.text())).into_owned()),
-        })
+        let library = self.read_library(text, offset)?;
+        self.add_libraries(vec![library], Policy::Append, offset)
+    }
+
+    /// Compiles a library of functions, of which the text is at an offset in a file.
+    ///
+    /// # Errors
+    /// It is no such text.
+    pub(crate) fn read_library(&self, text: &[u8], offset: u64) -> Result<Library, FileError> {
+        let read = with_interpreter(|thread| load_library(thread, text));
+        read.map(|(name, functions)| Library::new(name, text, &functions))
+            .map_err(|error| of_library(&error, offset))
+    }
+
+    /// Adds libraries of a file.
+    ///
+    /// # Errors
+    /// A library or a function has the name of another one.
+    pub(crate) fn add_libraries(
+        &self,
+        libraries: Vec<Library>,
+        policy: Policy,
+        offset: u64,
+    ) -> Result<(), FileError> {
+        self.scripts.libraries.add(libraries, policy).map_err(|error| of_library(&error, offset))
+    }
+}
+
+fn of_library(error: &CommandError, offset: u64) -> FileError {
+    FileError {
+        offset,
+        reading: "a library of functions".to_owned(),
+        problem: Problem::Library(String::from_utf8_lossy(without_code(error.text())).into_owned()),
     }
 }
 

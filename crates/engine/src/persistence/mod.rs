@@ -25,6 +25,8 @@ pub struct Persistence {
     pub background: Background,
     /// When the data set was saved last, in seconds since 1970.
     pub saved_s: AtomicU64,
+    /// Whether the data set was saved for the last time, and nobody can use keys any more.
+    is_closed: AtomicBool,
     /// Whether writes are refused when the data set could not be saved in the background.
     stops_writes: AtomicBool,
     /// Whether they are.

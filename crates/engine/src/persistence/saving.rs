@@ -226,6 +226,11 @@ impl Engine {
             background.cancel();
             self.host.sleep(BUSY_PAUSE);
         }
+        // Two may ask for the end at once.
+        if self.persistence.is_closed.load(Ordering::SeqCst) {
+            background.end();
+            return true;
+        }
         let guards = loop {
             match self.keyspace.lock_all() {
                 Ok(guards) => break guards,
@@ -240,6 +245,7 @@ impl Engine {
         let (libraries, options) = (self.scripts.libraries.all(), self.save_options());
         let saved = self.host.save_file(&mut |file| save(&keys, &libraries, policy, &options, file));
         if saved {
+            self.persistence.is_closed.store(true, Ordering::SeqCst);
             self.keyspace.close(keys);
         }
         background.end();

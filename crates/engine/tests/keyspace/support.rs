@@ -1,7 +1,7 @@
 //! An engine in a test: its clock stands still until it is moved, and its effects are kept.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -245,6 +245,12 @@ impl Host for Clock {
         written
     }
 
+    fn open_file(&self) -> io::Result<(Box<dyn Read>, u64)> {
+        let file = self.1.lock().expect("nobody has panicked with it").clone();
+        let bytes = file.len() as u64;
+        Ok((Box::new(io::Cursor::new(file)), bytes))
+    }
+
     fn start_background_save(&self) -> bool {
         false
     }
@@ -258,6 +264,8 @@ impl Host for Clock {
     fn allocator_report(&self) -> String {
         String::new()
     }
+
+    fn log_notice(&self, _line: &str) {}
 
     fn log_warning(&self, _line: &str) {}
 

@@ -29,9 +29,16 @@ pub fn format_f64(number: f64, out: &mut Vec<u8>) {
         out.extend_from_slice(b"-0");
         return;
     }
-    if let Some(number) = exact_integer(number) {
-        format_i64(number, out);
-        return;
+    match exact_integer(number) {
+        Some(number) => format_i64(number, out),
+        None => format_f64_digits(number, out),
+    }
+}
+
+/// As [`format_f64`], but big integers are not written out unless that is about as short: `1e+17`.
+pub fn format_f64_digits(number: f64, out: &mut Vec<u8>) {
+    if number == 0.0 || !number.is_finite() {
+        return format_f64(number, out);
     }
     if number < 0.0 {
         out.push(b'-');

@@ -157,7 +157,7 @@ impl Config {
     /// Changes directives as `CONFIG SET` does: all of them or, if one is refused, none.
     ///
     /// The new settings are published, then `apply` is called with the name of each directive whose value has
-    /// changed. If it refuses one, the old settings are published again and it is called once more for those that
+    /// changed, and of `dir` in any case. If it refuses one, the old settings are published again and it is called once more for those that
     /// it had applied. It must not ask for values itself: they are locked.
     ///
     /// # Errors
@@ -176,7 +176,8 @@ impl Config {
         for ((name, index), (_, text)) in targets.iter().zip(pairs) {
             let current = values.at(*index);
             let new = parse(*index, text, current).map_err(|reason| failure(name.as_bytes(), &reason))?;
-            if new != *current {
+            // Another directory may have the name of the one before.
+            if new != *current || directives::all()[*index].name == "dir" {
                 changes.push((*name, *index));
             }
             changed.set(*index, new);

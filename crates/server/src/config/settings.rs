@@ -5,6 +5,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use nuthatch_engine::host::ShutdownOptions;
+
 use super::compound::{OutputBufferLimits, SavePoint};
 use super::values::Values;
 use crate::log::Level;
@@ -177,6 +179,10 @@ pub(crate) struct Settings {
     pub(crate) key_load_delay: i64,
     /// When the data set is saved by itself.
     pub(crate) save_points: Vec<SavePoint>,
+    /// How the server ends when it gets SIGTERM.
+    pub(crate) shutdown_on_sigterm: ShutdownOptions,
+    /// How the server ends when it gets SIGINT.
+    pub(crate) shutdown_on_sigint: ShutdownOptions,
     /// Whether writes are refused once it could not be.
     pub(crate) stop_writes_on_bgsave_error: bool,
     /// Microseconds to wait after each key that is saved, or, if negative, how many keys to save before one is waited.
@@ -275,12 +281,24 @@ impl Settings {
             },
             key_load_delay: values.number("key-load-delay"),
             save_points: values.save_points("save"),
+            shutdown_on_sigterm: shutdown_options(values.choices("shutdown-on-sigterm")),
+            shutdown_on_sigint: shutdown_options(values.choices("shutdown-on-sigint")),
             stop_writes_on_bgsave_error: values.boolean("stop-writes-on-bgsave-error"),
             rdb_key_save_delay: values.number("rdb-key-save-delay"),
             always_show_logo: values.boolean("always-show-logo"),
             oom_score_adj: values.choice("oom-score-adj"),
             oom_score_adj_values: values.out_of_memory_scores("oom-score-adj-values"),
         }
+    }
+}
+
+fn shutdown_options(names: &[&str]) -> ShutdownOptions {
+    let is_named = |name| names.contains(&name);
+    ShutdownOptions {
+        save: is_named("save"),
+        no_save: is_named("nosave"),
+        now: is_named("now"),
+        force: is_named("force"),
     }
 }
 

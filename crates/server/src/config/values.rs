@@ -64,6 +64,11 @@ impl Values {
         value
     }
 
+    pub(super) fn choices(&self, name: &str) -> &[&'static str] {
+        let Value::Choices(value) = self.get(name) else { mismatch(name) };
+        value
+    }
+
     pub(super) fn addresses(&self, name: &str) -> Vec<String> {
         let Value::Addresses(value) = self.get(name) else { mismatch(name) };
         value.iter().map(|address| String::from_utf8_lossy(address).into_owned()).collect()

@@ -441,12 +441,17 @@ impl Turn {
         let mut place = 0;
         while let Some(request) = self.requests.get(place) {
             let participant = &mut self.participants[request.participant];
-            let connection = &mut clients.connections[participant.token];
-            if participant.has_left || connection.session.closing {
+            // Who has left may have gone altogether.
+            if participant.has_left {
                 place += 1;
                 continue;
             }
             let token = participant.token;
+            let connection = &mut clients.connections[token];
+            if connection.session.closing {
+                place += 1;
+                continue;
+            }
             let Connection { input, session, reply, .. } = connection;
             let arguments = request.arguments(participant.bytes(&self.arena, input), &self.spans);
             if participant.held {

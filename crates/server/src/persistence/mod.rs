@@ -4,8 +4,10 @@ mod append_only;
 pub(crate) mod background;
 pub(crate) mod check;
 mod load;
+mod remains;
 mod save;
 
 pub(crate) use append_only::{AppendOnly, Gate, Tap, Unusable, check as check_append_only, completed};
 pub(crate) use load::{Found, find, load};
-pub(crate) use save::{save, save_finally};
+pub(crate) use remains::remove_remains;
+pub(crate) use save::{forget_unfinished, prepare_end, save};

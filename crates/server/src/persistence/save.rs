@@ -5,15 +5,17 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::host::ShutdownOptions;
 use nuthatch_engine::persistence::Job;
 
-use crate::config::system_text;
+use super::remains::temporary_name;
+use crate::config::{Settings, system_text};
 use crate::log;
 
 /// Has `write` write a file of this name in the working directory: under another name, until all of it is on the disk.
 /// Says whether that went well; if not, the log says why, and what was there before is there still.
 pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
-    let temporary = format!("temp-{}.rdb", std::process::id());
+    let temporary = temporary_name(std::process::id());
     let temporary = Path::new(&temporary);
     let saved = write_file(temporary, name, write);
     if let Err(line) = &saved {
@@ -28,21 +30,36 @@ pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Res
     saved.is_ok()
 }
 
-/// Saves the data set for the last time: if that goes well nobody can use keys any more. Says whether it did. A part of
-/// a data set that is still being loaded does not take the place of the whole.
-pub(crate) fn save_finally(engine: &Engine) -> bool {
-    if engine.persistence.loading.is_active() {
+/// Does what is to be done before the server ends: saves the data set for the last time, if that is asked for or there are
+/// save points, after which nobody can use keys any more. Says whether the server may end. A part of a data set that is
+/// still being loaded does not take the place of the whole.
+pub(crate) fn prepare_end(engine: &Engine, settings: &Settings, options: ShutdownOptions) -> bool {
+    let background = &engine.persistence.background;
+    if background.running() == Some(Job::Save) {
+        log::warning!("There is a child saving an .rdb. Killing it!");
+        background.cancel();
+    }
+    let saves = options.save || (!options.no_save && !settings.save_points.is_empty());
+    if !saves || engine.persistence.loading.is_active() {
         return true;
     }
-    if engine.persistence.background.running() == Some(Job::Save) {
-        log::warning!("There is a child saving an .rdb. Killing it!");
-    }
     log::notice!("Saving the final RDB snapshot before exiting.");
-    let saved = engine.save_finally();
-    if !saved {
-        log::warning!("Error trying to save the DB, can't exit.");
+    if engine.save_finally() {
+        return true;
     }
-    saved
+    if options.force {
+        log::warning!("Error trying to save the DB. Exit anyway.");
+        return true;
+    }
+    log::warning!("Error trying to save the DB, can't exit.");
+    log::warning!("Errors trying to shut down the server. Check the logs for more information.");
+    false
+}
+
+/// Removes what this process has not finished, since it ends at once.
+pub(crate) fn forget_unfinished() {
+    // There may be nothing.
+    let _ = fs::remove_file(temporary_name(std::process::id()));
 }
 
 /// Returns the line of the log that says what has gone wrong, which is empty if `write` was told to stop.
@@ -63,11 +80,17 @@ fn write_file(
             system_text(&problem)
         )
     })?;
-    let written = write(&mut file).and_then(|()| file.sync_all());
-    written.map_err(|problem| match problem.kind() {
+    // It tells that somebody writes it. Where files cannot be locked, the number of the process does so alone.
+    let _ = file.try_lock();
+    let failure = |step: &str, problem: &io::Error| {
+        format!("Write error while saving DB to the disk({step}): {}", system_text(problem))
+    };
+    write(&mut file).map_err(|problem| match problem.kind() {
         io::ErrorKind::Interrupted => String::new(),
-        _ => format!("Write error saving DB on disk: {}", system_text(&problem)),
+        // As stock servers name the step.
+        _ => failure("rdbSaveRio", &problem),
     })?;
+    file.sync_all().map_err(|problem| failure("fsync", &problem))?;
     fs::rename(temporary, name).map_err(|problem| {
         format!(
             "Error moving temp DB file {} on the final destination {} (in server root dir {}): {}",

@@ -1,12 +1,15 @@
 //! Signals that ask the server to end.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::log;
+use crate::persistence;
 
 /// A signal that asks for a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +29,31 @@ impl Termination {
     }
 }
 
+/// Whether a signal has asked for a shutdown that is under way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Requested(Arc<AtomicBool>);
+
+impl Requested {
+    /// The server goes on: whoever wants it to end has to ask again.
+    pub(crate) fn refuse(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
 /// Calls `request` on a thread of its own for each signal that asks for a shutdown. An interrupt while a shutdown
-/// is under way ends the process at once. A hang-up of the terminal is ignored, as is, by the standard library, a
-/// peer that has stopped reading (SIGPIPE).
-pub(crate) fn watch(mut request: impl FnMut(Termination) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    let mut requested = false;
+/// is under way ends the process at once. A hang-up of the terminal is ignored, as are a file that has
+/// come to the limit of its length (SIGXFSZ), since writing it fails then, and, by the standard library, a peer that has
+/// stopped reading (SIGPIPE).
+///
+/// # Errors
+/// The system does not let signals be watched.
+pub(crate) fn watch(
+    is_loading: impl Fn() -> bool + Send + 'static,
+    mut request: impl FnMut(Termination) + Send + 'static,
+) -> io::Result<Requested> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])?;
+    let requested = Requested::default();
+    let request_made = requested.clone();
     let watch = move || {
         for signal in signals.forever() {
             let termination = match signal {
@@ -39,14 +61,19 @@ pub(crate) fn watch(mut request: impl FnMut(Termination) + Send + 'static) -> io
                 SIGINT => Termination::Interrupt,
                 _ => continue,
             };
-            if requested && termination == Termination::Interrupt {
+            let was_requested = request_made.0.swap(true, Ordering::SeqCst);
+            if was_requested && termination == Termination::Interrupt {
                 log::write_signal("You insist... exiting now.");
+                persistence::forget_unfinished();
                 std::process::exit(1);
             }
-            log::write_signal(&format!("Received {} scheduling shutdown...", termination.name()));
-            requested = true;
+            if is_loading() {
+                log::write_signal("Received shutdown signal during loading, scheduling shutdown.");
+            } else {
+                log::write_signal(&format!("Received {} scheduling shutdown...", termination.name()));
+            }
             request(termination);
         }
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(watch).map(drop)
+    thread::Builder::new().name("signals".to_owned()).spawn(watch).map(|_| requested)
 }
