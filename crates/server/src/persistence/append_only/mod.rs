@@ -1,6 +1,6 @@
 //! The append-only file: every write, in the order in which they were made.
 //!
-//! Effects become commands in the thread that runs a command ([`unit`]), and go to the pending bytes as a whole when the
+//! Effects become commands in the thread that runs a command ([`mod@unit`]), and go to the pending bytes as a whole when the
 //! command is done, under its locks. Before the replies of a turn leave, its event loop writes what is pending
 //! ([`output`]); with `appendfsync always` it holds them back instead, and a thread ([`syncing`]) writes and syncs for all
 //! that wait.
