@@ -34,8 +34,8 @@ fn renamed_commands_cannot_be_reached_by_their_old_names() {
 
 #[test]
 fn settings_without_effect_are_named_in_the_log() {
-    let server = start(&["--appendonly", "yes"]);
+    let server = start(&["--rdb-del-sync-files", "yes"]);
     let log = server.log();
     let line = log.lines().find(|line| line.contains("have no effect in this version")).unwrap_or_default();
-    assert!(line.contains("appendonly") && !line.contains("maxclients"), "{log}");
+    assert!(line.contains("rdb-del-sync-files") && !line.contains("maxclients"), "{log}");
 }

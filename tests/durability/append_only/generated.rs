@@ -131,7 +131,7 @@ fn what_stock_servers_have_appended_is_loaded() {
 #[test]
 fn deadlines_of_fields_and_libraries_are_kept() {
     for (seed, preamble) in [(1, "yes"), (2, "no")] {
-        let others = ["--aof-use-rdb-preamble", preamble];
+        let others = ["--enable-debug-command", "yes", "--aof-use-rdb-preamble", preamble];
         let ours = Server::start(&Program::nuthatch(), &arguments(&others));
         fill(&mut ours.connect(), seed, true);
         let again = Server::start_with(&Program::nuthatch(), &arguments(&others), |directory| {
@@ -146,7 +146,7 @@ fn deadlines_of_fields_and_libraries_are_kept() {
         await_loading(&again);
         assert_same(&ours, &again, "from the base");
         for program in Program::references().into_iter().filter(|program| program.name == "redis-8.0") {
-            let theirs = Server::start_with(&program, &arguments(&[]), |directory| {
+            let theirs = Server::start_with(&program, &arguments(&others), |directory| {
                 copy(ours.directory(), directory);
             });
             await_loading(&theirs);

@@ -40,6 +40,24 @@ fn it_is_switched_on_and_off_while_the_server_runs() {
 }
 
 #[test]
+fn switching_again_and_again_ends_as_it_was_asked_for() {
+    let mut server = Server::start(&Program::nuthatch(), &[]);
+    for _ in 0..3 {
+        let mut client = server.connect();
+        for step in 0..20 {
+            let is_on = if step % 2 == 1 { "yes" } else { "no" };
+            assert_eq!(client.call(["CONFIG", "SET", "appendonly", is_on]).text(), "OK");
+            client.command("INCR counter");
+        }
+        let counter = client.command("GET counter").text();
+        assert_eq!(client.command("WAITAOF 1 0 0").into_elements()[0].integer(), Some(1));
+        server = crash(server, &[]);
+        assert_eq!(server.connect().command("GET counter").text(), counter);
+        assert_eq!(names(&server).len(), 2, "{:?}", names(&server));
+    }
+}
+
+#[test]
 fn a_rewrite_leaves_a_base_and_an_empty_file() {
     for (preamble, base) in [("yes", "appendonly.aof.2.base.rdb"), ("no", "appendonly.aof.2.base.aof")] {
         let others = ["--aof-use-rdb-preamble", preamble];
@@ -130,6 +148,24 @@ fn keys_that_end_stay_until_a_later_command_has_kept_them() {
     assert_eq!(client.command("EXISTS kept ended").integer(), Some(1));
     assert_eq!(client.command("HGET hash field").text(), "1");
     assert!(wait_until(|| client.command("DBSIZE").integer() == Some(2)), "it is not removed");
+}
+
+#[test]
+fn consumers_were_seen_when_the_file_was_loaded() {
+    let server = Server::start(&Program::nuthatch(), &arguments(&[]));
+    let mut client = server.connect();
+    for line in ["XADD s 1-1 a b", "XGROUP CREATE s g 0", "XGROUP CREATECONSUMER s g one"] {
+        assert!(!client.command(line).is_error(), "{line}");
+    }
+    client.command("XREADGROUP GROUP g two STREAMS s >");
+    let server = crash(server, &[]);
+    let consumers = server.connect().command("XINFO CONSUMERS s g").into_elements();
+    assert_eq!(consumers.len(), 2);
+    for consumer in consumers {
+        let fields = consumer.into_elements();
+        let idle = fields.iter().position(|field| field.text() == "idle").expect("it is told");
+        assert!(fields[idle + 1].integer().is_some_and(|idle| (0..60_000).contains(&idle)), "{fields:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,11 @@ use super::{DatabaseFigures, Key};
 use crate::access::LastUse;
 
 impl Keys<'_> {
+    /// The wall clock in milliseconds since 1970, which is not the moment of the command where a file is loaded.
+    pub(crate) fn clock_ms(&self) -> u64 {
+        self.access.now_ms
+    }
+
     /// Looks at a key for a command that asks about it: counted as a hit or a miss, but no access is noted.
     pub fn inspect<T>(&mut self, key: &Key<'_>, look: impl FnOnce(RecordRef<'_>) -> T) -> Option<T> {
         let found = self.inspect_quietly(key, look);

@@ -197,7 +197,7 @@ fn destroy(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn create_consumer(call: &mut Call<'_, '_>) -> Outcome {
-    let (key, now_ms) = (call.key(2), call.now_ms());
+    let (key, now_ms) = (call.key(2), call.keys.clock_ms());
     let (name, consumer) = (call.arguments.at(3), call.arguments.at(4));
     let stream = call.keys.change_stream(&key)?.ok_or(NO_KEY)?;
     let group = stream.groups.get_mut(name).ok_or_else(|| no_such_group(key.bytes, name))?;

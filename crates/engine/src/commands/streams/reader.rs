@@ -212,7 +212,8 @@ pub(super) fn see_consumer(
     key: &Key<'_>,
     member: &Member,
 ) -> Result<Option<nuthatch_collections::stream::ConsumerId>, CommandError> {
-    let now_ms = keys.now_ms;
+    // When it was seen is not in the log: when a file is loaded, that is now.
+    let now_ms = keys.clock_ms();
     let stream = keys.change_stream(key)?;
     let Some(group) = stream.and_then(|stream| stream.groups.get_mut(&member.group)) else { return Ok(None) };
     if let Some(consumer) = group.find(&member.consumer) {

@@ -1,6 +1,6 @@
 //! The append-only file: every write, in the order in which they were made.
 //!
-//! Effects become commands in the thread that runs a command ([`unit`]), and go to the pending bytes as a whole when the
+//! Effects become commands in the thread that runs a command ([`mod@unit`]), and go to the pending bytes as a whole when the
 //! command is done, under its locks. Before the replies of a turn leave, its event loop writes what is pending
 //! ([`output`]); with `appendfsync always` it holds them back instead, and a thread ([`syncing`]) writes and syncs for all
 //! that wait.
@@ -17,8 +17,9 @@ mod starting;
 mod syncing;
 mod unit;
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nuthatch_engine::Engine;
@@ -109,6 +110,10 @@ pub(crate) struct AppendOnly {
     /// The length of all files when they were rewritten last.
     bytes_base: AtomicU64,
     rewriting: Rewriting,
+    /// The thread that switches it on or off, each after the one before.
+    switching: Mutex<Option<JoinHandle<()>>>,
+    /// How many such threads there are.
+    switches: AtomicUsize,
 }
 
 /// The engine's way to the append-only file.
@@ -166,6 +171,8 @@ impl AppendOnly {
             bytes_before: AtomicU64::new(0),
             bytes_base: AtomicU64::new(0),
             rewriting: Rewriting::default(),
+            switching: Mutex::default(),
+            switches: AtomicUsize::new(0),
         }
     }
 

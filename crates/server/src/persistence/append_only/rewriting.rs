@@ -138,7 +138,7 @@ impl AppendOnly {
 
     /// Rewrites the file if it has grown as much as the settings say, or if only that mends it.
     pub(super) fn rewrite_if_grown(self: &Arc<Self>) {
-        if self.rewriting.is_active() {
+        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 {
             return;
         }
         let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);

@@ -99,27 +99,68 @@ impl AppendOnly {
         if engine.persistence.log.is_enabled() == is_on {
             return Ok(());
         }
-        if !is_on {
-            engine.persistence.log.enable(false);
-            let log = self.clone();
-            // The caller may hold shards, all of which are needed.
-            let thread = thread::Builder::new().name("aof-off".into());
-            let spawned = thread.spawn(move || log.close(&engine));
-            return spawned.map(drop).map_err(|problem| system_text(&problem));
+        if is_on {
+            // What keeps the files from being used is told at once.
+            let settings = self.settings.lock().clone();
+            let files = open(&settings).map_err(|Unusable| FAILED.to_owned())?;
+            files.make_directory().map_err(|problem| {
+                log::warning!("Can't open the append-only file: {}", system_text(&problem));
+                FAILED.to_owned()
+            })?;
         }
+        let log = self.clone();
+        let mut last = self.switching.lock();
+        let before = last.take();
+        self.switches.fetch_add(1, Ordering::SeqCst);
+        if is_on {
+            self.count_base();
+        }
+        engine.persistence.log.enable(is_on);
+        // The caller may hold shards, all of which are needed.
+        let thread = thread::Builder::new().name("aof-switch".into());
+        let spawned = thread.spawn(move || {
+            if before.is_some_and(|before| before.join().is_err()) {
+                log::warning!("A thread that switches the append-only file ended with a panic");
+            }
+            if is_on {
+                log.open();
+            } else {
+                log.close(&engine);
+            }
+            log.switches.fetch_sub(1, Ordering::SeqCst);
+        });
+        match spawned {
+            Ok(thread) => {
+                *last = Some(thread);
+                Ok(())
+            }
+            Err(problem) => {
+                self.switches.fetch_sub(1, Ordering::SeqCst);
+                Err(system_text(&problem))
+            }
+        }
+    }
+
+    /// Makes the base that is to come count as a byte that was appended: who waits for what is before waits for the base.
+    fn count_base(&self) {
+        let mut output = self.output.lock();
+        output.position += 1;
+        self.released.fetch_add(1, Ordering::AcqRel);
+        self.written.store(output.position, Ordering::Release);
+        self.appended.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Has a first base be written, and effects go to a file from its moment on.
+    fn open(self: &Arc<Self>) {
         let settings = self.settings.lock().clone();
-        let files = open(&settings).map_err(|Unusable| FAILED.to_owned())?;
-        let prepared = files.make_directory().and_then(|()| files.remove_remains());
-        prepared.map_err(|problem| {
-            log::warning!("Can't open the append-only file: {}", system_text(&problem));
-            FAILED.to_owned()
-        })?;
+        let Ok(files) = open(&settings) else { return };
+        if let Err(problem) = files.remove_remains() {
+            log::warning!("Can't remove what is left of an append-only file: {}", system_text(&problem));
+        }
         *self.files() = Some(files);
+        // Should it fail, or another one run, it is tried again.
         self.rewriting.set_first(true);
-        engine.persistence.log.enable(true);
-        // Should one still run that was cancelled, another one follows it.
         let _ = self.rewrite();
-        Ok(())
     }
 
     /// Has effects go nowhere.
@@ -127,10 +168,6 @@ impl AppendOnly {
         self.cancel_rewrite();
         self.wait_for_rewrite();
         engine.at_one_moment(&mut || {
-            if engine.persistence.log.is_enabled() {
-                // It was switched on again meanwhile.
-                return;
-            }
             engine.keyspace.set_logged(false);
             let mut output = self.output.lock();
             self.write(&mut output);

@@ -119,7 +119,8 @@ impl AppendOnly {
                 self.output.lock().note_synced(&files);
                 // After an error, another attempt that has none proves nothing: the system forgets what it could not write.
                 let is_lost = self.trouble.lock().sync.is_some();
-                if !is_lost && !self.rewriting.is_first() {
+                let is_complete = !self.rewriting.is_first() && self.switches.load(Ordering::SeqCst) == 0;
+                if !is_lost && is_complete {
                     self.note_synced(position);
                 }
                 !is_lost
