@@ -9,7 +9,7 @@ use crate::{crowd, start};
 /// Computes for a while before it uses its key.
 const LONG: Script = Script {
     name: "long",
-    text: "local sum = 0 for number = 1, 40000000 do sum = sum + number end return redis.call('INCR', KEYS[1])",
+    text: "local sum = 0 for number = 1, 200000000 do sum = sum + number end return redis.call('INCR', KEYS[1])",
 };
 
 const SHORT: Script = Script { name: "short", text: "return redis.call('INCR', KEYS[1])" };
@@ -17,7 +17,7 @@ const SHORT: Script = Script { name: "short", text: "return redis.call('INCR', K
 /// The same, where it does not show that no other keys are used.
 const LONG_UNPROVEN: Script = Script {
     name: "long_unproven",
-    text: "local sum = 0 for number = 1, 40000000 do sum = sum + number end
+    text: "local sum = 0 for number = 1, 200000000 do sum = sum + number end
         return redis.call('INCR', KEYS[1] .. '')",
 };
 
@@ -30,7 +30,6 @@ const SHORT_UNPROVEN: Script =
 fn call_side_by_side(long: Script, short: Script) -> (Duration, Duration) {
     let server = start();
     let has_ended = AtomicBool::new(false);
-    let begun = Instant::now();
     let took = crowd::all(server.port(), 1, |number, caller, _| {
         if number == 0 {
             let begun = Instant::now();
@@ -38,7 +37,7 @@ fn call_side_by_side(long: Script, short: Script) -> (Duration, Duration) {
             has_ended.store(true, Ordering::SeqCst);
             return outcome.map(|_| begun.elapsed());
         }
-        let (mut last, mut longest) = (begun, Duration::ZERO);
+        let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
         let key = format!("key:{number}");
         while !has_ended.load(Ordering::SeqCst) {
             caller.run(short, &[&key], &[])?;
