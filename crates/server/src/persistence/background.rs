@@ -16,9 +16,6 @@ use crate::log;
 /// How long between two looks at the save points.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// How far the thread gives way to others: with this it has a third of a processor that is wanted all the time.
-const NICENESS: i32 = 3;
-
 /// How long after a save that has failed the save points do not try again.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -45,11 +42,8 @@ pub(crate) fn start(
 ) -> io::Result<()> {
     let engine = Arc::downgrade(engine);
     let mut saver = Saver { config, failed: None };
-    thread::Builder::new().name("save".into()).spawn(move || {
-        // Clients come first where processors are short. Without the right to it they come at the same time.
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
-        while saver.attend(&engine, requests.recv_timeout(PERIOD)) {}
-    })?;
+    let thread = thread::Builder::new().name("save".into());
+    thread.spawn(move || while saver.attend(&engine, requests.recv_timeout(PERIOD)) {})?;
     Ok(())
 }
 

@@ -22,9 +22,6 @@ use crate::log;
 /// Bytes of the base that are written at once.
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// How far the thread gives way to others.
-const NICENESS: i32 = 3;
-
 /// After so many failures, the file is not rewritten again at once because of its size.
 const FAILURES_AT_ONCE: u64 = 3;
 
@@ -172,8 +169,6 @@ impl AppendOnly {
     }
 
     fn run_rewrite(self: Arc<Self>) {
-        // Clients come first where processors are short. Without the right to it they come at the same time.
-        let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS);
         let outcome = match self.engine() {
             Some(engine) => self.try_rewrite(&engine),
             None => Ok(()),
