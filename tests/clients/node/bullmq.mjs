@@ -200,8 +200,10 @@ async function stalled() {
   const queue = new Queue("stalled", { connection });
   const dead = { skipLockRenewal: true, skipStalledCheck: true };
   const dying = new Worker("stalled", () => new Promise(() => {}), { ...options, ...dead });
+  // The job may be taken before its client hears that it was added.
+  const taken = once(dying, "active");
   await queue.add("job", {});
-  await once(dying, "active");
+  await taken;
   const next = new Worker("stalled", async (job) => done.push(job.id), options);
   await until("the rescue", () => done.length === 1);
   await next.close();
