@@ -1,6 +1,5 @@
 //! Writing a file of the data set.
 
-use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use nuthatch_engine::persistence::Job;
 
 use super::remains::temporary_name;
 use crate::config::{Settings, system_text};
+use crate::disk::{self, DiskFile};
 use crate::log;
 
 /// Has `write` write a file of this name in the working directory: under another name, until all of it is on the disk.
@@ -23,7 +23,7 @@ pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Res
             log::warning!("{line}");
         }
         // It may not have been made.
-        let _ = fs::remove_file(temporary);
+        let _ = disk::remove_file(temporary);
     } else {
         log::notice!("DB saved on disk");
     }
@@ -59,7 +59,7 @@ pub(crate) fn prepare_end(engine: &Engine, settings: &Settings, options: Shutdow
 /// Removes what this process has not finished, since it ends at once.
 pub(crate) fn forget_unfinished() {
     // There may be nothing.
-    let _ = fs::remove_file(temporary_name(std::process::id()));
+    let _ = disk::remove_file(Path::new(&temporary_name(std::process::id())));
 }
 
 /// Returns the line of the log that says what has gone wrong, which is empty if `write` was told to stop.
@@ -72,7 +72,7 @@ fn write_file(
         let directory = std::env::current_dir();
         directory.map_or_else(|_| "unknown".to_owned(), |directory| directory.display().to_string())
     };
-    let mut file = File::create(temporary).map_err(|problem| {
+    let mut file = DiskFile::create(temporary).map_err(|problem| {
         format!(
             "Failed opening the temp RDB file {} (in server root dir {}) for saving: {}",
             temporary.display(),
@@ -81,7 +81,7 @@ fn write_file(
         )
     })?;
     // It tells that somebody writes it. Where files cannot be locked, the number of the process does so alone.
-    let _ = file.try_lock();
+    let _ = file.file().try_lock();
     let failure = |step: &str, problem: &io::Error| {
         format!("Write error while saving DB to the disk({step}): {}", system_text(problem))
     };
@@ -91,7 +91,7 @@ fn write_file(
         _ => failure("rdbSaveRio", &problem),
     })?;
     file.sync_all().map_err(|problem| failure("fsync", &problem))?;
-    fs::rename(temporary, name).map_err(|problem| {
+    disk::rename(temporary, name).map_err(|problem| {
         format!(
             "Error moving temp DB file {} on the final destination {} (in server root dir {}): {}",
             temporary.display(),
@@ -101,6 +101,5 @@ fn write_file(
         )
     })?;
     // The new name is on the disk only when the directory is.
-    let synced = File::open(".").and_then(|directory| directory.sync_all());
-    synced.map_err(|problem| format!("Failed to fsync directory while saving DB: {}", system_text(&problem)))
+    disk::sync_directory(Path::new(".")).map_err(|problem| format!("Failed to fsync directory while saving DB: {}", system_text(&problem)))
 }

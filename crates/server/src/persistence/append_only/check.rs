@@ -4,7 +4,7 @@
 mod commands;
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use self::commands::{Outcome, Scan, scan};
 use super::loading::begins_with_data_set;
 use super::manifest::Manifest;
 use crate::config::system_text;
+use crate::disk::DiskFile;
 use crate::persistence::check::check_base;
 use crate::version;
 
@@ -252,7 +253,7 @@ fn truncate_to(path: &Path, name: &str, at: u64, time: u64, is_last: bool) -> Re
 }
 
 fn truncate(path: &Path, name: &str, bytes: u64) -> Result<(), Bad> {
-    let truncated = OpenOptions::new().write(true).open(path).and_then(|file| {
+    let truncated = DiskFile::open(path).and_then(|file| {
         file.set_len(bytes)?;
         file.sync_all()
     });

@@ -1,12 +1,13 @@
 //! The directory of an append-only file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::manifest::{Manifest, ManifestError, Part};
 use crate::config::AppendOnlySettings;
+use crate::disk::{self, DiskFile, sync_directory};
 use crate::log;
 
 /// The longest manifest that is read, in bytes.
@@ -59,7 +60,7 @@ impl Files {
 
     /// Makes the directory, if it is not there.
     pub(super) fn make_directory(&self) -> io::Result<()> {
-        match fs::create_dir(&self.directory) {
+        match disk::make_directory(&self.directory) {
             Ok(()) => self.directory.parent().map_or(Ok(()), sync_directory),
             Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(problem) => Err(problem),
@@ -103,21 +104,21 @@ impl Files {
     }
 
     /// Makes an empty file.
-    pub(super) fn create(&self, name: &[u8]) -> io::Result<File> {
-        let file = OpenOptions::new().append(true).create(true).open(self.path(name))?;
+    pub(super) fn create(&self, name: &[u8]) -> io::Result<DiskFile> {
+        let file = DiskFile::open_or_create(&self.path(name))?;
         file.set_len(0)?;
         sync_directory(&self.directory)?;
         Ok(file)
     }
 
     /// Opens a file at its end.
-    pub(super) fn open_at_end(&self, part: &Part) -> io::Result<File> {
-        OpenOptions::new().append(true).open(self.path(&part.name))
+    pub(super) fn open_at_end(&self, part: &Part) -> io::Result<DiskFile> {
+        DiskFile::open(&self.path(&part.name))
     }
 
     /// Gives a file another name, under which it is to be found after a crash, too.
     pub(super) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        fs::rename(self.path(from), self.path(to))?;
+        disk::rename(&self.path(from), &self.path(to))?;
         sync_directory(&self.directory)
     }
 
@@ -177,20 +178,15 @@ impl Files {
 
 /// Writes a file, and brings it to the disk.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = DiskFile::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// Removes a file, if it is there.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match disk::remove_file(path) {
         Err(problem) if problem.kind() != io::ErrorKind::NotFound => Err(problem),
         _ => Ok(()),
     }
-}
-
-/// Brings the names in a directory to the disk.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }

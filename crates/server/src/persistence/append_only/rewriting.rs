@@ -1,6 +1,6 @@
 //! Writing the append-only file anew, as a base with all data of one moment, while effects go on to another file.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::files::{Files, remove};
 use super::manifest::Part;
 use super::{AppendOnly, commands};
 use crate::config::system_text;
+use crate::disk::{self, DiskFile};
 use crate::log;
 
 /// Bytes of the base that are written at once.
@@ -224,11 +225,11 @@ impl AppendOnly {
         &self,
         engine: &Engine,
         temporary: &Path,
-        increment: Arc<File>,
+        increment: Arc<DiskFile>,
         is_first: bool,
     ) -> io::Result<u64> {
         let is_rdb = self.settings.lock().rdb_preamble;
-        let base = File::create(temporary)?;
+        let base = DiskFile::create(temporary)?;
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
         let mut position = None;
         let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
@@ -249,7 +250,7 @@ impl AppendOnly {
 
     /// Has effects go to another file from now on, while all shards are locked. Returns the position, or nothing if what
     /// comes before it cannot be written.
-    fn turn_to(&self, engine: &Engine, increment: &Arc<File>, is_first: bool) -> Option<u64> {
+    fn turn_to(&self, engine: &Engine, increment: &Arc<DiskFile>, is_first: bool) -> Option<u64> {
         let mut output = self.output.lock();
         if !self.write(&mut output) {
             return None;
@@ -273,8 +274,8 @@ impl AppendOnly {
         let mut files = self.files();
         let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
         let base = files.next_base(is_rdb);
-        fs::rename(temporary, files.path(&base.name))?;
-        super::files::sync_directory(&files.directory)?;
+        disk::rename(temporary, &files.path(&base.name))?;
+        disk::sync_directory(&files.directory)?;
         log::notice!(
             "Successfully renamed the temporary AOF base file {} into {}",
             temporary.display(),
@@ -308,7 +309,7 @@ impl AppendOnly {
 }
 
 /// Makes the file that effects go to from the moment of the base on.
-fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, File)> {
+fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, DiskFile)> {
     let increment = files.next_increment();
     if is_first {
         // Another attempt may go on with the file of this name until the moment comes.

@@ -1,12 +1,12 @@
 //! The thread that brings to the disk what was written.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::AppendOnly;
 use crate::config::{Fsync, system_text};
+use crate::disk::DiskFile;
 use crate::log;
 
 /// How often it is looked at what is due.
@@ -105,7 +105,7 @@ impl AppendOnly {
         }
         let begun = Instant::now();
         self.is_syncing.store(true, Ordering::Relaxed);
-        let outcome = files.iter().try_for_each(|file: &Arc<File>| file.sync_data());
+        let outcome = files.iter().try_for_each(|file: &Arc<DiskFile>| file.sync_data());
         self.is_syncing.store(false, Ordering::Relaxed);
         if begun.elapsed() > SYNC_PATIENCE {
             self.delayed.fetch_add(1, Ordering::Relaxed);
