@@ -296,10 +296,34 @@ impl Server {
             .expect("Linux tells a process's memory")
     }
 
-    /// Sends a signal that should end the server and waits until it has ended; `None` when it does not.
-    pub fn end_with(&mut self, signal: Signal) -> Option<ExitStatus> {
+    /// Sends a signal.
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses that.
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a child has a process number"), signal).expect("a child can be signalled");
+    }
+
+    /// Stops the server until it is told to go on ([`Signal::CONT`]), and waits until it stands still, or has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it does neither.
+    pub fn stop(&mut self) {
+        self.signal(Signal::STOP);
+        let stands_still = wait_until(|| {
+            // The state follows the name, which is in brackets.
+            let state = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+            state.rsplit(") ").next().is_some_and(|state| state.starts_with('T')) || self.has_ended()
+        });
+        assert!(stands_still, "{} goes on", self.name);
+    }
+
+    /// Sends a signal that should end the server and waits until it has ended; `None` when it does not.
+    pub fn end_with(&mut self, signal: Signal) -> Option<ExitStatus> {
+        self.signal(signal);
         self.wait_for_end()
     }
 

@@ -7,8 +7,9 @@
 mod writer;
 
 use std::env;
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use nuthatch_testkit::differential::Extent;
 use nuthatch_testkit::program::Program;
@@ -138,7 +139,8 @@ fn pass(mode: &Mode, fault: Fault, step: u64, random: &mut Pcg64, met: &mut Met)
         }
         Err(_) => met.failed_starts += 1,
     }
-    end(&mut server, met);
+    let mut failures = 0;
+    end(&mut server, &mut failures);
     met.failed_steps += usize::from(server.log().contains("simulated disk: fails"));
     // What is left may be met by another fault before it is whole again.
     while random.random_ratio(1, 3) {
@@ -147,8 +149,9 @@ fn pass(mode: &Mode, fault: Fault, step: u64, random: &mut Pcg64, met: &mut Met)
             let seen = writer::steps(&server);
             assert!(seen.is_none_or(|seen| history.may_be(seen)), "{seen:?} steps are there of {history:?}");
         }
-        end(&mut server, met);
+        end(&mut server, &mut failures);
     }
+    met.power_failures += failures;
     start_whole(&mut server, mode, met);
     writer::check(&server, &history);
     let names = names(server.directory());
@@ -166,33 +169,56 @@ fn plan(fault: Fault, step: u64, random: &mut Pcg64) -> String {
     }
 }
 
-/// Ends the server, unless the power has.
-fn end(server: &mut Server, met: &mut Met) {
-    if server.has_ended() {
-        let status = server.wait_for_end();
-        met.power_failures += usize::from(status.is_some_and(|status| status.code() == Some(POWER_FAILED)));
-    } else {
-        assert!(server.end_with(Signal::KILL).is_some(), "a killed server ends");
+/// Ends the server, unless the power does.
+fn end(server: &mut Server, failures: &mut usize) {
+    let seen = |server: &Server| server.log().matches("simulated disk: the power fails").count();
+    if !server.has_ended() {
+        // What it leaves when the power fails must be left whole.
+        server.stop();
+        let is_failing = seen(server) > *failures;
+        if !server.has_ended() {
+            server.signal(if is_failing { Signal::CONT } else { Signal::KILL });
+        }
     }
+    let status = server.wait_for_end().expect("a server ends");
+    if status.code() == Some(POWER_FAILED) {
+        *failures += 1;
+    }
+    assert_eq!(seen(server), *failures, "it has ended otherwise: {status}");
 }
 
 /// Starts the server on a disk that works. What was torn may have to be cut off first, as the log says.
 fn start_whole(server: &mut Server, mode: &Mode, met: &mut Met) {
     let program = Program::nuthatch();
-    if server.try_start_again(&program, mode.arguments).is_err() {
-        assert!(
-            server.log().contains("use ./nuthatch check-aof --fix <filename.manifest>"),
-            "it is not said what is to be done"
-        );
-        met.repaired += 1;
-        let manifest = server.directory().join("appendonlydir/appendonly.aof.manifest");
-        let fixed = Command::new(&program.path).args(["check-aof", "--fix"]).arg(manifest).output();
-        let fixed = fixed.expect("the program can be run");
-        assert!(fixed.status.success(), "{}", String::from_utf8_lossy(&fixed.stdout));
-        server.start_again(&program, mode.arguments);
+    if server.try_start_again(&program, mode.arguments).is_ok() && has_loaded(server) {
+        return;
     }
-    let is_loaded = || server.connect().command("INFO persistence").text().contains("\nloading:0\r\n");
-    assert!(wait_until(is_loaded), "it goes on loading");
+    assert!(
+        server.log().contains("use ./nuthatch check-aof --fix <filename.manifest>"),
+        "it is not said what is to be done"
+    );
+    met.repaired += 1;
+    let manifest = server.directory().join("appendonlydir/appendonly.aof.manifest");
+    let mut repair = Command::new(&program.path);
+    repair.args(["check-aof", "--fix"]).arg(manifest).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut repair = repair.spawn().expect("the program can be run");
+    // It asks whether it may.
+    writeln!(repair.stdin.take().expect("it is a pipe"), "y").expect("the program reads it");
+    let repaired = repair.wait_with_output().expect("the program can be waited for");
+    assert!(repaired.status.success(), "{}", String::from_utf8_lossy(&repaired.stdout));
+    server.start_again(&program, mode.arguments);
+    assert!(has_loaded(server), "it refuses what was repaired");
+}
+
+/// Waits until all is loaded, or the server has ended because it cannot be. Says whether it is loaded.
+fn has_loaded(server: &mut Server) -> bool {
+    let mut is_loaded = false;
+    let is_over = wait_until(|| {
+        is_loaded = writer::is_loaded(server);
+        is_loaded || server.has_ended()
+    });
+    assert!(is_over, "it goes on loading");
+    is_loaded
 }
 
 /// The names of all files.

@@ -193,6 +193,12 @@ pub(super) fn writes_again(server: &Server) -> bool {
     })
 }
 
+/// Whether the server has loaded what there is.
+pub(super) fn is_loaded(server: &Server) -> bool {
+    let text = server.try_connect().and_then(|mut client| info(&mut client));
+    text.is_ok_and(|text| text.contains("\nloading:0\r"))
+}
+
 /// How many steps are there; nothing if the server has ended, or is not done with loading.
 pub(super) fn steps(server: &Server) -> Option<u64> {
     let mut client = server.try_connect().ok()?;

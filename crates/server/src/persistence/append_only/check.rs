@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use self::commands::{Outcome, Scan, scan};
 use super::loading::begins_with_data_set;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Part};
 use crate::config::system_text;
 use crate::disk::DiskFile;
 use crate::persistence::check::check_base;
@@ -149,7 +149,12 @@ impl Checker {
             } else if number == usize::from(manifest.base.is_some()) {
                 println!("Start to check INCR files.");
             }
-            if self.check_file(&path, &name, number + 1 == parts.len(), Some(kind))? {
+            let is_empty = |part: &&Part| {
+                fs::metadata(part.path_in(directory)).is_ok_and(|metadata| metadata.len() == 0)
+            };
+            // A rewrite makes the next one before anything goes there.
+            let is_last = parts[number + 1..].iter().all(is_empty);
+            if self.check_file(&path, &name, is_last, Some(kind))? {
                 println!("{kind} AOF {name} is valid");
             }
         }

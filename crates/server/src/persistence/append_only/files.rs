@@ -136,6 +136,11 @@ impl Files {
         Ok(())
     }
 
+    /// Whether there is nothing in these.
+    pub(super) fn are_empty(&self, parts: &[&Part]) -> bool {
+        parts.iter().all(|part| fs::metadata(self.path(&part.name)).is_ok_and(|metadata| metadata.len() == 0))
+    }
+
     /// The length of all files that count.
     pub(super) fn bytes(&self) -> u64 {
         let length = |part: &Part| fs::metadata(self.path(&part.name)).map_or(0, |metadata| metadata.len());

@@ -52,7 +52,7 @@ fn load_parts(
 ) -> Result<(), NotLoaded> {
     for (number, part) in parts.iter().enumerate() {
         let begun = Instant::now();
-        let is_last = number + 1 == parts.len();
+        let is_last = files.are_empty(&parts[number + 1..]);
         let may_truncate = settings.load_truncated.then_some(is_last);
         load_part(engine, files, part, may_truncate, threads)?;
         let is_base = files.manifest.base.as_ref() == Some(*part);

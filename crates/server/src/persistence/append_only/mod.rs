@@ -248,10 +248,20 @@ impl AppendOnly {
         if self.written.load(Ordering::Acquire) >= appended {
             return Gate::Open;
         }
+        let mut waits = false;
         if !self.is_failing() {
-            self.write(&mut self.output.lock());
+            let mut output = self.output.lock();
+            self.write(&mut output);
+            waits = output.waits_for_files_before();
         }
-        if self.written.load(Ordering::Acquire) >= appended { Gate::Open } else { Gate::Failed }
+        if self.written.load(Ordering::Acquire) >= appended {
+            Gate::Open
+        } else if waits {
+            self.wish_sync();
+            Gate::Wait(appended)
+        } else {
+            Gate::Failed
+        }
     }
 
     /// Whether replies may leave that wait for a position; none if that will not be.
@@ -282,8 +292,11 @@ impl AppendOnly {
         }
     }
 
-    /// Writes what is pending. Says whether all is written.
+    /// Writes what is pending, unless files before have to be on the disk first. Says whether all is written.
     fn write(&self, output: &mut Output) -> bool {
+        if output.waits_for_files_before() {
+            return false;
+        }
         loop {
             if output.unwritten.is_empty() {
                 let mut pending = self.pending.lock();
@@ -301,6 +314,14 @@ impl AppendOnly {
                 return false;
             }
         }
+    }
+
+    /// Leaves out what is pending.
+    fn skip(&self, output: &mut Output) {
+        output.skip();
+        std::mem::swap(&mut self.pending.lock().bytes, &mut output.unwritten);
+        output.skip();
+        self.written.store(output.position, Ordering::Release);
     }
 
     fn solve_writing(&self) {

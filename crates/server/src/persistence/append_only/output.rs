@@ -21,7 +21,8 @@ pub(super) struct Output {
     pub(super) unwritten: Vec<u8>,
     /// Up to where all was written, in bytes since the server started.
     pub(super) position: u64,
-    /// Files before that, parts of which may not be on the disk.
+    /// Files before that, parts of which may not be on the disk. Nothing goes to the file before they are: what is in it
+    /// counts only after them.
     pub(super) superseded: Vec<Arc<DiskFile>>,
 }
 
@@ -32,8 +33,7 @@ impl Output {
     /// The file does not take it.
     pub(super) fn write(&mut self) -> io::Result<()> {
         let Some(file) = self.file.clone() else {
-            self.position += self.unwritten.len() as u64;
-            self.unwritten.clear();
+            self.skip();
             return Ok(());
         };
         let mut written = 0;
@@ -70,6 +70,17 @@ impl Output {
             self.unwritten = Vec::new();
         }
         outcome
+    }
+
+    /// Leaves out what is unwritten: it is in what is about to be written otherwise.
+    pub(super) fn skip(&mut self) {
+        self.position += self.unwritten.len() as u64;
+        self.unwritten.clear();
+    }
+
+    /// Whether nothing may be written yet.
+    pub(super) fn waits_for_files_before(&self) -> bool {
+        !self.superseded.is_empty()
     }
 
     /// The files that have to be synced so that all is on the disk that was written.

@@ -202,6 +202,9 @@ impl AppendOnly {
 
     fn try_rewrite(&self, engine: &Engine) -> io::Result<()> {
         let is_first = self.rewriting.is_first();
+        // Clients wait at the moment of the snapshot for what is not on the disk: let it be little.
+        self.sync();
+        self.sync_files_before();
         let (directory, increment, file) = {
             let mut files = self.files();
             let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
@@ -252,7 +255,10 @@ impl AppendOnly {
     /// comes before it cannot be written.
     fn turn_to(&self, engine: &Engine, increment: &Arc<DiskFile>, is_first: bool) -> Option<u64> {
         let mut output = self.output.lock();
-        if !self.write(&mut output) {
+        if self.trouble.lock().sync.is_some() {
+            // Whatever comes behind what is lost does not count before the base does, which has it.
+            self.skip(&mut output);
+        } else if !self.write(&mut output) {
             return None;
         }
         self.bytes_before.fetch_add(output.bytes, Ordering::Relaxed);
@@ -264,7 +270,10 @@ impl AppendOnly {
             engine.keyspace.set_logged(true);
             self.bytes_before.store(0, Ordering::Relaxed);
         }
-        Some(output.position)
+        let position = output.position;
+        drop((pending, output));
+        self.wish_sync();
+        Some(position)
     }
 
     /// Makes the base, and what was appended since its moment, the files that count.
@@ -282,13 +291,18 @@ impl AppendOnly {
             base.shown()
         );
         let mut manifest = files.manifest.clone();
-        manifest.supersede(base, increment.sequence);
+        manifest.supersede(base.clone(), increment.sequence);
         if is_first {
             files.rename(&files.first_increment(), &increment.name)?;
             manifest.history.append(&mut manifest.increments);
             manifest.increments = vec![increment.clone()];
         }
-        files.commit(manifest)?;
+        if let Err(problem) = files.commit(manifest) {
+            // It may count all the same: neither of the files may be written again.
+            files.manifest.history.push(base);
+            files.manifest.history.extend(is_first.then(|| increment.clone()));
+            return Err(problem);
+        }
         {
             let mut output = self.output.lock();
             // All that was before the moment is in the base.

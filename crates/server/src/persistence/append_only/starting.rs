@@ -167,6 +167,7 @@ impl AppendOnly {
     fn close(&self, engine: &Engine) {
         self.cancel_rewrite();
         self.wait_for_rewrite();
+        self.sync_files_before();
         engine.at_one_moment(&mut || {
             engine.keyspace.set_logged(false);
             let mut output = self.output.lock();

@@ -49,12 +49,18 @@ impl AppendOnly {
                 continue;
             }
             let policy = self.settings.lock().fsync;
+            self.sync_files_before();
             if policy == Fsync::Always {
                 if is_wished || self.is_failing() {
                     self.keep_group();
                 }
             } else {
-                self.release(self.written.load(Ordering::Acquire));
+                if is_wished && !self.is_failing() {
+                    self.write(&mut self.output.lock());
+                }
+                if !self.is_failing() {
+                    self.release(self.written.load(Ordering::Acquire));
+                }
             }
             if policy != Fsync::Always && synced.elapsed() >= SYNC_INTERVAL {
                 synced = Instant::now();
@@ -80,6 +86,18 @@ impl AppendOnly {
         };
         if self.may_skip_sync() || self.sync() {
             self.release(position);
+        }
+    }
+
+    /// Brings the files to the disk that were written before the one that effects go to now, which waits for that.
+    pub(super) fn sync_files_before(&self) {
+        let files = self.output.lock().superseded.clone();
+        if files.is_empty() || self.trouble.lock().sync.is_some() {
+            return;
+        }
+        match files.iter().try_for_each(|file| file.sync_data()) {
+            Ok(()) => self.output.lock().note_synced(&files),
+            Err(problem) => self.trouble(|trouble| trouble.sync = Some(system_text(&problem))),
         }
     }
 
@@ -145,6 +163,7 @@ impl AppendOnly {
         self.wait_for_rewrite();
         if self.engine().is_some_and(|engine| engine.persistence.log.is_enabled()) {
             log::notice!("Calling fsync() on the AOF file.");
+            self.sync_files_before();
             self.write(&mut self.output.lock());
             self.sync();
         }
