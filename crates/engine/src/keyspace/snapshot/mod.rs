@@ -9,14 +9,16 @@
 //! who changes more than the file takes waits for it. A database that is flushed meanwhile goes to the snapshot as it is.
 //! What expires is not looked at before it is removed: whoever reads the snapshot would remove it, too.
 
-use std::collections::VecDeque;
+mod handover;
+mod progress;
+mod ranges;
+
 use std::io;
-use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nuthatch_collections::table::{KeyHasher, Table};
-use parking_lot::{Condvar, Mutex};
+use nuthatch_collections::table::Table;
 
 use super::deadlines::DeadlineIndex;
 use super::locked::Guards;
@@ -24,24 +26,21 @@ use super::patience::Busy;
 use super::{Database, DatabaseFigures, Garbage, KeyHash, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::rdb::file::EntryWriter;
+use handover::Handover;
+use progress::{Flushed, Hold, Step};
+use ranges::Ranges;
 
-/// Entries of a range, about: as many are written down before the first of them is changed.
-const RANGE_ENTRIES: usize = 4;
+pub use progress::Help;
+pub(super) use progress::Progress;
 
-/// Ranges that are taken under one hold of a lock: some tens of microseconds.
-const RANGES_PER_HOLD: usize = 64;
+/// Entries are handed over when there are so many bytes of them.
+const PIECE_BYTES: usize = 8 * 1024;
 
-/// Bytes after which a lock is given back.
-const BYTES_PER_HOLD: usize = 16 * 1024;
+/// How long the thread that makes the snapshot waits for others to help before it goes on alone.
+const PATIENCE: Duration = Duration::from_millis(2);
 
-/// Entries that were written down before a change are handed over when there are so many bytes of them.
-const PIECE_BYTES: usize = 64 * 1024;
-
-/// The most bytes that wait for the file.
-const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// How long a lock is waited for before what others have handed over is looked at.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// How long it waits between its own steps then.
+const PATIENCE_ALONE: Duration = Duration::from_micros(50);
 
 /// How entries are written down.
 #[derive(Debug, Clone, Copy)]
@@ -54,129 +53,6 @@ pub struct EntryForm {
     pub policy: AccessPolicy,
 }
 
-/// Entries of a database, as they are in files.
-struct Piece {
-    database: u32,
-    bytes: Vec<u8>,
-}
-
-/// What was written down and not taken yet.
-#[derive(Default)]
-struct Pieces {
-    pieces: VecDeque<Piece>,
-    bytes: usize,
-    is_over: bool,
-}
-
-/// What the shards and the snapshot share.
-#[derive(Default)]
-struct Common {
-    waiting: Mutex<Pieces>,
-    taken: Condvar,
-}
-
-impl Common {
-    /// Hands over what was written down of a database.
-    fn give(&self, database: u32, entries: &mut EntryWriter) {
-        if entries.bytes().is_empty() {
-            return;
-        }
-        let mut waiting = self.waiting.lock();
-        waiting.bytes += entries.bytes().len();
-        waiting.pieces.push_back(Piece { database, bytes: entries.take() });
-    }
-
-    /// Waits until not too much waits for the file: for those who change data, not for the one who writes the file.
-    fn wait(&self) {
-        let mut waiting = self.waiting.lock();
-        while waiting.bytes > WAITING_BYTES_MAX && !waiting.is_over {
-            self.taken.wait(&mut waiting);
-        }
-    }
-
-    fn take(&self) -> VecDeque<Piece> {
-        let mut waiting = self.waiting.lock();
-        waiting.bytes = 0;
-        self.taken.notify_all();
-        mem::take(&mut waiting.pieces)
-    }
-}
-
-/// The ranges of one database's part of a shard.
-struct Ranges {
-    /// The number that the database had in the moment of the snapshot.
-    number: u32,
-    /// A range has all hashes with the same upper bits, so many of them.
-    bits: u32,
-    /// A bit for each: whether it was taken.
-    taken: Box<[u64]>,
-    /// All ranges before this one were taken.
-    first_left: usize,
-}
-
-impl Ranges {
-    fn of(number: u32, table: &Table<KeyHash>) -> Self {
-        let ranges = (table.len() / RANGE_ENTRIES).next_power_of_two();
-        let words = ranges.div_ceil(64);
-        Self { number, bits: ranges.trailing_zeros(), taken: vec![0; words].into(), first_left: 0 }
-    }
-
-    fn count(&self) -> usize {
-        1 << self.bits
-    }
-
-    fn of_hash(&self, hash: u64) -> usize {
-        // Without bits there is one range.
-        hash.checked_shr(u64::BITS - self.bits).unwrap_or(0) as usize
-    }
-
-    /// Takes a range. Says whether nobody had.
-    fn take(&mut self, range: usize) -> bool {
-        let Some(word) = self.taken.get_mut(range / 64) else { return false };
-        let bit = 1 << (range % 64);
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        is_new
-    }
-
-    /// Takes the first of those that are left.
-    fn take_next(&mut self) -> Option<usize> {
-        while self.first_left < self.count() {
-            let range = self.first_left;
-            self.first_left += 1;
-            if self.take(range) {
-                return Some(range);
-            }
-        }
-        None
-    }
-
-    /// Writes the entries of a range down, and returns how many there were.
-    fn write(&self, range: usize, table: &Table<KeyHash>, form: &EntryForm, out: &mut EntryWriter) -> u64 {
-        let mut written = 0;
-        let mut position = (range as u64).checked_shl(u64::BITS - self.bits).unwrap_or(0);
-        loop {
-            let next = table.scan(position, &mut |record| {
-                // A bucket can have more than a range.
-                if self.of_hash(table.hasher().hash(record.key())) == range {
-                    let last_use = form.with_last_use.then(|| form.policy.last_use_of(record.access()));
-                    written += u64::from(out.write(record, form.policy.now_ms, last_use));
-                }
-            });
-            match next {
-                Some(next) if self.of_hash(next) == range => position = next,
-                _ => return written,
-            }
-        }
-    }
-}
-
-/// A database that was flushed, with the ranges that are still to be taken.
-struct Flushed {
-    ranges: Ranges,
-    content: (Table<KeyHash>, DeadlineIndex),
-}
-
 /// What a shard keeps while a snapshot is made.
 pub(super) struct Part {
     form: EntryForm,
@@ -187,7 +63,7 @@ pub(super) struct Part {
     entries: EntryWriter,
     /// The database that those are of.
     number: u32,
-    common: Arc<Common>,
+    handover: Arc<Handover>,
 }
 
 impl Part {
@@ -201,13 +77,14 @@ impl Part {
             return;
         }
         if self.number != ranges.number {
-            self.common.give(self.number, &mut self.entries);
+            self.handover.give(self.number, &mut self.entries);
             self.number = ranges.number;
         }
-        ranges.write(range, table, &self.form, &mut self.entries);
+        // Whatever size it is of.
+        let _ = ranges.write(range, table, &self.form, usize::MAX, &mut self.entries);
         if self.entries.bytes().len() >= PIECE_BYTES {
-            self.common.give(self.number, &mut self.entries);
-            self.common.wait();
+            self.give();
+            self.handover.wait_for_room();
         }
     }
 
@@ -227,39 +104,38 @@ impl Part {
     }
 
     /// Takes some of the ranges that are left, and returns how many entries there were; nothing if none are left.
-    fn go_on(&mut self, databases: &[Database]) -> Option<u64> {
-        let mut written = 0;
-        for (place, database) in databases.iter().enumerate() {
-            let Some(ranges) = self.databases.get_mut(place).and_then(Option::as_mut) else { continue };
-            if self.number != ranges.number {
-                self.common.give(self.number, &mut self.entries);
-                self.number = ranges.number;
-            }
-            for _ in 0..RANGES_PER_HOLD {
-                let Some(range) = ranges.take_next() else {
-                    self.databases[place] = None;
-                    break;
-                };
-                written += ranges.write(range, &database.table, &self.form, &mut self.entries);
-                if self.entries.bytes().len() >= BYTES_PER_HOLD {
-                    break;
-                }
-            }
-            return Some(written);
+    fn go_on(&mut self, databases: &[Database], hold: &Hold) -> Option<(u64, Step)> {
+        let mut left = databases.iter().zip(&mut self.databases);
+        let (database, ranges) = left.find(|(_, ranges)| ranges.is_some())?;
+        let left = ranges.as_mut()?;
+        if self.number != left.number {
+            self.handover.give(self.number, &mut self.entries);
+            self.number = left.number;
         }
-        None
+        let (written, step) = left.write_next(&database.table, &self.form, hold, &mut self.entries);
+        if left.next().is_none() {
+            *ranges = None;
+        }
+        if self.entries.bytes().len() >= PIECE_BYTES {
+            self.give();
+        }
+        Some((written, step))
+    }
+
+    /// Hands over what was written down.
+    fn give(&mut self) {
+        self.handover.give(self.number, &mut self.entries);
     }
 }
 
 /// A snapshot that is being made; dropping it ends it.
 pub struct Snapshot<'k> {
     keyspace: &'k Keyspace,
-    common: Arc<Common>,
-    form: EntryForm,
-    /// The shard that comes next.
-    shard: usize,
-    /// What comes before it.
-    flushed: Option<Flushed>,
+    handover: Arc<Handover>,
+    /// How often others had helped when it was looked at last, if they are to be waited for.
+    helped: Option<u64>,
+    /// Whether nobody has helped since.
+    is_alone: bool,
     /// The databases that had keys, with their figures.
     pub databases: Vec<(u32, DatabaseFigures)>,
     /// How many changes there had been since the server started.
@@ -276,7 +152,7 @@ impl Keyspace {
     /// A script holds a shard that has run for too long.
     pub fn begin_snapshot(&self, form: EntryForm, at_moment: &mut dyn FnMut()) -> Result<Snapshot<'_>, Busy> {
         let Guards::Many(mut guards) = self.lock_all()? else { return Err(Busy) };
-        let common = Arc::new(Common::default());
+        let handover = Arc::new(Handover::default());
         let mut figures = vec![DatabaseFigures::default(); self.places.len()];
         let mut changes = 0;
         for (_, state) in &mut guards {
@@ -296,14 +172,15 @@ impl Keyspace {
                 flushed: Vec::new(),
                 entries: EntryWriter::new(form.compresses),
                 number: 0,
-                common: common.clone(),
+                handover: handover.clone(),
             }));
             changes += state.changes;
         }
         at_moment();
+        *self.snapshot_progress.lock() = Some(Progress::new(form, handover.clone()));
         drop(guards);
         let databases = (0..).zip(figures).filter(|(_, figures)| figures.keys > 0).collect();
-        Ok(Snapshot { keyspace: self, common, form, shard: 0, flushed: None, databases, changes, entries: 0 })
+        Ok(Snapshot { keyspace: self, handover, helped: None, is_alone: false, databases, changes, entries: 0 })
     }
 }
 
@@ -315,79 +192,74 @@ impl Keyspace {
 }
 
 impl Snapshot<'_> {
+    /// Has those who serve clients help from now on, by [`Keyspace::help_snapshot`].
+    pub fn ask_for_help(&mut self) {
+        self.helped = Some(0);
+        self.keyspace.snapshot_wants_help.store(true, Ordering::Relaxed);
+    }
+
     /// Goes on for a while: shows `give` entries as they are in files, with the numbers of their databases. Says whether
     /// there is more to come.
     ///
     /// # Errors
     /// `give` has failed.
     pub fn step(&mut self, give: &mut dyn FnMut(u32, &[u8]) -> io::Result<()>) -> io::Result<bool> {
-        for piece in self.common.take() {
-            give(piece.database, &piece.bytes)?;
-        }
-        if let Some(flushed) = self.flushed.take() {
-            self.write_flushed(flushed, give)?;
-            return Ok(true);
-        }
-        let Some(shard) = self.keyspace.shards.get(self.shard) else { return Ok(false) };
-        let Some(mut state) = shard.state.try_lock_for(PATIENCE) else { return Ok(true) };
-        let ShardState { databases, snapshot, .. } = &mut *state;
-        let Some(part) = snapshot else {
-            self.shard += 1;
-            return Ok(true);
+        let patience = match self.helped {
+            None => Duration::ZERO,
+            Some(_) if self.is_alone => PATIENCE_ALONE,
+            Some(_) => PATIENCE,
         };
-        if let Some(flushed) = part.flushed.pop() {
-            self.flushed = Some(flushed);
+        if self.write(patience, give)? {
             return Ok(true);
         }
-        let written = part.go_on(databases);
-        let (number, bytes) = (part.number, part.entries.take());
-        if written.is_none() {
-            *snapshot = None;
+        let mut progress = self.keyspace.snapshot_progress.lock();
+        let Some(progress) = progress.as_mut() else { return Ok(false) };
+        self.entries = progress.entries;
+        if self.helped.is_some_and(|before| before != progress.helped) {
+            self.helped = Some(progress.helped);
+            self.is_alone = false;
+            return Ok(true);
         }
-        drop(state);
-        self.entries += written.unwrap_or(0);
-        if !bytes.is_empty() {
-            give(number, &bytes)?;
+        self.is_alone = true;
+        match progress.go_on(self.keyspace, &Hold::ALONE) {
+            Step::More | Step::Later => Ok(true),
+            // What was handed over last.
+            Step::Over => self.write(Duration::ZERO, give),
         }
-        Ok(true)
     }
 
-    /// Writes some entries of a flushed database.
-    fn write_flushed(
-        &mut self,
-        mut flushed: Flushed,
+    /// Writes what was handed over. Says whether there was anything.
+    fn write(
+        &self,
+        patience: Duration,
         give: &mut dyn FnMut(u32, &[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut entries = EntryWriter::new(self.form.compresses);
-        let Flushed { ranges, content } = &mut flushed;
-        while entries.bytes().len() < PIECE_BYTES
-            && let Some(range) = ranges.take_next()
-        {
-            self.entries += ranges.write(range, &content.0, &self.form, &mut entries);
+    ) -> io::Result<bool> {
+        let pieces = self.handover.take(patience);
+        for piece in &pieces {
+            give(piece.database, &piece.bytes)?;
         }
-        if entries.bytes().is_empty() {
-            (self.keyspace.reclaim)(Garbage::Content(Box::new(flushed.content)));
-            return Ok(());
-        }
-        let number = ranges.number;
-        self.flushed = Some(flushed);
-        give(number, entries.bytes())
+        Ok(!pieces.is_empty())
     }
 }
 
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
-        self.common.waiting.lock().is_over = true;
-        self.common.taken.notify_all();
-        if let Some(flushed) = self.flushed.take() {
-            (self.keyspace.reclaim)(Garbage::Content(Box::new(flushed.content)));
+        self.handover.end();
+        self.keyspace.snapshot_wants_help.store(false, Ordering::Relaxed);
+        let progress = self.keyspace.snapshot_progress.lock().take();
+        let mut flushed = Vec::new();
+        let mut first_left = 0;
+        if let Some(progress) = progress {
+            first_left = progress.shard.min(self.keyspace.shards.len());
+            flushed.extend(progress.flushed);
         }
-        for shard in &self.keyspace.shards[self.shard.min(self.keyspace.shards.len())..] {
+        for shard in &self.keyspace.shards[first_left..] {
             // Whoever holds it gives it back, a script that has run for too long at last.
             let part = shard.state.lock().snapshot.take();
-            for flushed in part.into_iter().flat_map(|part| part.flushed) {
-                (self.keyspace.reclaim)(Garbage::Content(Box::new(flushed.content)));
-            }
+            flushed.extend(part.into_iter().flat_map(|part| part.flushed));
+        }
+        for flushed in flushed {
+            (self.keyspace.reclaim)(Garbage::Content(Box::new(flushed.content)));
         }
     }
 }

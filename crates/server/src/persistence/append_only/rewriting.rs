@@ -1,7 +1,7 @@
 //! Writing the append-only file anew, as a base with all data of one moment, while effects go on to another file.
 
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,9 +19,6 @@ use super::{AppendOnly, commands};
 use crate::config::system_text;
 use crate::disk::{self, DiskFile};
 use crate::log;
-
-/// Bytes of the base that are written at once.
-const BLOCK_BYTES: usize = 256 * 1024;
 
 /// After so many failures, the file is not rewritten again at once because of its size.
 const FAILURES_AT_ONCE: u64 = 3;
@@ -236,10 +233,7 @@ impl AppendOnly {
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
         let mut position = None;
         let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
-        let mut target = BufWriter::with_capacity(BLOCK_BYTES, &base);
-        engine.write_snapshot(&options, &mut at_moment, &mut target)?;
-        target.flush()?;
-        drop(target);
+        engine.write_snapshot(&options, &mut at_moment, &mut &base)?;
         let position =
             position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
         if is_rdb {

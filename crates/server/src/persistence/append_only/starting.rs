@@ -1,6 +1,6 @@
 //! The append-only file when the server starts, and when it is switched on and off.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -217,7 +217,7 @@ fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) 
     let base: Part = files.next_base(settings.rdb_preamble);
     log::notice!("Creating AOF base file {} on server start", base.shown());
     let temporary = files.path(&Files::temporary_base());
-    let mut target = BufWriter::new(DiskFile::create(&temporary)?);
+    let mut target = DiskFile::create(&temporary)?;
     let options = SaveOptions { is_log_base: true, ..engine.save_options() };
     let background = &engine.persistence.background;
     // Nothing else goes on while the data set is being loaded.
@@ -225,8 +225,7 @@ fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) 
     let written = engine.write_snapshot(&options, &mut || {}, &mut target);
     background.end();
     written?;
-    target.flush()?;
-    target.get_ref().sync_all()?;
+    target.sync_all()?;
     if !settings.rdb_preamble {
         commands::replace_file(&temporary, engine.keyspace.databases())?;
     }
