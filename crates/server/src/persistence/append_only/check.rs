@@ -3,15 +3,17 @@
 
 mod commands;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use nuthatch_engine::persistence::append_only::Manifest;
+
 use self::commands::{Outcome, Scan, scan};
 use super::loading::begins_with_data_set;
-use super::manifest::Manifest;
 use crate::config::system_text;
 use crate::persistence::check::check_base;
 use crate::version;
@@ -135,7 +137,7 @@ impl Checker {
         };
         let parts: Vec<_> = manifest.parts().collect();
         for (number, part) in parts.iter().enumerate() {
-            let (path, name) = (part.path_in(directory), part.shown());
+            let (path, name) = (directory.join(OsStr::from_bytes(&part.name)), part.shown());
             if let Err(problem) = File::open(&path) {
                 println!("Cannot open file {}: {}, aborting...", path.display(), system_text(&problem));
                 return Err(Bad::Told);
