@@ -68,9 +68,8 @@ pub struct Replay<'e, R> {
 }
 
 impl<'e, R: Read> Replay<'e, R> {
-    /// The commands in what `source` gives, which is a file from `offset` on. The engine has begun to load
-    /// ([`Loading::begin`](crate::persistence::Loading::begin)).
-    pub fn new(engine: &'e Engine, source: R, offset: u64) -> Self {
+    /// Of these requests. The engine has begun to load ([`Loading::begin`](crate::persistence::Loading::begin)).
+    pub fn new(engine: &'e Engine, requests: Requests<R>) -> Self {
         let inbox = Inbox::new(Recipient { client: 0, connection: 0 }, 0, Arc::new(Nobody));
         let record = Arc::new(ClientRecord::new(Arc::new(inbox), Peer::default(), engine.now_ms()));
         let mut session = Session::new(record, true);
@@ -80,7 +79,7 @@ impl<'e, R: Read> Replay<'e, R> {
             worker: engine.silent_worker(),
             session,
             reply: Reply::new(),
-            requests: Requests::new(source, offset),
+            requests,
             transaction: None,
         }
     }

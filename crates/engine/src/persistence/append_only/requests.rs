@@ -7,7 +7,7 @@ use nuthatch_protocol::{Limits, RequestParser, Span};
 
 use crate::arguments::Arguments;
 
-/// How much of a file is read at once, in bytes.
+/// How much of a file is read at once unless somebody wants it otherwise, in bytes.
 const BLOCK_BYTES: usize = 256 * 1024;
 
 /// Requests that are given out together.
@@ -50,6 +50,8 @@ pub struct Request<'r> {
 #[derive(Debug)]
 pub struct Requests<R> {
     source: R,
+    /// How much is read at once, in bytes.
+    block_bytes: usize,
     parser: RequestParser,
     /// What was read last.
     block: Vec<u8>,
@@ -76,8 +78,14 @@ enum Found {
 impl<R: Read> Requests<R> {
     /// The requests in what `source` gives, which is a file from `offset` on.
     pub fn new(source: R, offset: u64) -> Self {
+        Self::in_blocks(source, offset, BLOCK_BYTES)
+    }
+
+    /// As [`Self::new`], reading so many bytes at once, or more where a request is long.
+    pub fn in_blocks(source: R, offset: u64, block_bytes: usize) -> Self {
         Self {
             source,
+            block_bytes,
             parser: RequestParser::new(),
             block: Vec::new(),
             at: 0,
@@ -134,7 +142,7 @@ impl<R: Read> Requests<R> {
         self.block.drain(..self.at);
         self.offset += self.at as u64;
         self.at = 0;
-        let wanted = BLOCK_BYTES.max(self.parser.missing()) as u64;
+        let wanted = self.block_bytes.max(self.parser.missing()).max(1) as u64;
         let read = self.source.by_ref().take(wanted).read_to_end(&mut self.block);
         read.map(|bytes| bytes == 0)
     }

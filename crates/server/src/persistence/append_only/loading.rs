@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::dispatch::{Halt, Replay};
-use nuthatch_engine::persistence::append_only::{Manifest, Part};
+use nuthatch_engine::persistence::append_only::{Manifest, Part, Requests};
 use nuthatch_engine::rdb::file::{FileError, Problem};
 
 use super::files::{Files, sync_directory};
@@ -91,7 +91,7 @@ fn load_part(
     };
     let mut file = File::open(&path).map_err(unreadable)?;
     file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
-    let halt = match Replay::new(engine, file, offset).run() {
+    let halt = match Replay::new(engine, Requests::new(file, offset)).run() {
         Ok(()) => return Ok(()),
         Err(halt) => halt,
     };
