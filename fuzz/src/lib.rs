@@ -1,6 +1,7 @@
-//! What the fuzz targets that run scripts share.
+//! What fuzz targets share.
 
 #![forbid(unsafe_code)]
 
 pub mod author;
 pub mod sandbox;
+pub mod store;

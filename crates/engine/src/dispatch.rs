@@ -18,7 +18,7 @@ use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
 
 use self::admission::{admit, is_web_request, refuse};
-pub use self::replay::NotReplayed;
+pub use self::replay::{Halt, Replay};
 use crate::Engine;
 use crate::access::AccessPolicy;
 use crate::arguments::Arguments;

@@ -1,4 +1,4 @@
-//! Redis protocol requests and replies, patterns and number formats; bytes in, values out.
+//! Redis protocol requests and replies, patterns, number formats and quoted words; bytes in, values out.
 //!
 //! Nothing here reads, writes or waits: a connection hands over the bytes that it has received and sends
 //! the bytes that it gets. Whatever those bytes are, no function panics on them.
@@ -11,6 +11,7 @@ pub mod number;
 pub mod reply;
 pub mod request;
 pub mod value;
+pub mod words;
 
 pub use long_double::LongDouble;
 pub use reply::Reply;

@@ -55,7 +55,11 @@ const MODES: [Mode; 5] = [
         promise: Promise::Waited,
         arguments: &["--appendonly", "yes", "--appendfsync", "everysec"],
     },
-    Mode { name: "no", promise: Promise::Nothing, arguments: &["--appendonly", "yes", "--appendfsync", "no"] },
+    Mode {
+        name: "no",
+        promise: Promise::Nothing,
+        arguments: &["--appendonly", "yes", "--appendfsync", "no"],
+    },
     Mode { name: "snapshots", promise: Promise::Saved, arguments: &["--appendonly", "no"] },
 ];
 

@@ -1,6 +1,8 @@
 //! Running again what an append-only file says.
 
+use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use nuthatch_protocol::Reply;
 use parking_lot::Mutex;
@@ -8,29 +10,155 @@ use parking_lot::Mutex;
 use super::{Batch, Worker};
 use crate::Engine;
 use crate::arguments::Arguments;
+use crate::clients::{ClientRecord, Peer};
 use crate::command::Flags;
+use crate::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
+use crate::persistence::append_only::{Requests, Stop};
 use crate::session::Session;
 use crate::statistics::Runs;
 
 /// Why a request of a file cannot be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotReplayed {
+enum NotReplayed {
     /// There is no such command.
     Unknown,
     /// It has too few or too many arguments.
     WrongArity,
 }
 
+/// Why the rest of a file was not run.
+#[derive(Debug)]
+pub enum Halt {
+    /// It ends within a command or a transaction.
+    Truncated {
+        /// Up to here it is whole.
+        whole: u64,
+        /// Whether it ends within a transaction.
+        in_transaction: bool,
+    },
+    /// What is here is no command.
+    Malformed(u64),
+    /// There is no command of this name.
+    Unknown(String),
+    /// The system does not give the file.
+    Unreadable(io::Error),
+    /// The server ends.
+    Cancelled,
+}
+
+/// A mailbox of nobody.
+#[derive(Debug)]
+struct Nobody;
+
+impl Mailbox for Nobody {
+    fn post(&self, _: u64, _: Signal) {}
+
+    fn deliver(&self, _: Delivery) {}
+}
+
+/// Runs the commands of a file again.
+pub struct Replay<'e, R> {
+    engine: &'e Engine,
+    worker: Worker,
+    session: Session,
+    reply: Reply,
+    requests: Requests<R>,
+    /// Where the transaction begins that is not complete.
+    transaction: Option<u64>,
+}
+
+impl<'e, R: Read> Replay<'e, R> {
+    /// Of these requests. The engine has begun to load ([`Loading::begin`](crate::persistence::Loading::begin)).
+    pub fn new(engine: &'e Engine, requests: Requests<R>) -> Self {
+        let inbox = Inbox::new(Recipient { client: 0, connection: 0 }, 0, Arc::new(Nobody));
+        let record = Arc::new(ClientRecord::new(Arc::new(inbox), Peer::default(), engine.now_ms()));
+        let mut session = Session::new(record, true);
+        session.is_replayed = true;
+        Self {
+            engine,
+            worker: engine.silent_worker(),
+            session,
+            reply: Reply::new(),
+            requests,
+            transaction: None,
+        }
+    }
+
+    /// Runs all of them.
+    ///
+    /// # Errors
+    /// Why it does not come to the end.
+    pub fn run(mut self) -> Result<(), Halt> {
+        let loading = &self.engine.persistence.loading;
+        loop {
+            let begun = self.requests.position();
+            let read = self.requests.read();
+            if read.is_ok() {
+                self.run_batch()?;
+            }
+            loading.bytes_loaded.fetch_add(self.requests.position() - begun, Ordering::Relaxed);
+            if loading.is_cancelled() {
+                return Err(Halt::Cancelled);
+            }
+            match read {
+                Ok(()) => {}
+                Err(stop) => return self.end(stop),
+            }
+        }
+    }
+
+    /// What it means that there are no more requests.
+    fn end(self, stop: Stop) -> Result<(), Halt> {
+        match (stop, self.transaction) {
+            (Stop::Malformed(offset), _) => Err(Halt::Malformed(offset)),
+            (Stop::Unreadable(problem), _) => Err(Halt::Unreadable(problem)),
+            (Stop::End | Stop::Truncated(_), Some(whole)) => {
+                Err(Halt::Truncated { whole, in_transaction: true })
+            }
+            (Stop::Truncated(whole), None) => Err(Halt::Truncated { whole, in_transaction: false }),
+            (Stop::End, None) => Ok(()),
+        }
+    }
+
+    fn run_batch(&mut self) -> Result<(), Halt> {
+        let Self { engine, worker, session, reply, requests, transaction } = self;
+        let mut batch = engine.replay(worker);
+        for request in requests.batch() {
+            batch.prepare(engine, session, &request.arguments);
+        }
+        for place in 0..requests.batch().len() {
+            batch.prefetch(engine, session, place);
+        }
+        for (place, request) in requests.batch().enumerate() {
+            let words = request.arguments;
+            match batch.run_again(engine, session, words, place, reply) {
+                Ok(()) => {}
+                Err(NotReplayed::Unknown) => {
+                    let name = words.get(0).unwrap_or_default();
+                    return Err(Halt::Unknown(String::from_utf8_lossy(name).into_owned()));
+                }
+                Err(NotReplayed::WrongArity) => return Err(Halt::Malformed(request.offset)),
+            }
+            *transaction = match (&session.transaction, *transaction) {
+                (None, _) => None,
+                (Some(_), None) => Some(request.offset),
+                (Some(_), begun) => begun,
+            };
+        }
+        Ok(())
+    }
+}
+
 impl Engine {
     /// The side of the engine of a thread whose commands are not counted.
-    pub fn silent_worker(&self) -> Worker {
+    fn silent_worker(&self) -> Worker {
         let counters = Arc::new(Mutex::new(self.statistics.counters()));
         Worker { counters, runs: Runs::default(), prepared: Vec::new() }
     }
 
     /// Begins a batch of requests that have been run before. They are run at the beginning of time, at which nothing has
     /// expired: what had was removed by requests of its own, and whatever a deadline did not end then must not end now.
-    pub fn replay<'w>(&self, worker: &'w mut Worker) -> Batch<'w> {
+    fn replay<'w>(&self, worker: &'w mut Worker) -> Batch<'w> {
         let mut batch = self.batch(worker);
         batch.now_ms = 0;
         batch
@@ -42,7 +170,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// It is none. Errors that the command answers are none of the file's.
-    pub fn run_again(
+    fn run_again(
         &mut self,
         engine: &Engine,
         session: &mut Session,

@@ -1,5 +1,6 @@
 //! The data set and files: what is being loaded and what was saved. Files are the host's; here is what is in them.
 
+pub mod append_only;
 mod background;
 mod loading;
 mod log;

@@ -4,8 +4,9 @@ use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use nuthatch_protocol::words::quote;
+
 use super::load::{ConfigError, Loader};
-use super::syntax::quote;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,10 +8,11 @@ use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use nuthatch_protocol::words::split_words;
+
 use super::compound::SavePoint;
 use super::directives;
 use super::kind::{Refusal, Value};
-use super::syntax::split_words;
 use super::values::Values;
 use crate::version;
 

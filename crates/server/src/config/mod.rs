@@ -8,7 +8,6 @@ mod kind;
 mod load;
 mod rewrite;
 mod settings;
-mod syntax;
 mod text;
 mod values;
 
@@ -33,7 +32,6 @@ pub(crate) use compound::OutputBufferLimit;
 pub(crate) use documentation::documentation;
 pub(crate) use load::{ConfigError, Declarations, system_text};
 pub(crate) use settings::{AppendOnlySettings, EvictionPolicy, Fsync, Settings, Supervision};
-pub(crate) use syntax::{quote, split_words};
 
 /// Where scripts that start a server in the background look for its process id.
 const DEFAULT_PIDFILE: &str = "/var/run/redis.pid";

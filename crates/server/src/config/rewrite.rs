@@ -8,9 +8,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use nuthatch_protocol::words::{quote, split_words};
+
 use super::directives::{self, Directive, Index};
 use super::kind::Value;
-use super::syntax::{quote, split_words};
 use super::values::{Values, default_of};
 
 /// The comment above the appended lines.

@@ -101,5 +101,6 @@ fn write_file(
         )
     })?;
     // The new name is on the disk only when the directory is.
-    disk::sync_directory(Path::new(".")).map_err(|problem| format!("Failed to fsync directory while saving DB: {}", system_text(&problem)))
+    disk::sync_directory(Path::new("."))
+        .map_err(|problem| format!("Failed to fsync directory while saving DB: {}", system_text(&problem)))
 }

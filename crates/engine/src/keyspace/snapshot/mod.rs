@@ -180,7 +180,15 @@ impl Keyspace {
         *self.snapshot_progress.lock() = Some(Progress::new(form, handover.clone()));
         drop(guards);
         let databases = (0..).zip(figures).filter(|(_, figures)| figures.keys > 0).collect();
-        Ok(Snapshot { keyspace: self, handover, helped: None, is_alone: false, databases, changes, entries: 0 })
+        Ok(Snapshot {
+            keyspace: self,
+            handover,
+            helped: None,
+            is_alone: false,
+            databases,
+            changes,
+            entries: 0,
+        })
     }
 }
 

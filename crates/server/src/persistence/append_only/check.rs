@@ -3,15 +3,17 @@
 
 mod commands;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use nuthatch_engine::persistence::append_only::{Manifest, Part};
+
 use self::commands::{Outcome, Scan, scan};
 use super::loading::begins_with_data_set;
-use super::manifest::{Manifest, Part};
 use crate::config::system_text;
 use crate::disk::DiskFile;
 use crate::persistence::check::check_base;
@@ -135,8 +137,9 @@ impl Checker {
             _ => Path::new("."),
         };
         let parts: Vec<_> = manifest.parts().collect();
+        let path_of = |part: &Part| directory.join(OsStr::from_bytes(&part.name));
         for (number, part) in parts.iter().enumerate() {
-            let (path, name) = (part.path_in(directory), part.shown());
+            let (path, name) = (path_of(part), part.shown());
             if let Err(problem) = File::open(&path) {
                 println!("Cannot open file {}: {}, aborting...", path.display(), system_text(&problem));
                 return Err(Bad::Told);
@@ -149,9 +152,8 @@ impl Checker {
             } else if number == usize::from(manifest.base.is_some()) {
                 println!("Start to check INCR files.");
             }
-            let is_empty = |part: &&Part| {
-                fs::metadata(part.path_in(directory)).is_ok_and(|metadata| metadata.len() == 0)
-            };
+            let is_empty =
+                |part: &&Part| fs::metadata(path_of(part)).is_ok_and(|metadata| metadata.len() == 0);
             // A rewrite makes the next one before anything goes there.
             let is_last = parts[number + 1..].iter().all(is_empty);
             if self.check_file(&path, &name, is_last, Some(kind))? {

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::manifest::{Manifest, ManifestError, Part};
+use nuthatch_engine::persistence::append_only::{Manifest, ManifestError, Part};
+
 use crate::config::AppendOnlySettings;
 use crate::disk::{self, DiskFile, sync_directory};
 use crate::log;

@@ -1,17 +1,17 @@
 //! Loading the files when the server starts.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::dispatch::{Halt, Replay};
+use nuthatch_engine::persistence::append_only::{Manifest, Part, Requests};
 use nuthatch_engine::rdb::file::{FileError, Problem};
 
 use super::files::Files;
-use super::manifest::{Manifest, Part};
-use super::replay::{Halt, Replay};
 use crate::config::{AppendOnlySettings, system_text};
 use crate::disk::{self, DiskFile};
 use crate::log;
@@ -90,7 +90,9 @@ fn load_part(
             load_base(engine, &path, file, threads).map_err(|error| tell_damaged_base(&name, &error))?
         }
     };
-    let halt = match Replay::open(engine, &path, offset).map_err(unreadable)?.run() {
+    let mut file = File::open(&path).map_err(unreadable)?;
+    file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+    let halt = match Replay::new(engine, Requests::new(file, offset)).run() {
         Ok(()) => return Ok(()),
         Err(halt) => halt,
     };

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::host::RewriteStart;
+use nuthatch_engine::persistence::append_only::Part;
 use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
 use parking_lot::Mutex;
 
 use super::files::{Files, remove};
-use super::manifest::Part;
 use super::{AppendOnly, commands};
 use crate::config::system_text;
 use crate::disk::{self, DiskFile};

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::persistence::append_only::Part;
 use nuthatch_engine::persistence::{Job, SaveOptions};
 
 use super::files::{Files, Refusal};
-use super::manifest::Part;
 use super::{AppendOnly, commands, loading};
 use crate::config::{AppendOnlySettings, system_text};
 use crate::disk::{self, DiskFile};

@@ -1,11 +1,11 @@
-//! The syntax of a configuration line: words separated by blanks, with quoting.
+//! Lines of words separated by blanks, with quoting: configuration files and manifests of append-only files.
 
 /// Splits a line into words.
 ///
 /// A word in double quotes may hold blanks and the escapes `\n`, `\r`, `\t`, `\b`, `\a`, `\xHH`, and a
 /// backslash before any other character for that character. One in single quotes is literal but for `\'`.
 /// `None` means that a quote is not closed, or that something other than a blank follows it.
-pub(crate) fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {
@@ -90,7 +90,7 @@ fn hexadecimal(high: u8, low: u8) -> Option<u8> {
 }
 
 /// Writes a word in double quotes, so that [`split_words`] reads the same word back.
-pub(crate) fn quote(word: &[u8]) -> Vec<u8> {
+pub fn quote(word: &[u8]) -> Vec<u8> {
     let mut quoted = vec![b'"'];
     for &byte in word {
         match byte {

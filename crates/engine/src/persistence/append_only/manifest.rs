@@ -3,50 +3,49 @@
 //! One line a file: `file NAME seq NUMBER type b|i|h`, where names that need it are quoted. The base comes first when the
 //! server loads, then the incremental files in their order; files of history are superseded, and to be removed.
 
-use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
-use crate::config::{quote, split_words};
+use nuthatch_protocol::words::{quote, split_words};
 
 /// The longest line of a manifest, in bytes.
 const LINE_BYTES_MAX: usize = 1024;
 
 /// A file of an append-only file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) name: Vec<u8>,
-    pub(super) sequence: u64,
+pub struct Part {
+    /// Its name in the directory of the manifest.
+    pub name: Vec<u8>,
+    /// Its number: bases and incremental files are counted apart.
+    pub sequence: u64,
 }
 
 impl Part {
-    /// Where the file is in the directory of the manifest.
-    pub(super) fn path_in(&self, directory: &Path) -> PathBuf {
-        directory.join(OsStr::from_bytes(&self.name))
-    }
-
     /// The name for the log.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         String::from_utf8_lossy(&self.name).into_owned()
     }
 }
 
 /// What a manifest says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Manifest {
-    pub(super) base: Option<Part>,
-    pub(super) increments: Vec<Part>,
-    pub(super) history: Vec<Part>,
+pub struct Manifest {
+    /// What is loaded first.
+    pub base: Option<Part>,
+    /// What is loaded then, in this order.
+    pub increments: Vec<Part>,
+    /// What is superseded.
+    pub history: Vec<Part>,
 }
 
 /// Why a text is no manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ManifestError {
+pub struct ManifestError {
     /// The number of the line, from 1.
-    pub(crate) line: usize,
-    pub(crate) text: String,
-    pub(crate) reason: &'static str,
+    pub line: usize,
+    /// What it says, or the beginning of that.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
 }
 
 impl Manifest {
@@ -54,7 +53,7 @@ impl Manifest {
     ///
     /// # Errors
     /// It is none.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, ManifestError> {
+    pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
         const FORMAT: &str = "Invalid AOF manifest file format";
         let mut manifest = Self::default();
         let mut sequence_before = 0;
@@ -106,24 +105,24 @@ impl Manifest {
     }
 
     /// All files that count, in the order in which they are loaded.
-    pub(super) fn parts(&self) -> impl Iterator<Item = &Part> {
+    pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.base.iter().chain(&self.increments)
     }
 
     /// The number of the next base.
-    pub(super) fn next_base(&self) -> u64 {
+    pub fn next_base(&self) -> u64 {
         let bases = self.base.iter().chain(&self.history).map(|part| part.sequence);
         bases.max().unwrap_or(0).saturating_add(1)
     }
 
     /// The number of the next incremental file.
-    pub(super) fn next_increment(&self) -> u64 {
+    pub fn next_increment(&self) -> u64 {
         let last = self.increments.iter().chain(&self.history).map(|part| part.sequence);
         last.max().unwrap_or(0).saturating_add(1)
     }
 
     /// Makes all that there is history, but for a new base and the increments from one on.
-    pub(super) fn supersede(&mut self, base: Part, first_kept: u64) {
+    pub fn supersede(&mut self, base: Part, first_kept: u64) {
         let (kept, old) = self.increments.drain(..).partition(|part| part.sequence >= first_kept);
         self.increments = kept;
         let old: Vec<Part> = old;
