@@ -7,6 +7,7 @@ use nuthatch_engine::Engine;
 use nuthatch_engine::host::ShutdownOptions;
 use nuthatch_engine::persistence::Job;
 
+use super::append_only::AppendOnly;
 use super::remains::temporary_name;
 use crate::config::{Settings, system_text};
 use crate::disk::{self, DiskFile};
@@ -33,7 +34,21 @@ pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Res
 /// Does what is to be done before the server ends: saves the data set for the last time, if that is asked for or there are
 /// save points, after which nobody can use keys any more. Says whether the server may end. A part of a data set that is
 /// still being loaded does not take the place of the whole.
-pub(crate) fn prepare_end(engine: &Engine, settings: &Settings, options: ShutdownOptions) -> bool {
+pub(crate) fn prepare_end(
+    engine: &Engine,
+    append_only: &AppendOnly,
+    settings: &Settings,
+    options: ShutdownOptions,
+) -> bool {
+    if append_only.is_incomplete() {
+        // The file of the data set is not loaded where there is to be an append-only file.
+        if !options.force {
+            log::warning!("Writing initial AOF, can't exit.");
+            log::warning!("Errors trying to shut down the server. Check the logs for more information.");
+            return false;
+        }
+        log::warning!("Writing initial AOF. Exit anyway.");
+    }
     let background = &engine.persistence.background;
     if background.running() == Some(Job::Save) {
         log::warning!("There is a child saving an .rdb. Killing it!");

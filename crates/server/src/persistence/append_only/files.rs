@@ -59,6 +59,11 @@ impl Files {
         Ok(files)
     }
 
+    /// Whether a server that starts now would look for the files elsewhere.
+    pub(super) fn is_elsewhere(&self, settings: &AppendOnlySettings) -> io::Result<bool> {
+        Ok(self.directory != std::path::absolute(&settings.directory)?)
+    }
+
     /// Makes the directory, if it is not there.
     pub(super) fn make_directory(&self) -> io::Result<()> {
         match disk::make_directory(&self.directory) {

@@ -361,6 +361,11 @@ impl AppendOnly {
         trouble.write.is_some() || trouble.sync.is_some()
     }
 
+    /// Whether there is to be a file, but not all data are in one yet.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.rewriting.is_first()
+    }
+
     /// Figures for INFO.
     pub(crate) fn facts(&self) -> LogFacts {
         let (bytes, buffered) = {
@@ -373,7 +378,7 @@ impl AppendOnly {
             buffered: buffered as u64,
             is_syncing: self.is_syncing.load(Ordering::Relaxed),
             delayed: self.delayed.load(Ordering::Relaxed),
-            ..self.rewriting.facts()
+            ..self.rewriting.facts(self.switches.load(Ordering::SeqCst) > 0)
         }
     }
 

@@ -15,7 +15,7 @@ use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
 use parking_lot::Mutex;
 
 use super::files::{Files, remove};
-use super::{AppendOnly, commands};
+use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
 use crate::disk::{self, DiskFile};
 use crate::log;
@@ -61,10 +61,11 @@ impl Rewriting {
         self.is_first.store(is_first, Ordering::Release);
     }
 
-    pub(super) fn facts(&self) -> LogFacts {
+    /// Figures for INFO. `is_switching` says whether the file is just being switched on or off.
+    pub(super) fn facts(&self, is_switching: bool) -> LogFacts {
         let state = self.state.lock();
         LogFacts {
-            is_rewriting: self.is_active(),
+            is_rewriting: self.is_active() || (is_switching && self.is_first()),
             is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
             last_rewrite_s: state.last_s,
             current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
@@ -198,15 +199,23 @@ impl AppendOnly {
     }
 
     fn try_rewrite(&self, engine: &Engine) -> io::Result<()> {
-        let is_first = self.rewriting.is_first();
         // Clients wait at the moment of the snapshot for what is not on the disk: let it be little.
         self.sync();
         self.sync_files_before();
-        let (directory, increment, file) = {
+        let (directory, increment, file, is_first) = {
             let mut files = self.files();
             let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
+            if files.is_elsewhere(&self.settings.lock())? {
+                // The working directory has changed: what is written from now on is to be found there.
+                *files = starting::open(&self.settings.lock().clone())
+                    .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
+                files.make_directory()?;
+                files.remove_remains()?;
+                self.rewriting.set_first(true);
+            }
+            let is_first = self.rewriting.is_first();
             let (increment, file) = begin_increment(files, is_first)?;
-            (files.directory.clone(), increment, Arc::new(file))
+            (files.directory.clone(), increment, Arc::new(file), is_first)
         };
         let temporary = directory.join(std::ffi::OsStr::new(
             std::str::from_utf8(&Files::temporary_base()).map_err(io::Error::other)?,

@@ -113,6 +113,8 @@ impl AppendOnly {
         let before = last.take();
         self.switches.fetch_add(1, Ordering::SeqCst);
         if is_on {
+            // From now on there is no file that is complete until there is a base.
+            self.rewriting.set_first(true);
             self.count_base();
         }
         engine.persistence.log.enable(is_on);
@@ -159,7 +161,6 @@ impl AppendOnly {
         }
         *self.files() = Some(files);
         // Should it fail, or another one run, it is tried again.
-        self.rewriting.set_first(true);
         let _ = self.rewrite();
     }
 
@@ -195,7 +196,7 @@ impl AppendOnly {
 }
 
 /// Reads the manifest.
-fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
+pub(super) fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
     Files::open(settings).map_err(|refusal| {
         match refusal {
             Refusal::System(problem) => {
