@@ -61,11 +61,11 @@ impl Rewriting {
         self.is_first.store(is_first, Ordering::Release);
     }
 
-    /// Figures for INFO. `is_switching` says whether the file is just being switched on or off.
-    pub(super) fn facts(&self, is_switching: bool) -> LogFacts {
+    /// Figures for INFO. `is_switched_on` says whether there will be a rewrite in a moment.
+    pub(super) fn facts(&self, is_switched_on: bool) -> LogFacts {
         let state = self.state.lock();
         LogFacts {
-            is_rewriting: self.is_active() || (is_switching && self.is_first()),
+            is_rewriting: self.is_active() || is_switched_on,
             is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
             last_rewrite_s: state.last_s,
             current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
@@ -83,10 +83,20 @@ impl AppendOnly {
     /// # Errors
     /// The text of the error reply, without its code.
     pub(crate) fn rewrite(self: &Arc<Self>) -> Result<RewriteStart, &'static str> {
+        self.start_rewrite(false)
+    }
+
+    /// As [`Self::rewrite`]; `is_switch` says whether that is a part of switching the file on.
+    pub(super) fn start_rewrite(self: &Arc<Self>, is_switch: bool) -> Result<RewriteStart, &'static str> {
         const FAILED: &str =
             "Can't execute an AOF background rewriting. Please check the server logs for more information.";
         let engine = self.engine().ok_or(FAILED)?;
         let background = &engine.persistence.background;
+        if self.switches.load(Ordering::SeqCst) > 0 && !is_switch {
+            // The file that is to be rewritten is being switched on or off.
+            self.rewriting.is_scheduled.store(true, Ordering::Relaxed);
+            return Ok(RewriteStart::Scheduled);
+        }
         if !background.begin(Job::Rewrite, engine.now_ms() / 1000) {
             if self.rewriting.is_active() {
                 return Err("Background append only file rewriting already in progress");
@@ -134,7 +144,7 @@ impl AppendOnly {
 
     /// Rewrites the file if it has grown as much as the settings say, or if only that mends it.
     pub(super) fn rewrite_if_grown(self: &Arc<Self>) {
-        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 {
+        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 || self.is_loading() {
             return;
         }
         let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);
@@ -154,6 +164,11 @@ impl AppendOnly {
             // The log says why, if it cannot be.
             let _ = self.rewrite();
         }
+    }
+
+    /// Whether what is there is not all data yet.
+    pub(super) fn is_loading(&self) -> bool {
+        self.engine().is_some_and(|engine| engine.persistence.loading.is_active())
     }
 
     /// Whether it is long enough ago that rewriting has failed.

@@ -113,8 +113,6 @@ impl AppendOnly {
         let before = last.take();
         self.switches.fetch_add(1, Ordering::SeqCst);
         if is_on {
-            // From now on there is no file that is complete until there is a base.
-            self.rewriting.set_first(true);
             self.count_base();
         }
         engine.persistence.log.enable(is_on);
@@ -160,8 +158,11 @@ impl AppendOnly {
             log::warning!("Can't remove what is left of an append-only file: {}", system_text(&problem));
         }
         *self.files() = Some(files);
-        // Should it fail, or another one run, it is tried again.
-        let _ = self.rewrite();
+        self.rewriting.set_first(true);
+        // Should it fail, or another one run, it is tried again; likewise when all is loaded.
+        if !self.is_loading() {
+            let _ = self.start_rewrite(true);
+        }
     }
 
     /// Has effects go nowhere.
