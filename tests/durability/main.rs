@@ -3,6 +3,7 @@
 mod append_only;
 mod check;
 mod crash;
+mod disk;
 mod ending;
 mod failing;
 mod interchange;

@@ -17,7 +17,7 @@ fn target(shell: &Shell) -> PathBuf {
 fn build(shell: &Shell, profile: &str) -> Result<Program> {
     cmd!(shell, "cargo build --package nuthatch-server --profile {profile}").run()?;
     let directory = if profile == "dev" { "debug" } else { profile };
-    Ok(Program { name: "nuthatch", path: target(shell).join(directory).join("nuthatch") })
+    Ok(Program::at("nuthatch", target(shell).join(directory).join("nuthatch")))
 }
 
 /// Builds the server with its assertions.

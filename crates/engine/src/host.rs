@@ -147,8 +147,9 @@ pub trait Host: Send + Sync {
     /// Stops the calling thread for a while: DEBUG SLEEP.
     fn sleep(&self, duration: Duration);
 
-    /// Lets other threads run that want the same processor.
-    fn give_way(&self);
+    /// Has those who serve clients help with a snapshot, if there is no processor for the thread that makes it besides
+    /// theirs. Says whether they will.
+    fn call_for_help(&self) -> bool;
 
     /// Gives memory back to the operating system: MEMORY PURGE.
     fn purge_memory(&self);

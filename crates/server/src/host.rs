@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock, Weak};
@@ -16,7 +17,7 @@ use crate::config::{Config, Origin};
 use crate::log;
 use crate::log::{notice, warning};
 use crate::memory;
-use crate::network::Shared;
+use crate::network::{Message, Shared};
 use crate::persistence;
 use crate::persistence::background::{Request, Requests};
 use crate::process;
@@ -97,7 +98,7 @@ impl Host for Process {
         let failure = || "Errors trying to SHUTDOWN. Check logs.".to_owned();
         let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
         process::asked_to_end();
-        if !persistence::prepare_end(&shared.engine, &self.config.settings(), options) {
+        if !persistence::prepare_end(&shared.engine, &shared.log, &self.config.settings(), options) {
             return Err(failure());
         }
         self.ending.send(Ending::Command(options)).map_err(|_| failure())
@@ -164,8 +165,16 @@ impl Host for Process {
         std::thread::sleep(duration);
     }
 
-    fn give_way(&self) {
-        std::thread::yield_now();
+    fn call_for_help(&self) -> bool {
+        let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return false };
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let shares = processors <= shared.mailboxes.len();
+        if shares {
+            for mailbox in &shared.mailboxes {
+                mailbox.leave(Message::Help);
+            }
+        }
+        shares
     }
 
     fn purge_memory(&self) {

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod disk;
 mod host;
 mod log;
 mod memory;

@@ -10,9 +10,16 @@ pub struct Program {
     pub name: &'static str,
     /// The executable.
     pub path: PathBuf,
+    /// Variables that are set in its environment besides those of the test.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 impl Program {
+    /// A program at this path.
+    pub fn at(name: &'static str, path: PathBuf) -> Self {
+        Self { name, path, variables: Vec::new() }
+    }
+
     /// The server under test: the executable named by `NUTHATCH_BIN`, else `nuthatch` in the target
     /// directory that the running test was built into.
     ///
@@ -33,7 +40,7 @@ impl Program {
             "{} does not exist: build it with `cargo build -p nuthatch-server`, or name another with NUTHATCH_BIN",
             path.display()
         );
-        Self { name: "nuthatch", path }
+        Self::at("nuthatch", path)
     }
 
     /// Debian's Redis 7.0, which every continuous-integration machine has.
@@ -47,7 +54,7 @@ impl Program {
                 env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file())
             })
             .expect("redis-server is not on the PATH: install it with `apt-get install redis-server`");
-        Self { name: "redis-7.0", path }
+        Self::at("redis-7.0", path)
     }
 
     /// The stock servers to compare with: Redis 7.0 always, Redis 8.0 where `PEER_REDIS8` names its
@@ -62,6 +69,6 @@ impl Program {
     fn named_by(variable: &str, name: &'static str) -> Option<Self> {
         let path = PathBuf::from(env::var_os(variable).filter(|value| !value.is_empty())?);
         assert!(path.is_file(), "{variable} names {}, which does not exist", path.display());
-        Some(Self { name, path })
+        Some(Self::at(name, path))
     }
 }

@@ -70,6 +70,7 @@ fn launch(program: &Program, arguments: &[&str], directory: &Path) -> (Child, u1
     let process = Command::new(&program.path)
         .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
         .args(arguments)
+        .envs(program.variables.iter().cloned())
         .current_dir(directory)
         .stdin(Stdio::null())
         .stderr(log.try_clone().expect("a file can be duplicated"))
@@ -180,8 +181,22 @@ impl Server {
     /// When it does not start, with its log.
     #[track_caller]
     pub fn start_again(&mut self, program: &Program, arguments: &[&str]) {
+        let started = self.try_start_again(program, arguments);
+        started.unwrap_or_else(|status| panic!("{} ended with {status} instead of starting", self.name));
+    }
+
+    /// As [`Self::start_again`], where it may end before it answers.
+    ///
+    /// # Errors
+    /// How it has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it neither answers nor ends.
+    #[track_caller]
+    pub fn try_start_again(&mut self, program: &Program, arguments: &[&str]) -> Result<(), ExitStatus> {
         (self.process, self.port) = launch(program, arguments, self.directory.path());
-        self.await_answer();
+        self.try_await_answer()
     }
 
     #[track_caller]
@@ -192,15 +207,22 @@ impl Server {
 
     #[track_caller]
     fn await_answer(&mut self) {
+        let answers = self.try_await_answer();
+        answers.unwrap_or_else(|status| panic!("{} ended with {status} instead of starting", self.name));
+    }
+
+    #[track_caller]
+    fn try_await_answer(&mut self) -> Result<(), ExitStatus> {
         let mut exited = None;
         let answers = wait_until(|| {
             exited = self.process.try_wait().expect("a child process can be waited for");
             exited.is_some() || self.is_answering()
         });
         if let Some(status) = exited {
-            panic!("{} ended with {status} instead of starting", self.name);
+            return Err(status);
         }
         assert!(answers, "{} does not answer", self.name);
+        Ok(())
     }
 
     /// Whether this process answers, and not one that another test has started on the same port.
@@ -274,11 +296,44 @@ impl Server {
             .expect("Linux tells a process's memory")
     }
 
-    /// Sends a signal that should end the server and waits until it has ended; `None` when it does not.
-    pub fn end_with(&mut self, signal: Signal) -> Option<ExitStatus> {
+    /// Sends a signal.
+    ///
+    /// # Panics
+    ///
+    /// When the system refuses that.
+    pub fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a child has a process number"), signal).expect("a child can be signalled");
+    }
+
+    /// Stops the server until it is told to go on ([`Signal::CONT`]), and waits until it stands still, or has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it does neither.
+    pub fn stop(&mut self) {
+        self.signal(Signal::STOP);
+        let stands_still = wait_until(|| {
+            // The state follows the name, which is in brackets.
+            let state = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap_or_default();
+            state.rsplit(") ").next().is_some_and(|state| state.starts_with('T')) || self.has_ended()
+        });
+        assert!(stands_still, "{} goes on", self.name);
+    }
+
+    /// Sends a signal that should end the server and waits until it has ended; `None` when it does not.
+    pub fn end_with(&mut self, signal: Signal) -> Option<ExitStatus> {
+        self.signal(signal);
         self.wait_for_end()
+    }
+
+    /// Whether the server has ended by itself.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not say.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("a child process can be waited for").is_some()
     }
 
     /// Waits until the server has ended; `None` when it does not.

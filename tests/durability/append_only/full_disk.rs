@@ -23,7 +23,7 @@ fn limited(directory: &Path) -> Program {
         format!("#!/bin/bash\nulimit -S -f {}\ntrap '' XFSZ\nexec {} \"$@\"\n", BLOCKS / 2, server.display());
     fs::write(&path, text).expect("a file can be written");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a file can be made executable");
-    Program { name: "nuthatch", path }
+    Program::at("nuthatch", path)
 }
 
 fn refuse(fsync: &str) {

@@ -164,6 +164,10 @@ pub struct Keyspace {
     busy: AtomicUsize,
     /// What is done when there are none.
     postponed: Mutex<Vec<patience::Postponed>>,
+    /// How far the snapshot is that is being made.
+    snapshot_progress: Mutex<Option<snapshot::Progress>>,
+    /// Whether those who serve clients are to help with it.
+    snapshot_wants_help: AtomicBool,
     /// What is seen of a shard that a script holds which has run for too long.
     nothing: ShardState,
 }
@@ -208,6 +212,8 @@ impl Keyspace {
             out_of_order: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
             postponed: Mutex::default(),
+            snapshot_progress: Mutex::default(),
+            snapshot_wants_help: AtomicBool::new(false),
             nothing: state(),
         }
     }

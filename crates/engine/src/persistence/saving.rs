@@ -23,9 +23,6 @@ const ENTRIES_BYTES: usize = 64 * 1024;
 /// How long a script that has run for too long is waited for before it is looked at again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-/// Steps of a snapshot between which others that want the same processor are let run: some hundred microseconds.
-const STEPS_IN_TURN: u32 = 5;
-
 /// How long `rdb-key-save-delay` waits at once.
 const DELAY_PART: Duration = Duration::from_millis(10);
 
@@ -186,7 +183,9 @@ impl Engine {
         let databases = std::mem::take(&mut snapshot.databases);
         let mut file = begin_file(&databases, &libraries, policy, options, sink)?;
         let mut delayed = 0;
-        let mut steps = 0_u32;
+        if self.host.call_for_help() {
+            snapshot.ask_for_help();
+        }
         while snapshot.step(&mut |database, entries| file.entries(database, entries))? {
             if background.is_cancelled() {
                 return Err(cancelled());
@@ -194,10 +193,6 @@ impl Engine {
             background.keys.store(snapshot.entries, Ordering::Relaxed);
             self.delay_saving(snapshot.entries - delayed);
             delayed = snapshot.entries;
-            steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(STEPS_IN_TURN) {
-                self.host.give_way();
-            }
         }
         drop(snapshot);
         file.finish()?;

@@ -257,7 +257,9 @@ impl Host for Clock {
 
     fn sleep(&self, _duration: Duration) {}
 
-    fn give_way(&self) {}
+    fn call_for_help(&self) -> bool {
+        false
+    }
 
     fn purge_memory(&self) {}
 

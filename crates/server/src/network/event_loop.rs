@@ -9,6 +9,7 @@ use nuthatch_engine::Engine;
 use nuthatch_engine::delivery::Signal;
 use nuthatch_engine::dispatch::Worker;
 use nuthatch_engine::keyspace::locked::KeyCounters;
+use nuthatch_engine::keyspace::snapshot::Help;
 use rustix::event::{Timespec, epoll};
 
 use super::clients::{Clients, LISTENERS, MAILBOX, end_wait};
@@ -30,6 +31,13 @@ const EXPIRY_MS: u64 = 25;
 
 /// How long keys may be expired before the clients' turn comes again.
 const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
+
+/// How long a snapshot is helped with after a turn, at least and at most: two fifths of what the turn took.
+const HELP_TIME_MIN: Duration = Duration::from_micros(10);
+const HELP_TIME_MAX: Duration = Duration::from_millis(1);
+
+/// How long it is waited, in milliseconds, when another one helps or the file is slow.
+const HELP_PAUSE_MS: u64 = 1;
 
 /// How often idle clients and overdue output are looked at, in milliseconds.
 const REVIEW_MS: u64 = 500;
@@ -130,7 +138,19 @@ impl EventLoop {
             if mailbox.has_deliveries() {
                 wait_ms = 0;
             }
+            wait_ms = self.help(stopwatch.elapsed(), wait_ms);
             stopwatch.stop(&mut self.worker.counters());
+        }
+    }
+
+    /// Helps with a snapshot, if one is made that wants it, after a turn that took so long. Returns how long the loop may
+    /// sleep then, in milliseconds.
+    fn help(&self, turn: Duration, wait_ms: u64) -> u64 {
+        let share = (turn * 2 / 5).clamp(HELP_TIME_MIN, HELP_TIME_MAX);
+        match self.clients.shared.engine.keyspace.help_snapshot(share) {
+            Help::None => wait_ms,
+            Help::Later => wait_ms.min(HELP_PAUSE_MS),
+            Help::More => 0,
         }
     }
 
@@ -165,6 +185,8 @@ impl EventLoop {
                 }
                 // It is looked at after each turn.
                 Message::Kept => {}
+                // Likewise.
+                Message::Help => {}
                 Message::Stop => self.stopping = true,
             }
         }

@@ -18,6 +18,8 @@ pub(crate) enum Message {
     Client(u64, Signal),
     /// Look again at whether replies may leave that wait for the append-only file.
     Kept,
+    /// A snapshot is made that wants help.
+    Help,
     /// Close everything and end.
     Stop,
 }

@@ -107,7 +107,7 @@ fn read_mailbox(clients: &mut Clients, mail: &mut Vec<Message>) {
                 mail.push(Message::Stop);
             }
             // It is looked at after each turn.
-            Message::Kept => {}
+            Message::Kept | Message::Help => {}
             message @ Message::Client(..) => mail.push(message),
         }
     }

@@ -38,6 +38,11 @@ impl Stopwatch {
         }
     }
 
+    /// How long the turn has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// The turn ends; `counters` keep the longest and the costliest.
     pub(super) fn stop(&mut self, counters: &mut Counters) {
         let elapsed = nanoseconds(self.started.elapsed());

@@ -3,7 +3,7 @@
 //! One thread goes through the file and finds its entries. Those are decoded and inserted by other threads, and by the
 //! first one whenever all of the others have enough to do.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -49,6 +49,10 @@ impl Source {
 /// # Errors
 /// There is something, but it cannot be read.
 pub(crate) fn find(path: &Path) -> io::Result<Found> {
+    // Opening what is no file may wait for ever.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file"));
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),

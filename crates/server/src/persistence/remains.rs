@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::process::{Pid, test_kill_process};
 
+use crate::disk;
 use crate::log;
 
 /// The name under which the process of this number writes a file before it takes its final name.
@@ -26,7 +27,7 @@ pub(crate) fn remove_remains() {
         if is_file
             && name.to_str().and_then(writer_of).is_some_and(is_gone)
             && is_unlocked(Path::new(&name))
-            && fs::remove_file(&name).is_ok()
+            && disk::remove_file(Path::new(&name)).is_ok()
         {
             log::notice!("Removed {}, which a server that was killed has left behind", name.display());
         }

@@ -13,7 +13,7 @@ use crate::rdb::save::{is_over, save_value};
 use crate::rdb::writer::Writer;
 
 /// Bytes that are kept before they are given to whoever takes the file.
-const BUFFER_BYTES: usize = 256 * 1024;
+const BUFFER_BYTES: usize = 8 * 1024;
 
 /// Writes entries as they are in files, one behind another.
 pub struct EntryWriter(Writer);
@@ -53,6 +53,11 @@ impl EntryWriter {
     /// What was written and not taken.
     pub fn bytes(&self) -> &[u8] {
         &self.0.out
+    }
+
+    /// Forgets what was written behind so many bytes.
+    pub fn truncate(&mut self, bytes: usize) {
+        self.0.out.truncate(bytes);
     }
 
     /// Takes what was written.

@@ -4,17 +4,18 @@
 mod commands;
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use nuthatch_engine::persistence::append_only::Manifest;
+use nuthatch_engine::persistence::append_only::{Manifest, Part};
 
 use self::commands::{Outcome, Scan, scan};
 use super::loading::begins_with_data_set;
 use crate::config::system_text;
+use crate::disk::DiskFile;
 use crate::persistence::check::check_base;
 use crate::version;
 
@@ -136,8 +137,9 @@ impl Checker {
             _ => Path::new("."),
         };
         let parts: Vec<_> = manifest.parts().collect();
+        let path_of = |part: &Part| directory.join(OsStr::from_bytes(&part.name));
         for (number, part) in parts.iter().enumerate() {
-            let (path, name) = (directory.join(OsStr::from_bytes(&part.name)), part.shown());
+            let (path, name) = (path_of(part), part.shown());
             if let Err(problem) = File::open(&path) {
                 println!("Cannot open file {}: {}, aborting...", path.display(), system_text(&problem));
                 return Err(Bad::Told);
@@ -150,7 +152,11 @@ impl Checker {
             } else if number == usize::from(manifest.base.is_some()) {
                 println!("Start to check INCR files.");
             }
-            if self.check_file(&path, &name, number + 1 == parts.len(), Some(kind))? {
+            let is_empty =
+                |part: &&Part| fs::metadata(path_of(part)).is_ok_and(|metadata| metadata.len() == 0);
+            // A rewrite makes the next one before anything goes there.
+            let is_last = parts[number + 1..].iter().all(is_empty);
+            if self.check_file(&path, &name, is_last, Some(kind))? {
                 println!("{kind} AOF {name} is valid");
             }
         }
@@ -254,7 +260,7 @@ fn truncate_to(path: &Path, name: &str, at: u64, time: u64, is_last: bool) -> Re
 }
 
 fn truncate(path: &Path, name: &str, bytes: u64) -> Result<(), Bad> {
-    let truncated = OpenOptions::new().write(true).open(path).and_then(|file| {
+    let truncated = DiskFile::open(path).and_then(|file| {
         file.set_len(bytes)?;
         file.sync_all()
     });

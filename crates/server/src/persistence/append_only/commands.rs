@@ -1,11 +1,13 @@
 //! A base of commands: `aof-use-rdb-preamble no`.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use nuthatch_engine::propagation;
 use nuthatch_engine::rdb::file::{FileError, Part, ScanOptions, Scanner};
+
+use crate::disk::{self, DiskFile};
 
 /// Bytes that are written at once.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -18,10 +20,10 @@ pub(super) fn replace_file(path: &Path, databases: u32) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".commands.aof");
     let commands = Path::new(&name);
-    let outcome = translate(path, commands, databases).and_then(|()| fs::rename(commands, path));
+    let outcome = translate(path, commands, databases).and_then(|()| disk::rename(commands, path));
     if outcome.is_err() {
         // It may not have been made.
-        let _ = fs::remove_file(commands);
+        let _ = disk::remove_file(commands);
     }
     outcome
 }
@@ -31,7 +33,7 @@ fn translate(from: &Path, to: &Path, databases: u32) -> io::Result<()> {
     let file = File::open(from)?;
     let options = ScanOptions { bytes: file.metadata()?.len(), databases, verifies_checksum: false };
     let mut scanner = Scanner::new(file, options).map_err(other)?;
-    let target = File::create(to)?;
+    let target = DiskFile::create(to)?;
     let mut target = BufWriter::with_capacity(BLOCK_BYTES, target);
     let mut selected = None;
     let mut bytes = Vec::new();

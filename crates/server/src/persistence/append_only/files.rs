@@ -1,6 +1,6 @@
 //! The directory of an append-only file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nuthatch_engine::persistence::append_only::{Manifest, ManifestError, Part};
 
 use crate::config::AppendOnlySettings;
+use crate::disk::{self, DiskFile, sync_directory};
 use crate::log;
 
 /// The longest manifest that is read, in bytes.
@@ -51,6 +52,9 @@ impl Files {
             Ok(metadata) if metadata.len() > MANIFEST_BYTES_MAX => {
                 return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
             }
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file").into());
+            }
             Ok(_) => files.manifest = Manifest::parse(&fs::read(&path)?).map_err(Refusal::Manifest)?,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
             Err(problem) => return Err(problem.into()),
@@ -58,9 +62,14 @@ impl Files {
         Ok(files)
     }
 
+    /// Whether a server that starts now would look for the files elsewhere.
+    pub(super) fn is_elsewhere(&self, settings: &AppendOnlySettings) -> io::Result<bool> {
+        Ok(self.directory != std::path::absolute(&settings.directory)?)
+    }
+
     /// Makes the directory, if it is not there.
     pub(super) fn make_directory(&self) -> io::Result<()> {
-        match fs::create_dir(&self.directory) {
+        match disk::make_directory(&self.directory) {
             Ok(()) => self.directory.parent().map_or(Ok(()), sync_directory),
             Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(problem) => Err(problem),
@@ -78,15 +87,26 @@ impl Files {
 
     /// The name of a new base.
     pub(super) fn next_base(&self, is_rdb: bool) -> Part {
-        let sequence = self.manifest.next_base();
         let suffix = if is_rdb { "rdb" } else { "aof" };
-        Part { name: self.name(&format!(".{sequence}.base.{suffix}")), sequence }
+        self.next(self.manifest.next_base(), &format!("base.{suffix}"))
     }
 
     /// The name of a new incremental file.
     pub(super) fn next_increment(&self) -> Part {
-        let sequence = self.manifest.next_increment();
-        Part { name: self.name(&format!(".{sequence}.incr.aof")), sequence }
+        self.next(self.manifest.next_increment(), "incr.aof")
+    }
+
+    /// The first file from a number on that is not mentioned: whoever has written the manifest may have named files as they
+    /// liked.
+    fn next(&self, first: u64, suffix: &str) -> Part {
+        let mut sequence = first;
+        loop {
+            let name = self.name(&format!(".{sequence}.{suffix}"));
+            if !self.manifest.mentions(&name) {
+                return Part { name, sequence };
+            }
+            sequence = sequence.saturating_add(1);
+        }
     }
 
     /// The name of the incremental file while there is no base yet.
@@ -104,21 +124,21 @@ impl Files {
     }
 
     /// Makes an empty file.
-    pub(super) fn create(&self, name: &[u8]) -> io::Result<File> {
-        let file = OpenOptions::new().append(true).create(true).open(self.path(name))?;
+    pub(super) fn create(&self, name: &[u8]) -> io::Result<DiskFile> {
+        let file = DiskFile::open_or_create(&self.path(name))?;
         file.set_len(0)?;
         sync_directory(&self.directory)?;
         Ok(file)
     }
 
     /// Opens a file at its end.
-    pub(super) fn open_at_end(&self, part: &Part) -> io::Result<File> {
-        OpenOptions::new().append(true).open(self.path(&part.name))
+    pub(super) fn open_at_end(&self, part: &Part) -> io::Result<DiskFile> {
+        DiskFile::open(&self.path(&part.name))
     }
 
     /// Gives a file another name, under which it is to be found after a crash, too.
     pub(super) fn rename(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
-        fs::rename(self.path(from), self.path(to))?;
+        disk::rename(&self.path(from), &self.path(to))?;
         sync_directory(&self.directory)
     }
 
@@ -136,6 +156,11 @@ impl Files {
         Ok(())
     }
 
+    /// Whether there is nothing in these.
+    pub(super) fn are_empty(&self, parts: &[&Part]) -> bool {
+        parts.iter().all(|part| fs::metadata(self.path(&part.name)).is_ok_and(|metadata| metadata.len() == 0))
+    }
+
     /// The length of all files that count.
     pub(super) fn bytes(&self) -> u64 {
         let length = |part: &Part| fs::metadata(self.path(&part.name)).map_or(0, |metadata| metadata.len());
@@ -148,6 +173,9 @@ impl Files {
             return Ok(());
         }
         for part in &self.manifest.history {
+            if self.manifest.parts().any(|counting| counting.name == part.name) {
+                continue;
+            }
             log::notice!("Removing the history file {} in the background", part.shown());
             remove(&self.path(&part.name))?;
         }
@@ -178,20 +206,15 @@ impl Files {
 
 /// Writes a file, and brings it to the disk.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = DiskFile::create(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
 /// Removes a file, if it is there.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match disk::remove_file(path) {
         Err(problem) if problem.kind() != io::ErrorKind::NotFound => Err(problem),
         _ => Ok(()),
     }
-}
-
-/// Brings the names in a directory to the disk.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }

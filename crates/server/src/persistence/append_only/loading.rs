@@ -1,6 +1,6 @@
 //! Loading the files when the server starts.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::atomic::Ordering;
@@ -11,8 +11,9 @@ use nuthatch_engine::dispatch::{Halt, Replay};
 use nuthatch_engine::persistence::append_only::{Manifest, Part, Requests};
 use nuthatch_engine::rdb::file::{FileError, Problem};
 
-use super::files::{Files, sync_directory};
+use super::files::Files;
 use crate::config::{AppendOnlySettings, system_text};
+use crate::disk::{self, DiskFile};
 use crate::log;
 use crate::persistence::load::load_base;
 
@@ -51,7 +52,7 @@ fn load_parts(
 ) -> Result<(), NotLoaded> {
     for (number, part) in parts.iter().enumerate() {
         let begun = Instant::now();
-        let is_last = number + 1 == parts.len();
+        let is_last = files.are_empty(&parts[number + 1..]);
         let may_truncate = settings.load_truncated.then_some(is_last);
         load_part(engine, files, part, may_truncate, threads)?;
         let is_base = files.manifest.base.as_ref() == Some(*part);
@@ -138,7 +139,7 @@ fn truncate(path: &Path, name: &str, whole: u64, may_truncate: Option<bool>) -> 
     }
     log::warning!("!!! Warning: short read while loading the AOF file {name}!!!");
     log::warning!("!!! Truncating the AOF {name} at offset {whole} !!!");
-    let truncated = OpenOptions::new().write(true).open(path).and_then(|file| {
+    let truncated = DiskFile::open(path).and_then(|file| {
         file.set_len(whole)?;
         file.sync_all()
     });
@@ -177,9 +178,9 @@ pub(super) fn take_over_single_file(files: &mut Files, settings: &AppendOnlySett
     files.make_directory()?;
     // The manifest comes first: with the file in the directory and no manifest, nobody would look for it there.
     files.commit(Manifest { base: Some(base.clone()), ..Manifest::default() })?;
-    fs::rename(old, files.path(&base.name))?;
-    sync_directory(&files.directory)?;
-    sync_directory(Path::new("."))?;
+    disk::rename(old, &files.path(&base.name))?;
+    disk::sync_directory(&files.directory)?;
+    disk::sync_directory(Path::new("."))?;
     log::notice!(
         "Successfully migrated an old-style AOF configuration ({}) into the AOF directory ({}).",
         old.display(),

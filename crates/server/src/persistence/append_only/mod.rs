@@ -246,10 +246,20 @@ impl AppendOnly {
         if self.written.load(Ordering::Acquire) >= appended {
             return Gate::Open;
         }
+        let mut waits = false;
         if !self.is_failing() {
-            self.write(&mut self.output.lock());
+            let mut output = self.output.lock();
+            self.write(&mut output);
+            waits = output.waits_for_files_before();
         }
-        if self.written.load(Ordering::Acquire) >= appended { Gate::Open } else { Gate::Failed }
+        if self.written.load(Ordering::Acquire) >= appended {
+            Gate::Open
+        } else if waits {
+            self.wish_sync();
+            Gate::Wait(appended)
+        } else {
+            Gate::Failed
+        }
     }
 
     /// Whether replies may leave that wait for a position; none if that will not be.
@@ -280,8 +290,11 @@ impl AppendOnly {
         }
     }
 
-    /// Writes what is pending. Says whether all is written.
+    /// Writes what is pending, unless files before have to be on the disk first. Says whether all is written.
     fn write(&self, output: &mut Output) -> bool {
+        if output.waits_for_files_before() {
+            return false;
+        }
         loop {
             if output.unwritten.is_empty() {
                 let mut pending = self.pending.lock();
@@ -299,6 +312,14 @@ impl AppendOnly {
                 return false;
             }
         }
+    }
+
+    /// Leaves out what is pending.
+    fn skip(&self, output: &mut Output) {
+        output.skip();
+        std::mem::swap(&mut self.pending.lock().bytes, &mut output.unwritten);
+        output.skip();
+        self.written.store(output.position, Ordering::Release);
     }
 
     fn solve_writing(&self) {
@@ -340,6 +361,17 @@ impl AppendOnly {
         trouble.write.is_some() || trouble.sync.is_some()
     }
 
+    /// Whether there is to be a file, but not all data are in one yet.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.rewriting.is_first() || self.is_switched_on()
+    }
+
+    /// Whether the file is being switched on.
+    fn is_switched_on(&self) -> bool {
+        let is_enabled = self.engine().is_some_and(|engine| engine.persistence.log.is_enabled());
+        is_enabled && self.switches.load(Ordering::SeqCst) > 0
+    }
+
     /// Figures for INFO.
     pub(crate) fn facts(&self) -> LogFacts {
         let (bytes, buffered) = {
@@ -352,7 +384,7 @@ impl AppendOnly {
             buffered: buffered as u64,
             is_syncing: self.is_syncing.load(Ordering::Relaxed),
             delayed: self.delayed.load(Ordering::Relaxed),
-            ..self.rewriting.facts()
+            ..self.rewriting.facts(self.is_switched_on())
         }
     }
 

@@ -1,10 +1,10 @@
 //! The file that effects go to: written, and brought to the disk.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use crate::config::system_text;
+use crate::disk::DiskFile;
 use crate::log;
 
 /// Buffers above this are given back, in bytes.
@@ -14,15 +14,16 @@ const KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Output {
     /// The file, if there is one.
-    pub(super) file: Option<Arc<File>>,
+    pub(super) file: Option<Arc<DiskFile>>,
     /// Its length, as far as it is whole.
     pub(super) bytes: u64,
     /// What is to be written next.
     pub(super) unwritten: Vec<u8>,
     /// Up to where all was written, in bytes since the server started.
     pub(super) position: u64,
-    /// Files before that, parts of which may not be on the disk.
-    pub(super) superseded: Vec<Arc<File>>,
+    /// Files before that, parts of which may not be on the disk. Nothing goes to the file before they are: what is in it
+    /// counts only after them.
+    pub(super) superseded: Vec<Arc<DiskFile>>,
 }
 
 impl Output {
@@ -32,8 +33,7 @@ impl Output {
     /// The file does not take it.
     pub(super) fn write(&mut self) -> io::Result<()> {
         let Some(file) = self.file.clone() else {
-            self.position += self.unwritten.len() as u64;
-            self.unwritten.clear();
+            self.skip();
             return Ok(());
         };
         let mut written = 0;
@@ -72,18 +72,29 @@ impl Output {
         outcome
     }
 
+    /// Leaves out what is unwritten: it is in what is about to be written otherwise.
+    pub(super) fn skip(&mut self) {
+        self.position += self.unwritten.len() as u64;
+        self.unwritten.clear();
+    }
+
+    /// Whether nothing may be written yet.
+    pub(super) fn waits_for_files_before(&self) -> bool {
+        !self.superseded.is_empty()
+    }
+
     /// The files that have to be synced so that all is on the disk that was written.
-    pub(super) fn files(&self) -> Vec<Arc<File>> {
+    pub(super) fn files(&self) -> Vec<Arc<DiskFile>> {
         self.superseded.iter().chain(&self.file).cloned().collect()
     }
 
     /// All of these files is on the disk that was written before they were asked for.
-    pub(super) fn note_synced(&mut self, files: &[Arc<File>]) {
+    pub(super) fn note_synced(&mut self, files: &[Arc<DiskFile>]) {
         self.superseded.retain(|file| !files.iter().any(|synced| Arc::ptr_eq(synced, file)));
     }
 
     /// Goes on with another file, which is empty.
-    pub(super) fn turn_to(&mut self, file: Arc<File>) {
+    pub(super) fn turn_to(&mut self, file: Arc<DiskFile>) {
         self.superseded.extend(self.file.replace(file));
         self.bytes = 0;
     }

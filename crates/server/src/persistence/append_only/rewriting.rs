@@ -1,7 +1,7 @@
 //! Writing the append-only file anew, as a base with all data of one moment, while effects go on to another file.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,12 +15,10 @@ use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
 use parking_lot::Mutex;
 
 use super::files::{Files, remove};
-use super::{AppendOnly, commands};
+use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
+use crate::disk::{self, DiskFile};
 use crate::log;
-
-/// Bytes of the base that are written at once.
-const BLOCK_BYTES: usize = 256 * 1024;
 
 /// After so many failures, the file is not rewritten again at once because of its size.
 const FAILURES_AT_ONCE: u64 = 3;
@@ -63,10 +61,11 @@ impl Rewriting {
         self.is_first.store(is_first, Ordering::Release);
     }
 
-    pub(super) fn facts(&self) -> LogFacts {
+    /// Figures for INFO. `is_switched_on` says whether there will be a rewrite in a moment.
+    pub(super) fn facts(&self, is_switched_on: bool) -> LogFacts {
         let state = self.state.lock();
         LogFacts {
-            is_rewriting: self.is_active(),
+            is_rewriting: self.is_active() || is_switched_on,
             is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
             last_rewrite_s: state.last_s,
             current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
@@ -84,10 +83,20 @@ impl AppendOnly {
     /// # Errors
     /// The text of the error reply, without its code.
     pub(crate) fn rewrite(self: &Arc<Self>) -> Result<RewriteStart, &'static str> {
+        self.start_rewrite(false)
+    }
+
+    /// As [`Self::rewrite`]; `is_switch` says whether that is a part of switching the file on.
+    pub(super) fn start_rewrite(self: &Arc<Self>, is_switch: bool) -> Result<RewriteStart, &'static str> {
         const FAILED: &str =
             "Can't execute an AOF background rewriting. Please check the server logs for more information.";
         let engine = self.engine().ok_or(FAILED)?;
         let background = &engine.persistence.background;
+        if self.switches.load(Ordering::SeqCst) > 0 && !is_switch {
+            // The file that is to be rewritten is being switched on or off.
+            self.rewriting.is_scheduled.store(true, Ordering::Relaxed);
+            return Ok(RewriteStart::Scheduled);
+        }
         if !background.begin(Job::Rewrite, engine.now_ms() / 1000) {
             if self.rewriting.is_active() {
                 return Err("Background append only file rewriting already in progress");
@@ -135,7 +144,7 @@ impl AppendOnly {
 
     /// Rewrites the file if it has grown as much as the settings say, or if only that mends it.
     pub(super) fn rewrite_if_grown(self: &Arc<Self>) {
-        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 {
+        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 || self.is_loading() {
             return;
         }
         let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);
@@ -155,6 +164,11 @@ impl AppendOnly {
             // The log says why, if it cannot be.
             let _ = self.rewrite();
         }
+    }
+
+    /// Whether what is there is not all data yet.
+    pub(super) fn is_loading(&self) -> bool {
+        self.engine().is_some_and(|engine| engine.persistence.loading.is_active())
     }
 
     /// Whether it is long enough ago that rewriting has failed.
@@ -200,12 +214,23 @@ impl AppendOnly {
     }
 
     fn try_rewrite(&self, engine: &Engine) -> io::Result<()> {
-        let is_first = self.rewriting.is_first();
-        let (directory, increment, file) = {
+        // Clients wait at the moment of the snapshot for what is not on the disk: let it be little.
+        self.sync();
+        self.sync_files_before();
+        let (directory, increment, file, is_first) = {
             let mut files = self.files();
             let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
+            if files.is_elsewhere(&self.settings.lock())? {
+                // The working directory has changed: what is written from now on is to be found there.
+                *files = starting::open(&self.settings.lock().clone())
+                    .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
+                files.make_directory()?;
+                files.remove_remains()?;
+                self.rewriting.set_first(true);
+            }
+            let is_first = self.rewriting.is_first();
             let (increment, file) = begin_increment(files, is_first)?;
-            (files.directory.clone(), increment, Arc::new(file))
+            (files.directory.clone(), increment, Arc::new(file), is_first)
         };
         let temporary = directory.join(std::ffi::OsStr::new(
             std::str::from_utf8(&Files::temporary_base()).map_err(io::Error::other)?,
@@ -224,18 +249,15 @@ impl AppendOnly {
         &self,
         engine: &Engine,
         temporary: &Path,
-        increment: Arc<File>,
+        increment: Arc<DiskFile>,
         is_first: bool,
     ) -> io::Result<u64> {
         let is_rdb = self.settings.lock().rdb_preamble;
-        let base = File::create(temporary)?;
+        let base = DiskFile::create(temporary)?;
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
         let mut position = None;
         let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
-        let mut target = BufWriter::with_capacity(BLOCK_BYTES, &base);
-        engine.write_snapshot(&options, &mut at_moment, &mut target)?;
-        target.flush()?;
-        drop(target);
+        engine.write_snapshot(&options, &mut at_moment, &mut &base)?;
         let position =
             position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
         if is_rdb {
@@ -249,9 +271,12 @@ impl AppendOnly {
 
     /// Has effects go to another file from now on, while all shards are locked. Returns the position, or nothing if what
     /// comes before it cannot be written.
-    fn turn_to(&self, engine: &Engine, increment: &Arc<File>, is_first: bool) -> Option<u64> {
+    fn turn_to(&self, engine: &Engine, increment: &Arc<DiskFile>, is_first: bool) -> Option<u64> {
         let mut output = self.output.lock();
-        if !self.write(&mut output) {
+        if self.trouble.lock().sync.is_some() {
+            // Whatever comes behind what is lost does not count before the base does, which has it.
+            self.skip(&mut output);
+        } else if !self.write(&mut output) {
             return None;
         }
         self.bytes_before.fetch_add(output.bytes, Ordering::Relaxed);
@@ -263,7 +288,10 @@ impl AppendOnly {
             engine.keyspace.set_logged(true);
             self.bytes_before.store(0, Ordering::Relaxed);
         }
-        Some(output.position)
+        let position = output.position;
+        drop((pending, output));
+        self.wish_sync();
+        Some(position)
     }
 
     /// Makes the base, and what was appended since its moment, the files that count.
@@ -273,21 +301,26 @@ impl AppendOnly {
         let mut files = self.files();
         let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
         let base = files.next_base(is_rdb);
-        fs::rename(temporary, files.path(&base.name))?;
-        super::files::sync_directory(&files.directory)?;
+        disk::rename(temporary, &files.path(&base.name))?;
+        disk::sync_directory(&files.directory)?;
         log::notice!(
             "Successfully renamed the temporary AOF base file {} into {}",
             temporary.display(),
             base.shown()
         );
         let mut manifest = files.manifest.clone();
-        manifest.supersede(base, increment.sequence);
+        manifest.supersede(base.clone(), increment.sequence);
         if is_first {
             files.rename(&files.first_increment(), &increment.name)?;
             manifest.history.append(&mut manifest.increments);
             manifest.increments = vec![increment.clone()];
         }
-        files.commit(manifest)?;
+        if let Err(problem) = files.commit(manifest) {
+            // It may count all the same: neither of the files may be written again.
+            files.manifest.history.push(base);
+            files.manifest.history.extend(is_first.then(|| increment.clone()));
+            return Err(problem);
+        }
         {
             let mut output = self.output.lock();
             // All that was before the moment is in the base.
@@ -308,7 +341,7 @@ impl AppendOnly {
 }
 
 /// Makes the file that effects go to from the moment of the base on.
-fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, File)> {
+fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, DiskFile)> {
     let increment = files.next_increment();
     if is_first {
         // Another attempt may go on with the file of this name until the moment comes.

@@ -1,7 +1,6 @@
 //! The append-only file when the server starts, and when it is switched on and off.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -13,6 +12,7 @@ use nuthatch_engine::persistence::{Job, SaveOptions};
 use super::files::{Files, Refusal};
 use super::{AppendOnly, commands, loading};
 use crate::config::{AppendOnlySettings, system_text};
+use crate::disk::{self, DiskFile};
 use crate::log;
 
 /// That the append-only file cannot be used; the log says why.
@@ -75,11 +75,11 @@ impl AppendOnly {
         };
         // What was loaded may be in the system's memory only, and is relied on from now on.
         for part in files.manifest.parts() {
-            File::open(files.path(&part.name))?.sync_all()?;
+            disk::sync_file(&files.path(&part.name))?;
         }
         let all = files.bytes();
         let mut output = self.output.lock();
-        output.bytes = file.metadata()?.len();
+        output.bytes = file.file().metadata()?.len();
         self.bytes_before.store(all - output.bytes.min(all), Ordering::Relaxed);
         self.bytes_base.store(all, Ordering::Relaxed);
         output.file = Some(Arc::new(file));
@@ -158,15 +158,18 @@ impl AppendOnly {
             log::warning!("Can't remove what is left of an append-only file: {}", system_text(&problem));
         }
         *self.files() = Some(files);
-        // Should it fail, or another one run, it is tried again.
         self.rewriting.set_first(true);
-        let _ = self.rewrite();
+        // Should it fail, or another one run, it is tried again; likewise when all is loaded.
+        if !self.is_loading() {
+            let _ = self.start_rewrite(true);
+        }
     }
 
     /// Has effects go nowhere.
     fn close(&self, engine: &Engine) {
         self.cancel_rewrite();
         self.wait_for_rewrite();
+        self.sync_files_before();
         engine.at_one_moment(&mut || {
             engine.keyspace.set_logged(false);
             let mut output = self.output.lock();
@@ -194,7 +197,7 @@ impl AppendOnly {
 }
 
 /// Reads the manifest.
-fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
+pub(super) fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
     Files::open(settings).map_err(|refusal| {
         match refusal {
             Refusal::System(problem) => {
@@ -216,7 +219,7 @@ fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) 
     let base: Part = files.next_base(settings.rdb_preamble);
     log::notice!("Creating AOF base file {} on server start", base.shown());
     let temporary = files.path(&Files::temporary_base());
-    let mut target = BufWriter::new(File::create(&temporary)?);
+    let mut target = DiskFile::create(&temporary)?;
     let options = SaveOptions { is_log_base: true, ..engine.save_options() };
     let background = &engine.persistence.background;
     // Nothing else goes on while the data set is being loaded.
@@ -224,14 +227,13 @@ fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) 
     let written = engine.write_snapshot(&options, &mut || {}, &mut target);
     background.end();
     written?;
-    target.flush()?;
-    target.get_ref().sync_all()?;
+    target.sync_all()?;
     if !settings.rdb_preamble {
         commands::replace_file(&temporary, engine.keyspace.databases())?;
     }
-    fs::rename(&temporary, files.path(&base.name))?;
+    disk::rename(&temporary, &files.path(&base.name))?;
     let mut manifest = files.manifest.clone();
     manifest.base = Some(base);
-    super::files::sync_directory(&files.directory)?;
+    disk::sync_directory(&files.directory)?;
     files.commit(manifest)
 }

@@ -1,12 +1,12 @@
 //! The thread that brings to the disk what was written.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::AppendOnly;
 use crate::config::{Fsync, system_text};
+use crate::disk::DiskFile;
 use crate::log;
 
 /// How often it is looked at what is due.
@@ -49,12 +49,18 @@ impl AppendOnly {
                 continue;
             }
             let policy = self.settings.lock().fsync;
+            self.sync_files_before();
             if policy == Fsync::Always {
                 if is_wished || self.is_failing() {
                     self.keep_group();
                 }
             } else {
-                self.release(self.written.load(Ordering::Acquire));
+                if is_wished && !self.is_failing() {
+                    self.write(&mut self.output.lock());
+                }
+                if !self.is_failing() {
+                    self.release(self.written.load(Ordering::Acquire));
+                }
             }
             if policy != Fsync::Always && synced.elapsed() >= SYNC_INTERVAL {
                 synced = Instant::now();
@@ -83,6 +89,18 @@ impl AppendOnly {
         }
     }
 
+    /// Brings the files to the disk that were written before the one that effects go to now, which waits for that.
+    pub(super) fn sync_files_before(&self) {
+        let files = self.output.lock().superseded.clone();
+        if files.is_empty() || self.trouble.lock().sync.is_some() {
+            return;
+        }
+        match files.iter().try_for_each(|file| file.sync_data()) {
+            Ok(()) => self.output.lock().note_synced(&files),
+            Err(problem) => self.trouble(|trouble| trouble.sync = Some(system_text(&problem))),
+        }
+    }
+
     /// Lets replies leave that wait for what is before a position.
     pub(super) fn release(&self, position: u64) {
         if self.released.fetch_max(position, Ordering::AcqRel) < position {
@@ -105,7 +123,7 @@ impl AppendOnly {
         }
         let begun = Instant::now();
         self.is_syncing.store(true, Ordering::Relaxed);
-        let outcome = files.iter().try_for_each(|file: &Arc<File>| file.sync_data());
+        let outcome = files.iter().try_for_each(|file: &Arc<DiskFile>| file.sync_data());
         self.is_syncing.store(false, Ordering::Relaxed);
         if begun.elapsed() > SYNC_PATIENCE {
             self.delayed.fetch_add(1, Ordering::Relaxed);
@@ -145,6 +163,7 @@ impl AppendOnly {
         self.wait_for_rewrite();
         if self.engine().is_some_and(|engine| engine.persistence.log.is_enabled()) {
             log::notice!("Calling fsync() on the AOF file.");
+            self.sync_files_before();
             self.write(&mut self.output.lock());
             self.sync();
         }

@@ -1,0 +1,78 @@
+//! From those who write entries down to the one who writes the file.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::rdb::file::EntryWriter;
+
+/// The most bytes that wait for the file when an entry is about to be changed.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Entries of a database, as they are in files.
+pub(super) struct Piece {
+    pub(super) database: u32,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What was written down and not taken yet.
+#[derive(Default)]
+struct Waiting {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+    is_over: bool,
+}
+
+/// What all who take part in a snapshot share.
+#[derive(Default)]
+pub(super) struct Handover {
+    waiting: Mutex<Waiting>,
+    given: Condvar,
+    taken: Condvar,
+}
+
+impl Handover {
+    /// Hands over what was written down of a database.
+    pub(super) fn give(&self, database: u32, entries: &mut EntryWriter) {
+        if entries.bytes().is_empty() {
+            return;
+        }
+        let mut waiting = self.waiting.lock();
+        waiting.bytes += entries.bytes().len();
+        waiting.pieces.push_back(Piece { database, bytes: entries.take() });
+        drop(waiting);
+        self.given.notify_one();
+    }
+
+    /// How many bytes wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.lock().bytes
+    }
+
+    /// Waits until not too much waits for the file: for those who change data, not for the one who writes the file.
+    pub(super) fn wait_for_room(&self) {
+        let mut waiting = self.waiting.lock();
+        while waiting.bytes > WAITING_BYTES_MAX && !waiting.is_over {
+            self.taken.wait(&mut waiting);
+        }
+    }
+
+    /// Takes all that waits, after having waited for some of it, but no longer than this.
+    pub(super) fn take(&self, patience: Duration) -> VecDeque<Piece> {
+        let mut waiting = self.waiting.lock();
+        if waiting.pieces.is_empty() && !patience.is_zero() {
+            self.given.wait_for(&mut waiting, patience);
+        }
+        waiting.bytes = 0;
+        self.taken.notify_all();
+        mem::take(&mut waiting.pieces)
+    }
+
+    /// Nobody takes anything any more.
+    pub(super) fn end(&self) {
+        self.waiting.lock().is_over = true;
+        self.taken.notify_all();
+    }
+}
