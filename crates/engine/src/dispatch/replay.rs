@@ -13,9 +13,13 @@ use crate::arguments::Arguments;
 use crate::clients::{ClientRecord, Peer};
 use crate::command::Flags;
 use crate::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
+use crate::error::CommandError;
 use crate::persistence::append_only::{Requests, Stop};
 use crate::session::Session;
 use crate::statistics::Runs;
+
+/// So many errors of a file are logged each.
+const LOGGED_ERRORS_MAX: u64 = 10;
 
 /// Why a request of a file cannot be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub struct Replay<'e, R> {
     requests: Requests<R>,
     /// Where the transaction begins that is not complete.
     transaction: Option<u64>,
+    /// Errors that were logged.
+    logged_errors: u64,
 }
 
 impl<'e, R: Read> Replay<'e, R> {
@@ -81,6 +87,7 @@ impl<'e, R: Read> Replay<'e, R> {
             reply: Reply::new(),
             requests,
             transaction: None,
+            logged_errors: 0,
         }
     }
 
@@ -89,6 +96,17 @@ impl<'e, R: Read> Replay<'e, R> {
     /// # Errors
     /// Why it does not come to the end.
     pub fn run(mut self) -> Result<(), Halt> {
+        let outcome = self.run_batches();
+        let errors = self.worker.counters().error_replies;
+        if errors > self.logged_errors {
+            self.engine.host.log_warning(&format!(
+                "{errors} commands of the append only file, or of its transactions and scripts, have answered with errors"
+            ));
+        }
+        outcome
+    }
+
+    fn run_batches(&mut self) -> Result<(), Halt> {
         let loading = &self.engine.persistence.loading;
         loop {
             let begun = self.requests.position();
@@ -108,7 +126,7 @@ impl<'e, R: Read> Replay<'e, R> {
     }
 
     /// What it means that there are no more requests.
-    fn end(self, stop: Stop) -> Result<(), Halt> {
+    fn end(&self, stop: Stop) -> Result<(), Halt> {
         match (stop, self.transaction) {
             (Stop::Malformed(offset), _) => Err(Halt::Malformed(offset)),
             (Stop::Unreadable(problem), _) => Err(Halt::Unreadable(problem)),
@@ -121,7 +139,7 @@ impl<'e, R: Read> Replay<'e, R> {
     }
 
     fn run_batch(&mut self) -> Result<(), Halt> {
-        let Self { engine, worker, session, reply, requests, transaction } = self;
+        let Self { engine, worker, session, reply, requests, transaction, logged_errors } = self;
         let mut batch = engine.replay(worker);
         for request in requests.batch() {
             batch.prepare(engine, session, &request.arguments);
@@ -132,7 +150,12 @@ impl<'e, R: Read> Replay<'e, R> {
         for (place, request) in requests.batch().enumerate() {
             let words = request.arguments;
             match batch.run_again(engine, session, words, place, reply) {
-                Ok(()) => {}
+                Ok(None) => {}
+                Ok(Some(error)) if *logged_errors < LOGGED_ERRORS_MAX => {
+                    *logged_errors += 1;
+                    log_error(engine, words, &error);
+                }
+                Ok(Some(_)) => {}
                 Err(NotReplayed::Unknown) => {
                     let name = words.get(0).unwrap_or_default();
                     return Err(Halt::Unknown(String::from_utf8_lossy(name).into_owned()));
@@ -166,10 +189,10 @@ impl Engine {
 }
 
 impl Batch<'_> {
-    /// Runs the request in this place, whatever clients are told at the moment.
+    /// Runs the request in this place, whatever clients are told at the moment. Returns the error that it answers.
     ///
     /// # Errors
-    /// It is none. Errors that the command answers are none of the file's.
+    /// It is none.
     fn run_again(
         &mut self,
         engine: &Engine,
@@ -177,7 +200,7 @@ impl Batch<'_> {
         arguments: Arguments<'_>,
         place: usize,
         reply: &mut Reply,
-    ) -> Result<(), NotReplayed> {
+    ) -> Result<Option<CommandError>, NotReplayed> {
         let command = self.worker.prepared[place].command.ok_or(NotReplayed::Unknown)?;
         if !command.row.accepts(arguments.len()) {
             return Err(NotReplayed::WrongArity);
@@ -186,14 +209,24 @@ impl Batch<'_> {
         let is_needed = ["multi", "exec", "discard", "select", "script|load"].contains(&&*command.full_name);
         if is_needed || command.row.flags.intersects(changes) {
             let mark = reply.mark();
-            // The same error was answered, or nothing was appended to the file.
-            let _ = self.execute_or_queue(engine, session, arguments, command, place, reply);
+            let outcome = self.execute_or_queue(engine, session, arguments, command, place, reply);
             reply.truncate(mark);
             if let Some(blocked) = session.blocked.take() {
                 blocked.leave(&engine.keyspace);
                 *session.record.blocked.lock() = None;
             }
+            return Ok(outcome.err());
         }
-        Ok(())
+        Ok(None)
     }
+}
+
+/// Logs that a command has answered with an error. A server appends what it has done, and so what can be done again.
+fn log_error(engine: &Engine, words: Arguments<'_>, error: &CommandError) {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(char::is_control, " ");
+    engine.host.log_warning(&format!(
+        "== CRITICAL == This server is sending an error to its AOF-loading-client: '{}' after processing the command '{}'",
+        shown(error.text()),
+        shown(words.get(0).unwrap_or_default()).to_ascii_lowercase(),
+    ));
 }
