@@ -32,8 +32,8 @@ const EXPIRY_MS: u64 = 25;
 /// How long keys may be expired before the clients' turn comes again.
 const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
 
-/// How long a snapshot is helped with after a turn, at least and at most: two fifths of what the turn took.
-const HELP_TIME_MIN: Duration = Duration::from_micros(10);
+/// How long a snapshot is helped with after a turn, at least and at most: a fourth of what the turn took.
+const HELP_TIME_MIN: Duration = Duration::from_micros(5);
 const HELP_TIME_MAX: Duration = Duration::from_millis(1);
 
 /// How long it is waited, in milliseconds, when another one helps or the file is slow.
@@ -146,7 +146,7 @@ impl EventLoop {
     /// Helps with a snapshot, if one is made that wants it, after a turn that took so long. Returns how long the loop may
     /// sleep then, in milliseconds.
     fn help(&self, turn: Duration, wait_ms: u64) -> u64 {
-        let share = (turn * 2 / 5).clamp(HELP_TIME_MIN, HELP_TIME_MAX);
+        let share = (turn / 4).clamp(HELP_TIME_MIN, HELP_TIME_MAX);
         match self.clients.shared.engine.keyspace.help_snapshot(share) {
             Help::None => wait_ms,
             Help::Later => wait_ms.min(HELP_PAUSE_MS),

@@ -33,7 +33,7 @@ impl Hold {
         Self { ranges: 32, patience: Duration::from_millis(1), entry_bytes_max: usize::MAX };
 
     /// Of one who serves clients.
-    const BESIDE: Self = Self { ranges: 16, patience: Duration::ZERO, entry_bytes_max: 16 * 1024 };
+    const BESIDE: Self = Self { ranges: 8, patience: Duration::ZERO, entry_bytes_max: 16 * 1024 };
 }
 
 /// What came of going on.
