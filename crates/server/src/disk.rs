@@ -125,6 +125,42 @@ impl Write for DiskFile {
     }
 }
 
+/// How much is written before it is brought to the disk.
+const UNSYNCED_BYTES_MAX: usize = 256 * 1024;
+
+/// A file that is brought to the disk while it is written: what is left for the end is little, and the system does not have
+/// to write all of it at once.
+#[derive(Debug)]
+pub(crate) struct Steadily<'f> {
+    file: &'f DiskFile,
+    is_wanted: bool,
+    unsynced: usize,
+}
+
+impl<'f> Steadily<'f> {
+    /// Does so, or not.
+    pub(crate) fn new(file: &'f DiskFile, is_wanted: bool) -> Self {
+        Self { file, is_wanted, unsynced: 0 }
+    }
+}
+
+impl Write for Steadily<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut file = self.file;
+        let written = file.write(bytes)?;
+        self.unsynced += written;
+        if self.is_wanted && self.unsynced >= UNSYNCED_BYTES_MAX {
+            self.unsynced = 0;
+            self.file.sync_data()?;
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Brings a file to the disk that others have written.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     DiskFile::new(File::open(path)?, path).sync_all()

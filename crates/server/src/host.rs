@@ -138,7 +138,7 @@ impl Host for Process {
     }
 
     fn save_file(&self, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
-        persistence::save(&self.config.settings().dbfilename, write)
+        persistence::save(&self.config.settings(), write)
     }
 
     fn rewrite_log(&self) -> Result<RewriteStart, &'static str> {

@@ -51,7 +51,10 @@ impl Filler {
         // There is only one filler.
         let _ = growth.filler.set(thread::current());
         loop {
-            while growth.reserve.prepare() {}
+            while growth.reserve.prepare() {
+                // Whoever serves clients may have the same processor.
+                thread::yield_now();
+            }
             thread::park();
         }
     }

@@ -18,6 +18,10 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
 /// A huge page.
 pub(super) const PAGE: usize = 2 << 20;
 
+/// What the system prepares at once: where there are no huge pages, and a host has to find the memory, as much as it finds in
+/// some tens of microseconds.
+const PART: usize = 64 << 10;
+
 /// A range of addresses, handed out from the front to the back and never taken back.
 #[derive(Debug)]
 pub(super) struct Reserve {
@@ -26,7 +30,7 @@ pub(super) struct Reserve {
     len: usize,
     /// How much was handed out.
     taken: AtomicUsize,
-    /// How far the memory was prepared, in whole pages; behind `taken` if that was too fast.
+    /// How far the memory was prepared; behind `taken` if that was too fast.
     prepared: AtomicUsize,
     /// How much is to be ready ahead of what was handed out.
     ahead: usize,
@@ -78,19 +82,21 @@ impl Reserve {
         Some(unsafe { self.base.add(taken.next_multiple_of(align)) }.cast())
     }
 
-    /// Has the system prepare the next page, if less than wanted is ready. Says whether that brought it further.
+    /// Has the system prepare the next part of a page, if less than wanted is ready: all of it, where it is a huge page. Says
+    /// whether that brought it further.
     /// Only one thread may call this.
     pub(super) fn prepare(&self) -> bool {
         let taken = self.taken.load(Ordering::Relaxed);
         let from = self.prepared.load(Ordering::Relaxed).max(taken / PAGE * PAGE);
-        if from >= self.len.min(taken.saturating_add(self.ahead)) {
+        let wanted = taken.saturating_add(self.ahead).checked_next_multiple_of(PAGE);
+        if from >= self.len.min(wanted.unwrap_or(self.len)) {
             return false;
         }
-        // SAFETY: a whole page of the range follows, since its length is a multiple of that. Preparing leaves
+        // SAFETY: such a part of the range follows, since its length is a multiple of that. Preparing leaves
         // the content as it is, so that it does not matter who uses the page already.
-        let done = unsafe { madvise(self.base.add(from).as_ptr().cast(), PAGE, Advice::LinuxPopulateWrite) };
+        let done = unsafe { madvise(self.base.add(from).as_ptr().cast(), PART, Advice::LinuxPopulateWrite) };
         if done.is_ok() {
-            self.prepared.store(from + PAGE, Ordering::Relaxed);
+            self.prepared.store(from + PART, Ordering::Relaxed);
         }
         done.is_ok()
     }

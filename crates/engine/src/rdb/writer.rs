@@ -1,5 +1,7 @@
 //! Writing the parts that encodings are made of.
 
+use std::cell::RefCell;
+
 use nuthatch_collections::packed::{Element, listpack};
 use nuthatch_protocol::number::parse_i64;
 
@@ -11,11 +13,15 @@ const NUMBER_TEXT_MAX: usize = 11;
 /// Strings up to this length are not worth compressing.
 const UNCOMPRESSED_MAX: usize = 20;
 
+thread_local! {
+    /// Its table is big, so that there is one for all that a thread writes.
+    static COMPRESSOR: RefCell<Compressor> = RefCell::default();
+}
+
 /// Writes serialized values, one behind another.
 pub(super) struct Writer {
     pub(super) out: Vec<u8>,
-    /// Nothing if strings are not to be compressed.
-    compressor: Option<Compressor>,
+    compresses: bool,
 }
 
 impl Default for Writer {
@@ -27,7 +33,7 @@ impl Default for Writer {
 impl Writer {
     /// A writer that compresses strings, or does not.
     pub(super) fn new(compresses: bool) -> Self {
-        Self { out: Vec::new(), compressor: compresses.then(Compressor::default) }
+        Self { out: Vec::new(), compresses }
     }
 
     pub(super) fn finish(self) -> Vec<u8> {
@@ -93,8 +99,10 @@ impl Writer {
 
     /// A string that spells no number, or need not be written as one.
     pub(super) fn text(&mut self, text: &[u8]) {
-        let compressor = self.compressor.as_mut().filter(|_| text.len() > UNCOMPRESSED_MAX);
-        let compressed = compressor.and_then(|compressor| compressor.compress(text));
+        let is_worth_it = self.compresses && text.len() > UNCOMPRESSED_MAX;
+        let compressed = is_worth_it
+            .then(|| COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(text)))
+            .flatten();
         match compressed {
             Some(compressed) => {
                 self.out.push(0xc3);

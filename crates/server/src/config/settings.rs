@@ -70,6 +70,8 @@ pub(crate) struct AppendOnlySettings {
     pub(crate) load_truncated: bool,
     /// The base is a file of the data set rather than commands.
     pub(crate) rdb_preamble: bool,
+    /// Whether a base is brought to the disk while it is written.
+    pub(crate) incremental_fsync: bool,
     /// Notes when commands were appended.
     pub(crate) timestamps: bool,
 }
@@ -173,6 +175,8 @@ pub(crate) struct Settings {
     pub(crate) rdbcompression: bool,
     /// Write and verify the checksum of that file.
     pub(crate) rdbchecksum: bool,
+    /// Whether a file of the data set is brought to the disk while it is written.
+    pub(crate) rdb_incremental_fsync: bool,
     /// The append-only file.
     pub(crate) append_only: AppendOnlySettings,
     /// Microseconds to wait after each key that is loaded; if negative, keys to load for each microsecond.
@@ -263,6 +267,7 @@ impl Settings {
             dbfilename: path(values.text("dbfilename")),
             rdbcompression: values.boolean("rdbcompression"),
             rdbchecksum: values.boolean("rdbchecksum"),
+            rdb_incremental_fsync: values.boolean("rdb-save-incremental-fsync"),
             append_only: AppendOnlySettings {
                 enabled: values.boolean("appendonly"),
                 filename: values.text("appendfilename").to_vec(),
@@ -277,6 +282,7 @@ impl Settings {
                 rewrite_min_size: values.size("auto-aof-rewrite-min-size"),
                 load_truncated: values.boolean("aof-load-truncated"),
                 rdb_preamble: values.boolean("aof-use-rdb-preamble"),
+                incremental_fsync: values.boolean("aof-rewrite-incremental-fsync"),
                 timestamps: values.boolean("aof-timestamp-enabled"),
             },
             key_load_delay: values.number("key-load-delay"),

@@ -10,16 +10,19 @@ use nuthatch_engine::persistence::Job;
 use super::append_only::AppendOnly;
 use super::remains::temporary_name;
 use crate::config::{Settings, system_text};
-use crate::disk::{self, DiskFile};
+use crate::disk::{self, DiskFile, Steadily};
 use crate::log;
 
-/// Has `write` write a file of this name in the working directory: under another name, until all of it is on the disk.
+/// Has `write` write the file of the data set in the working directory: under another name, until all of it is on the disk.
 /// Says whether that went well; if not, the log says why, and what was there before is there still.
-pub(crate) fn save(name: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
+pub(crate) fn save(settings: &Settings, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> bool {
     // The file goes where the server is now, even if it turns to another directory meanwhile.
     let directory = std::env::current_dir().ok();
     let temporary = temporary_name(std::process::id());
-    let saved = write_file(directory.as_deref(), Path::new(&temporary), name, write);
+    let mut write_steadily =
+        |file: &DiskFile| write(&mut Steadily::new(file, settings.rdb_incremental_fsync));
+    let name = &settings.dbfilename;
+    let saved = write_file(directory.as_deref(), Path::new(&temporary), name, &mut write_steadily);
     if let Err(line) = &saved {
         if !line.is_empty() {
             log::warning!("{line}");
@@ -88,11 +91,11 @@ fn write_file(
     directory: Option<&Path>,
     temporary: &Path,
     name: &Path,
-    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    write: &mut dyn FnMut(&DiskFile) -> io::Result<()>,
 ) -> Result<(), String> {
     let shown =
         || directory.map_or_else(|| "unknown".to_owned(), |directory| directory.display().to_string());
-    let mut file = DiskFile::create(&place(directory, temporary)).map_err(|problem| {
+    let file = DiskFile::create(&place(directory, temporary)).map_err(|problem| {
         format!(
             "Failed opening the temp RDB file {} (in server root dir {}) for saving: {}",
             temporary.display(),
@@ -105,7 +108,7 @@ fn write_file(
     let failure = |step: &str, problem: &io::Error| {
         format!("Write error while saving DB to the disk({step}): {}", system_text(problem))
     };
-    write(&mut file).map_err(|problem| match problem.kind() {
+    write(&file).map_err(|problem| match problem.kind() {
         io::ErrorKind::Interrupted => String::new(),
         // As stock servers name the step.
         _ => failure("rdbSaveRio", &problem),

@@ -11,6 +11,10 @@ use crate::rdb::file::EntryWriter;
 /// The most bytes that wait for the file when an entry is about to be changed.
 const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// The most buffers that are kept, and bytes of each: a shard in turn takes one.
+const SPARE_MAX: usize = 16;
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
 /// Entries of a database, as they are in files.
 pub(super) struct Piece {
     pub(super) database: u32,
@@ -22,6 +26,8 @@ pub(super) struct Piece {
 struct Waiting {
     pieces: VecDeque<Piece>,
     bytes: usize,
+    /// Buffers that were written, to be used again.
+    spare: Vec<Vec<u8>>,
     is_over: bool,
 }
 
@@ -41,7 +47,8 @@ impl Handover {
         }
         let mut waiting = self.waiting.lock();
         waiting.bytes += entries.bytes().len();
-        waiting.pieces.push_back(Piece { database, bytes: entries.take() });
+        let spare = waiting.spare.pop().unwrap_or_default();
+        waiting.pieces.push_back(Piece { database, bytes: entries.replace(spare) });
         drop(waiting);
         self.given.notify_one();
     }
@@ -68,6 +75,15 @@ impl Handover {
         waiting.bytes = 0;
         self.taken.notify_all();
         mem::take(&mut waiting.pieces)
+    }
+
+    /// Takes a buffer back that was written.
+    pub(super) fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut waiting = self.waiting.lock();
+        if waiting.spare.len() < SPARE_MAX && buffer.capacity() <= SPARE_BYTES_MAX {
+            waiting.spare.push(buffer);
+        }
     }
 
     /// Nobody takes anything any more.

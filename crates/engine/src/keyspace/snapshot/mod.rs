@@ -243,10 +243,12 @@ impl Snapshot<'_> {
         give: &mut dyn FnMut(u32, &[u8]) -> io::Result<()>,
     ) -> io::Result<bool> {
         let pieces = self.handover.take(patience);
-        for piece in &pieces {
+        let is_any = !pieces.is_empty();
+        for piece in pieces {
             give(piece.database, &piece.bytes)?;
+            self.handover.give_back(piece.bytes);
         }
-        Ok(!pieces.is_empty())
+        Ok(is_any)
     }
 }
 

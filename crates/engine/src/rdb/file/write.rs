@@ -60,9 +60,9 @@ impl EntryWriter {
         self.0.out.truncate(bytes);
     }
 
-    /// Takes what was written.
-    pub fn take(&mut self) -> Vec<u8> {
-        mem::take(&mut self.0.out)
+    /// Takes what was written, and goes on in another buffer, which is empty.
+    pub fn replace(&mut self, buffer: Vec<u8>) -> Vec<u8> {
+        mem::replace(&mut self.0.out, buffer)
     }
 
     /// Forgets what was written.

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use super::files::{Files, remove};
 use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
-use crate::disk::{self, DiskFile};
+use crate::disk::{self, DiskFile, Steadily};
 use crate::log;
 
 /// After so many failures, the file is not rewritten again at once because of its size.
@@ -285,7 +285,8 @@ impl AppendOnly {
         let is_rdb = self.settings.lock().rdb_preamble;
         let base = DiskFile::create(temporary)?;
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
-        engine.write_snapshot(&options, at_moment, &mut &base)?;
+        let is_synced_steadily = self.settings.lock().incremental_fsync;
+        engine.write_snapshot(&options, at_moment, &mut Steadily::new(&base, is_synced_steadily))?;
         if is_rdb {
             base.sync_all()?;
         } else {
