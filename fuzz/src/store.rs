@@ -218,7 +218,9 @@ impl Host for Process {
         panic!("what is loaded stops the thread")
     }
 
-    fn give_way(&self) {}
+    fn call_for_help(&self) -> bool {
+        false
+    }
 
     fn purge_memory(&self) {}
 

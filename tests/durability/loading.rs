@@ -4,6 +4,7 @@ use std::fs;
 
 use nuthatch_testkit::client::Client;
 use nuthatch_testkit::program::Program;
+use nuthatch_testkit::request::Request;
 use nuthatch_testkit::server::{Server, wait_until};
 use rustix::process::Signal;
 
@@ -66,6 +67,41 @@ fn only_what_needs_no_data_is_answered_while_loading() {
         assert_eq!(info(&mut client, "loading"), "0");
         assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), KEYS);
         assert!(server.end_with(Signal::TERM).is_some_and(|status| status.success()));
+    }
+}
+
+#[test]
+fn commands_that_are_loaded_are_not_shown_to_those_who_see_all() {
+    let file = big_file();
+    let programs = [Program::nuthatch()].into_iter().chain(Program::references());
+    for program in programs {
+        let mut arguments = vec!["--key-load-delay", "2000", "--appendonly", "yes"];
+        arguments.extend(["--loading-process-events-interval-bytes", "1024"]);
+        let base = if program.name == "redis-7.0" { as_version_10(&file) } else { file.clone() };
+        let server = Server::start_with(&program, &arguments, |directory| {
+            let directory = directory.join("appendonlydir");
+            let put = |name: &str, bytes: &[u8]| {
+                fs::write(directory.join(name), bytes).expect("a file can be written");
+            };
+            fs::create_dir(&directory).expect("a directory can be made");
+            put("base", &base);
+            let commands =
+                ["SET loaded 1", "EVAL redis.call('SET','by-script','1') 0", "MULTI", "INCR loaded", "EXEC"];
+            put("increment", &Request::encode_all(&commands.map(Request::from_line)));
+            put("appendonly.aof.manifest", b"file base seq 1 type b\nfile increment seq 1 type i\n");
+        });
+        let (mut client, mut monitor) = (server.connect(), server.connect());
+        assert_eq!(monitor.command("MONITOR").text(), "OK", "{}", program.name);
+        assert_eq!(info(&mut client, "loading"), "1", "{}", program.name);
+        assert_eq!(client.command("CONFIG SET key-load-delay 0").text(), "OK");
+        assert!(wait_until(|| client.command("PING").text() == "PONG"), "{}", program.name);
+        assert_eq!(client.command("GET loaded").text(), "2");
+        let mut seen = Vec::new();
+        while !seen.last().is_some_and(|line: &String| line.ends_with("\"GET\" \"loaded\"")) {
+            seen.push(monitor.read_reply().expect("the server goes on").text());
+        }
+        seen.pop();
+        assert!(!seen.iter().any(|line| line.contains("loaded") || line.contains("EXEC")), "{seen:?}");
     }
 }
 

@@ -92,7 +92,7 @@ fn an_end_that_is_missing_is_refused_where_it_may_not_be() {
         let text = fs::read_to_string(file(directory, MANIFEST)).expect("the manifest is there");
         let text = format!("{text}file second seq 2 type i\n");
         fs::write(file(directory, MANIFEST), text).expect("a file can be written");
-        fs::write(file(directory, "second"), "").expect("a file can be written");
+        fs::write(file(directory, "second"), "*1\r\n$4\r\nPING\r\n").expect("a file can be written");
     };
     fail(&before, &[], not_last, "is not the last file");
 }
@@ -200,6 +200,21 @@ fn what_a_crash_has_left_is_removed() {
     });
     assert_eq!(names(&server), ["appendonly.aof.1.base.rdb", INCREMENT]);
     assert_eq!(server.connect().command("GET b").text(), "2");
+}
+
+#[test]
+fn what_the_manifest_names_is_kept_under_any_name() {
+    let before = server();
+    for name in ["temp-rewriteaof-bg-1.aof", "temp-appendonly.aof.incr", "appendonly.aof.2.base.rdb"] {
+        let server = start(&before, |directory| {
+            fs::rename(file(directory, INCREMENT), file(directory, name)).expect("a file can be renamed");
+            let text = fs::read_to_string(file(directory, MANIFEST)).expect("the manifest is there");
+            fs::write(file(directory, MANIFEST), text.replace(INCREMENT, name))
+                .expect("a file can be written");
+        });
+        assert!(names(&server).iter().any(|found| found == name), "{:?}", names(&server));
+        assert_eq!(server.connect().command("GET b").text(), "2", "{name}");
+    }
 }
 
 #[test]

@@ -11,11 +11,12 @@ use crate::table::Registered;
 /// What stands in the place of passwords.
 const REDACTED: &[u8] = b"(redacted)";
 
-/// Shows a command that a client has run, if anybody wants to see it.
+/// Shows a command that a client has run, if anybody wants to see it. Those of a file no client has run.
 #[inline]
 pub(super) fn show(engine: &Engine, session: &Session, command: &Registered, arguments: &Arguments<'_>) {
     let monitors = &engine.keyspace.messages.monitors;
-    if monitors.watch() && !command.row.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN)) {
+    let is_hidden = command.row.flags.intersects(Flags::SKIP_MONITOR.union(Flags::ADMIN));
+    if monitors.watch() && !is_hidden && !session.is_replayed {
         monitors.show(line(engine.host.now_us(), session, command, arguments));
     }
 }
@@ -29,7 +30,7 @@ pub(super) fn show_script(
     arguments: &Arguments<'_>,
 ) {
     let monitors = &engine.keyspace.messages.monitors;
-    if monitors.watch() {
+    if monitors.watch() && !session.is_replayed {
         monitors.show(line(engine.host.now_us(), session, command, arguments));
     }
 }

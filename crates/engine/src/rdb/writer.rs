@@ -100,9 +100,8 @@ impl Writer {
     /// A string that spells no number, or need not be written as one.
     pub(super) fn text(&mut self, text: &[u8]) {
         let is_worth_it = self.compresses && text.len() > UNCOMPRESSED_MAX;
-        let compressed = is_worth_it
-            .then(|| COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(text)))
-            .flatten();
+        let compressed =
+            is_worth_it.then(|| COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(text))).flatten();
         match compressed {
             Some(compressed) => {
                 self.out.push(0xc3);

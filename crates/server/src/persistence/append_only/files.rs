@@ -189,7 +189,8 @@ impl Files {
             let name = entry?.file_name().into_vec();
             let is_base = name.starts_with(b"temp-rewriteaof-bg-") && name.ends_with(b".aof");
             let is_manifest = name.strip_prefix(b"temp-") == Some(&self.manifest_name()[..]);
-            if is_base || is_manifest || name == self.first_increment() {
+            let is_temporary = is_base || is_manifest || name == self.first_increment();
+            if is_temporary && !self.manifest.mentions(&name) {
                 remove(&self.path(&name))?;
             }
         }
