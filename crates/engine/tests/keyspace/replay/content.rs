@@ -53,6 +53,35 @@ pub(crate) fn data(server: &Server) -> Data {
     data
 }
 
+/// The data without the signs of zeros among the scores: which of them are kept depends on the encoding.
+pub(crate) fn without_signs_of_zeros(mut data: Data) -> Data {
+    for (value, _) in data.values_mut() {
+        if let Value::SortedSet(members) = value {
+            members.iter_mut().for_each(|(bits, _)| *bits = (f64::from_bits(*bits) + 0.0).to_bits());
+            members.sort_by(|(bits, member), (other_bits, other)| {
+                f64::from_bits(*bits).total_cmp(&f64::from_bits(*other_bits)).then(member.cmp(other))
+            });
+        }
+    }
+    data
+}
+
+/// When entries of streams were delivered that are not acknowledged, by database, key, group and entry.
+pub(crate) fn deliveries(server: &Server) -> BTreeMap<(u32, Vec<u8>, Vec<u8>, StreamId), u64> {
+    let mut deliveries = BTreeMap::new();
+    for database in 0..DATABASES {
+        server.keys().for_each(database, &mut |record| {
+            let key = record.key().to_vec();
+            for (name, group) in stream_of(record).into_iter().flat_map(|stream| &stream.groups) {
+                for (id, pending) in group.pending(StreamId::MIN) {
+                    deliveries.insert((database, key.clone(), name.to_vec(), id), pending.delivered_ms);
+                }
+            }
+        });
+    }
+    deliveries
+}
+
 fn value_of(record: RecordRef<'_>) -> Value {
     let text = |element: Element<'_>| element.to_cow().into_owned();
     match Kind::of(record.kind()).value_type() {
