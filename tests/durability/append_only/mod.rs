@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod full_disk;
 mod generated;
+mod natural;
 mod switching;
 
 use std::fs;
