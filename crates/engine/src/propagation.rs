@@ -1,13 +1,19 @@
-//! Effects as commands: what the append-only file says of them, in words that stock servers understand.
+//! Effects and values as commands: what the append-only file says of them, in words that stock servers understand.
 
+mod streams;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::convert::Infallible;
 use std::io::Write;
 
 use nuthatch_collections::entry::RecordRef;
 
 use crate::effect::{Change, Effect};
-use crate::rdb::file::{FileEntry, FileError};
-use crate::rdb::{self, payload};
+use crate::rdb::Value;
 use crate::value::string::StringRef;
+use values::Maker;
 
 /// Appends the commands that do again what an effect has done, for the database that it names, which is selected. Returns
 /// how many they are: none if the effect only names what another one tells.
@@ -15,7 +21,7 @@ pub fn encode(effect: &Effect<'_>, out: &mut Vec<u8>) -> usize {
     let key = effect.key;
     match effect.change {
         Change::Event | Change::Part => return 0,
-        Change::Put(record) => put(key, record, out),
+        Change::Put(record) => return put(key, record, out),
         Change::Splice { offset, bytes } => {
             command(&[b"SETRANGE", key, Decimal::of(offset as u64).text(), bytes], out);
         }
@@ -63,33 +69,42 @@ pub fn select(database: u32, out: &mut Vec<u8>) {
     command(&[b"SELECT", Decimal::of(database.into()).text()], out);
 }
 
-/// Appends the command that gives a key the value in a record, and its deadline.
-pub fn put(key: &[u8], record: RecordRef<'_>, out: &mut Vec<u8>) {
+/// Appends the commands that give a key the value in a record, and its deadline, whatever it held before. Returns how many
+/// they are.
+fn put(key: &[u8], record: RecordRef<'_>, out: &mut Vec<u8>) -> usize {
     let deadline = record.stamp();
     match StringRef::of(record) {
         Some(StringRef::Integer(number)) => put_string(key, number.to_string().as_bytes(), deadline, out),
         Some(StringRef::Bytes(text)) => put_string(key, text, deadline, out),
         Some(StringRef::Shared(text)) => put_string(key, text, deadline, out),
         None => {
-            // At the beginning of time no field has ended.
-            if let Some(value) = rdb::save(record, 0) {
-                restore(key, deadline, &payload::seal(value), out);
+            command(&[b"DEL", key], out);
+            let mut maker = Maker { key, out, take: &mut |_| Ok::<_, Infallible>(()), commands: 1 };
+            let Ok(()) = maker.collection(record);
+            if let Some(deadline) = deadline {
+                let Ok(()) = maker.deadline(deadline);
             }
+            return maker.commands;
         }
     }
+    1
 }
 
-/// Appends the command that gives a key the value in an entry of a file, and its deadline.
+/// Appends the commands that give a key, which does not exist, a value and its deadline. Behind each, `take` may take what
+/// was appended: a command is no longer than a megabyte and one element, however big the value is.
 ///
 /// # Errors
-/// The key, or a string, cannot be read.
-pub fn entry(entry: &FileEntry<'_>, out: &mut Vec<u8>) -> Result<(), FileError> {
-    let key = entry.key()?;
-    match entry.string()? {
-        Some(text) => put_string(&key, &text, entry.deadline(), out),
-        None => restore(&key, entry.deadline(), &payload::seal(entry.serialized()), out),
-    }
-    Ok(())
+/// That of `take`.
+pub fn value<E>(
+    key: &[u8],
+    value: &Value<'_>,
+    deadline: Option<u64>,
+    out: &mut Vec<u8>,
+    take: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut maker = Maker { key, out, take, commands: 0 };
+    maker.value(value)?;
+    deadline.map_or(Ok(()), |deadline| maker.deadline(deadline))
 }
 
 fn put_string(key: &[u8], text: &[u8], deadline: Option<u64>, out: &mut Vec<u8>) {
@@ -97,12 +112,6 @@ fn put_string(key: &[u8], text: &[u8], deadline: Option<u64>, out: &mut Vec<u8>)
         None => command(&[b"SET", key, text], out),
         Some(deadline) => command(&[b"SET", key, text, b"PXAT", Decimal::of(deadline).text()], out),
     }
-}
-
-/// Appends the command that gives a key a value that is not a string, as DUMP returns it.
-fn restore(key: &[u8], deadline: Option<u64>, sealed: &[u8], out: &mut Vec<u8>) {
-    let deadline = Decimal::of(deadline.unwrap_or_default());
-    command(&[b"RESTORE", key, deadline.text(), sealed, b"REPLACE", b"ABSTTL"], out);
 }
 
 fn argument(bytes: &[u8], out: &mut Vec<u8>) {

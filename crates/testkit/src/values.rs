@@ -77,12 +77,13 @@ pub fn commands(random: &mut Pcg64, key: &str) -> Vec<Vec<Vec<u8>>> {
 /// streams into nodes differently.
 fn stream(random: &mut Pcg64, key: &str, texts: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     let command = |line: &str| -> Vec<Vec<u8>> { line.split(' ').map(|word| word.into()).collect() };
-    let mut commands = Vec::new();
+    let (mut commands, mut ids) = (Vec::new(), Vec::new());
     let mut ms = 0;
     for text in texts {
         let magnitude = random.random_range(1..20);
         ms += random.random_range(1..3_u64.pow(magnitude));
-        let mut add = command(&format!("XADD {key} {ms}-{}", random.random_range(0..3)));
+        ids.push(format!("{ms}-{}", random.random_range(0..3)));
+        let mut add = command(&format!("XADD {key} {}", ids[ids.len() - 1]));
         add.extend([b"name".to_vec(), text.clone()]);
         if random.random_ratio(1, 4) {
             add.extend([text.clone(), b"other".to_vec()]);
@@ -91,16 +92,48 @@ fn stream(random: &mut Pcg64, key: &str, texts: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>>
     }
     commands.push(command(&format!("XGROUP CREATE {key} group 0 ENTRIESREAD 0")));
     commands.push(command(&format!("XGROUP CREATE {key} idle $")));
+    commands.push(command(&format!("XGROUP CREATECONSUMER {key} group idle")));
     if random.random_bool(0.5) {
         commands.push(command(&format!("XREADGROUP GROUP group one COUNT 3 STREAMS {key} >")));
         commands.push(command(&format!("XREADGROUP GROUP group two COUNT 2 STREAMS {key} >")));
+        // The clocks of servers differ.
+        for (place, id) in ids.iter().take(5).enumerate() {
+            let consumer = if place < 3 { "one" } else { "two" };
+            let (time, count) =
+                (1_600_000_000_000 + random.random_range(0..3_u64), random.random_range(1..3));
+            commands.push(command(&format!(
+                "XCLAIM {key} group {consumer} 0 {id} TIME {time} RETRYCOUNT {count} JUSTID"
+            )));
+        }
         commands.push(command(&format!("XACK {key} group {ms}-0 1-0 1-1")));
     }
+    if random.random_bool(0.5) {
+        // Of some of them it is still expected that they are acknowledged.
+        let deleted = ids.iter().filter(|_| random.random_ratio(1, 3)).take(20);
+        commands.extend(deleted.map(|id| command(&format!("XDEL {key} {id}"))));
+    }
     if random.random_bool(0.3) {
-        commands.push(command(&format!("XTRIM {key} MAXLEN 50")));
+        commands.push(command(&format!("XTRIM {key} MAXLEN {}", random.random_range(0..50))));
         commands.push(command(&format!("XSETID {key} {}-5", u64::MAX)));
     }
     commands
+}
+
+/// What is said of a stream and its groups, without what depends on the server or the moment.
+fn lasting(reply: Reply) -> Reply {
+    /// The entries are compared apart. Only recent servers tell how far groups are behind when entries are gone.
+    const LEFT_OUT: &[&[u8]] =
+        &[b"entries", b"radix-tree-keys", b"radix-tree-nodes", b"lag", b"seen-time", b"active-time"];
+    let Reply::Array(elements) = reply else { return reply };
+    let (mut kept, mut elements) = (Vec::new(), elements.into_iter());
+    while let Some(element) = elements.next() {
+        if element.bytes().is_some_and(|name| LEFT_OUT.contains(&name)) {
+            elements.next();
+        } else {
+            kept.push(lasting(element));
+        }
+    }
+    Reply::Array(kept)
 }
 
 /// What a key holds: its type, its elements in an order of their own, and its deadline.
@@ -131,10 +164,7 @@ pub fn content(client: &mut Client, key: &str) -> (String, Vec<Reply>, Reply) {
         });
     }
     if kind == "stream" {
-        elements.push(client.call(["XPENDING", key, "group"]));
-        let groups = client.call(["XINFO", "GROUPS", key]).into_elements();
-        // Only recent servers tell how far groups are behind when entries are gone.
-        elements.extend(groups.into_iter().map(|group| Reply::Array(group.into_elements()[..8].to_vec())));
+        elements.push(lasting(client.call(["XINFO", "STREAM", key, "FULL", "COUNT", "0"])));
     }
     if !is_ordered {
         elements.sort();

@@ -88,11 +88,13 @@ fn what_commands_have_done_is_loaded_again() {
 
 #[test]
 fn stock_servers_load_what_commands_have_done() {
-    for program in Program::references().into_iter().filter(|program| program.name != "redis-7.0") {
+    for program in Program::references() {
         let stock = Server::start(&program, &[]);
+        // Redis 7.0 does not know the version of our files.
+        let reads_files = program.name != "redis-7.0";
         for (number, family) in FAMILIES.iter().enumerate() {
             let seed = Extent::from_environment().seed.wrapping_add(number as u64);
-            let preamble = if number % 2 == 0 { "yes" } else { "no" };
+            let preamble = if number % 2 == 0 && reads_files { "yes" } else { "no" };
             let ours = Server::start(&Program::nuthatch(), &arguments(&["--aof-use-rdb-preamble", preamble]));
             play(&ours, &[&stock], family, seed, count());
             if number % 3 != 2 {

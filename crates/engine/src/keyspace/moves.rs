@@ -37,7 +37,7 @@ impl Keys<'_> {
         note_creation(&mut entry.as_mut(), access);
         self.notify(to, "new");
         let replaced = self.place_entry(to, entry);
-        self.append_put(to, "copy_to");
+        self.note(to, "copy_to");
         self.notify_of_replacing(to, replaced);
         true
     }

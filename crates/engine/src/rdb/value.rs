@@ -61,6 +61,11 @@ impl ListNode {
         node
     }
 
+    /// The elements.
+    pub fn elements(&self) -> impl Iterator<Item = Element<'_>> {
+        strip::iter(&self.elements)
+    }
+
     pub(super) fn push(&mut self, element: Element<'_>) {
         strip::append(element, &mut self.elements);
         self.count += 1;

@@ -10,17 +10,20 @@ use nuthatch_collections::collection::Collection;
 use nuthatch_collections::entry::{NewPayload, Payload, RecordRef};
 use nuthatch_collections::stream::StreamId;
 use nuthatch_engine::access::AccessPolicy;
+use nuthatch_engine::dispatch::Replay;
 use nuthatch_engine::effect::{Change, Effect, EffectLog};
 use nuthatch_engine::keyspace::Key;
 use nuthatch_engine::keyspace::locked::Keys;
 use nuthatch_engine::keyspace::strings::NewDeadline;
+use nuthatch_engine::persistence::append_only::Requests;
+use nuthatch_engine::propagation;
 use nuthatch_engine::value::Kind;
 use proptest::prelude::*;
 
 use self::commands::{Context, Sent, TEMPLATES, fill};
-use self::content::{Data, data, without_signs};
+use self::content::{Data, data, deliveries, without_signs};
 use crate::files::load;
-use crate::support::{Server, bulk, content_of};
+use crate::support::{DATABASES, Server, bulk, content_of};
 
 /// An effect that owns what it tells.
 #[derive(Debug, Clone)]
@@ -257,7 +260,27 @@ proptest! {
             prop_assert_eq!(expected, found, "{}", shown());
             before = after;
         }
+        let written = written_anew(&server);
+        prop_assert_eq!(without_signs(before), without_signs(data(&written)));
+        prop_assert_eq!(deliveries(&server), deliveries(&written));
     }
+}
+
+/// A server to which all data of another one came as commands, run as those of a file are.
+fn written_anew(server: &Server) -> Server {
+    let mut commands = Vec::new();
+    for database in 0..DATABASES {
+        propagation::select(database, &mut commands);
+        server.keys().for_each(database, &mut |record| {
+            let (key, change) = (record.key(), Change::Put(record));
+            propagation::encode(&Effect { database, key, event: "", change }, &mut commands);
+        });
+    }
+    let written = self::server(None);
+    written.set_clock(server.now_ms());
+    let outcome = Replay::new(&written.engine, Requests::new(commands.as_slice(), 0)).run();
+    assert!(outcome.is_ok(), "{outcome:?}");
+    written
 }
 
 #[test]

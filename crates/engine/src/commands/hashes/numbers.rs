@@ -36,6 +36,7 @@ fn hincrby(call: &mut Call<'_, '_>) -> Outcome {
     let increment = parse_i64(call.arguments.at(3)).ok_or(CommandError::NOT_AN_INTEGER)?;
     let (key, now_ms) = (call.key(1), call.now_ms());
     let field = call.keys.peek_hash(&key)?.and_then(|hash| hash.get(call.arguments.at(2), now_ms));
+    let has_deadline = field.is_some_and(|field| field.deadline.is_some());
     let current = match field {
         Some(field) => field.value.with_text(parse_i64).ok_or(NOT_AN_INTEGER)?,
         None => 0,
@@ -43,7 +44,7 @@ fn hincrby(call: &mut Call<'_, '_>) -> Outcome {
     let sum = current.checked_add(increment).ok_or(OVERFLOW)?;
     let mut text = Vec::new();
     format_i64(sum, &mut text);
-    store(call, &text, "hincrby")?;
+    store(call, &text, has_deadline, "hincrby")?;
     call.reply.integer(sum);
     Ok(())
 }
@@ -58,6 +59,7 @@ fn hincrbyfloat(call: &mut Call<'_, '_>) -> Outcome {
     }
     let (key, now_ms) = (call.key(1), call.now_ms());
     let field = call.keys.peek_hash(&key)?.and_then(|hash| hash.get(call.arguments.at(2), now_ms));
+    let has_deadline = field.is_some_and(|field| field.deadline.is_some());
     let current = match field {
         Some(field) => field.value.with_text(LongDouble::parse),
         None => LongDouble::parse(b"0"),
@@ -65,13 +67,13 @@ fn hincrbyfloat(call: &mut Call<'_, '_>) -> Outcome {
     let sum = current.ok_or(NOT_A_FLOAT)?.checked_add(increment).ok_or(OVERFLOW)?;
     let mut text = Vec::new();
     sum.format(&mut text);
-    store(call, &text, "hincrbyfloat")?;
+    store(call, &text, has_deadline, "hincrbyfloat")?;
     call.reply.bulk(&text);
     Ok(())
 }
 
-/// Sets the field of the request to a sum; its deadline stays.
-fn store(call: &mut Call<'_, '_>, sum: &[u8], event: &'static str) -> Outcome {
+/// Sets the field of the request to a sum. If it lives and has a deadline, that stays.
+fn store(call: &mut Call<'_, '_>, sum: &[u8], has_deadline: bool, event: &'static str) -> Outcome {
     let (key, limits, name) = (call.key(1), limits(call), call.arguments.at(2));
     let mut before = Before::Missing;
     let pairs = [(name, sum)].into_iter();
@@ -80,9 +82,13 @@ fn store(call: &mut Call<'_, '_>, sum: &[u8], event: &'static str) -> Outcome {
         call.keys.note_expired_fields(&key, 1);
     }
     call.keys.note(&key, event);
-    call.keys.replay_as(|| match before {
-        Before::Live => owned(&[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", name, sum]),
-        Before::Missing | Before::Expired => owned(&[b"HSET", key.bytes, name, sum]),
+    call.keys.replay_as(|| {
+        // Servers that know no deadlines of fields know no HSETEX either.
+        if has_deadline {
+            owned(&[b"HSETEX", key.bytes, b"KEEPTTL", b"FIELDS", b"1", name, sum])
+        } else {
+            owned(&[b"HSET", key.bytes, name, sum])
+        }
     });
     Ok(())
 }

@@ -110,7 +110,8 @@ struct Claimed {
 }
 
 fn xclaim(call: &mut Call<'_, '_>) -> Outcome {
-    let (key, now_ms) = (call.key(1), call.clock_ms());
+    // Times are told by the clock also where a file is loaded: there the command's moment is before all of them.
+    let (key, now_ms) = (call.key(1), call.keys.clock_ms());
     let name = call.arguments.at(2);
     let stream = call.keys.seek_stream(&key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(name)) {
@@ -186,7 +187,7 @@ fn finish(
     claimed: Claimed,
     delivered_ms: u64,
 ) -> Outcome {
-    let now_ms = call.clock_ms();
+    let now_ms = call.keys.clock_ms();
     if claimed.entries.is_empty() && claimed.forgotten.is_empty() {
         return Ok(());
     }
@@ -216,7 +217,7 @@ fn xautoclaim(call: &mut Call<'_, '_>) -> Outcome {
     const COUNT_MAX: i64 = i64::MAX / 16;
     /// For each entry that may be claimed, so many are looked at.
     const ATTEMPTS: usize = 10;
-    let (key, now_ms) = (call.key(1), call.clock_ms());
+    let (key, now_ms) = (call.key(1), call.keys.clock_ms());
     let name = call.arguments.at(2);
     let idle_min_ms = idle_time(call.arguments.at(4), "XAUTOCLAIM")?;
     let start = interval_start(call.arguments.at(5))?;

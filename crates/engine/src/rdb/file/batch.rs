@@ -101,20 +101,6 @@ impl<'b> FileEntry<'b> {
         }
     }
 
-    /// The value as DUMP has it, without what is put behind it.
-    pub(crate) fn serialized(&self) -> Vec<u8> {
-        [&[self.encoding()], &self.batch.bytes[self.place.value..self.place.end]].concat()
-    }
-
-    /// The text, if the value is a string.
-    pub(crate) fn string(&self) -> Result<Option<Cow<'b, [u8]>>, FileError> {
-        if self.encoding() != encoding::STRING {
-            return Ok(None);
-        }
-        let mut reader = Reader::new(&self.batch.bytes[self.place.value..self.place.end], usize::MAX);
-        reader.string().map(Some).map_err(|Malformed| self.error(0, Problem::Malformed))
-    }
-
     /// That something is wrong with the entry, so many bytes behind its beginning.
     pub fn error(&self, behind: u64, problem: Problem) -> FileError {
         let reading = value_of(self.key_bytes(), self.encoding());

@@ -69,6 +69,22 @@ pub(crate) fn without_signs(mut data: Data) -> Data {
     data
 }
 
+/// When entries of streams were delivered that are not acknowledged, by database, key, group and entry.
+pub(crate) fn deliveries(server: &Server) -> BTreeMap<(u32, Vec<u8>, Vec<u8>, StreamId), u64> {
+    let mut deliveries = BTreeMap::new();
+    for database in 0..DATABASES {
+        server.keys().for_each(database, &mut |record| {
+            let key = record.key().to_vec();
+            for (name, group) in stream_of(record).into_iter().flat_map(|stream| &stream.groups) {
+                for (id, pending) in group.pending(StreamId::MIN) {
+                    deliveries.insert((database, key.clone(), name.to_vec(), id), pending.delivered_ms);
+                }
+            }
+        });
+    }
+    deliveries
+}
+
 fn value_of(record: RecordRef<'_>) -> Value {
     let text = |element: Element<'_>| element.to_cow().into_owned();
     match Kind::of(record.kind()).value_type() {

@@ -1,7 +1,7 @@
 //! A base of commands: `aof-use-rdb-preamble no`.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use nuthatch_engine::propagation;
@@ -33,12 +33,13 @@ fn translate(from: &Path, to: &Path, databases: u32) -> io::Result<()> {
     let file = File::open(from)?;
     let options = ScanOptions { bytes: file.metadata()?.len(), databases, verifies_checksum: false };
     let mut scanner = Scanner::new(file, options).map_err(other)?;
-    let target = DiskFile::create(to)?;
-    let mut target = BufWriter::with_capacity(BLOCK_BYTES, target);
+    let mut target = DiskFile::create(to)?;
     let mut selected = None;
     let mut bytes = Vec::new();
+    let mut take = |bytes: &mut Vec<u8>| {
+        if bytes.len() >= BLOCK_BYTES { flush(&mut target, bytes) } else { Ok(()) }
+    };
     loop {
-        bytes.clear();
         match scanner.next_part().map_err(other)? {
             Part::Library(text, _) => {
                 propagation::command(&[b"FUNCTION", b"LOAD", &text], &mut bytes);
@@ -48,13 +49,24 @@ fn translate(from: &Path, to: &Path, databases: u32) -> io::Result<()> {
                     if selected.replace(entry.database()) != Some(entry.database()) {
                         propagation::select(entry.database(), &mut bytes);
                     }
-                    propagation::entry(&entry, &mut bytes).map_err(other)?;
+                    let (key, value) = (entry.key().map_err(other)?, entry.value().map_err(other)?);
+                    if let Some(value) = value {
+                        propagation::value(&key, &value, entry.deadline(), &mut bytes, &mut take)?;
+                    }
                 }
             }
             Part::End(_) => break,
             _ => {}
         }
-        target.write_all(&bytes)?;
     }
-    target.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    flush(&mut target, &mut bytes)?;
+    target.sync_all()
+}
+
+fn flush(target: &mut DiskFile, bytes: &mut Vec<u8>) -> io::Result<()> {
+    target.write_all(bytes)?;
+    bytes.clear();
+    // A long element may have made it big.
+    bytes.shrink_to(2 * BLOCK_BYTES);
+    Ok(())
 }
