@@ -13,9 +13,14 @@ use crate::arguments::Arguments;
 use crate::clients::{ClientRecord, Peer};
 use crate::command::Flags;
 use crate::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
+use crate::error::CommandError;
 use crate::persistence::append_only::{Requests, Stop};
 use crate::session::Session;
 use crate::statistics::Runs;
+use crate::table::Registered;
+
+/// Of errors that the commands of a file answer, so many are logged: a file may have any number of them.
+const ERRORS_LOGGED_MAX: u64 = 128;
 
 /// Why a request of a file cannot be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,13 +168,37 @@ impl Engine {
         batch.now_ms = 0;
         batch
     }
+
+    /// Logs an error that a command of a file has answered, in the words of stock servers.
+    pub(super) fn tell_replay_error(
+        &self,
+        session: &mut Session,
+        command: &Registered,
+        error: &CommandError,
+    ) {
+        session.replay_errors += 1;
+        if session.replay_errors > ERRORS_LOGGED_MAX {
+            if session.replay_errors == ERRORS_LOGGED_MAX + 1 {
+                self.host.log_warning("Further errors of commands of the append only file are not logged");
+            }
+            return;
+        }
+        let text = String::from_utf8_lossy(error.text());
+        // Stock servers show the line of the protocol, but for the usual code.
+        let text = text.strip_prefix("ERR ").map_or_else(|| format!("-{text}"), str::to_owned);
+        let name = &command.full_name;
+        self.host.log_warning(&format!(
+            "== CRITICAL == This server is sending an error to its AOF-loading-client: '{text}' after processing the \
+             command '{name}'"
+        ));
+    }
 }
 
 impl Batch<'_> {
     /// Runs the request in this place, whatever clients are told at the moment.
     ///
     /// # Errors
-    /// It is none. Errors that the command answers are none of the file's.
+    /// It is none. Errors that the command answers are logged only.
     fn run_again(
         &mut self,
         engine: &Engine,
@@ -186,8 +215,10 @@ impl Batch<'_> {
         let is_needed = ["multi", "exec", "discard", "select", "script|load"].contains(&&*command.full_name);
         if is_needed || command.row.flags.intersects(changes) {
             let mark = reply.mark();
-            // The same error was answered, or nothing was appended to the file.
-            let _ = self.execute_or_queue(engine, session, arguments, command, place, reply);
+            // A server appends nothing that answers an error: the data are not those that the file was written for.
+            if let Err(error) = self.execute_or_queue(engine, session, arguments, command, place, reply) {
+                engine.tell_replay_error(session, command, &error);
+            }
             reply.truncate(mark);
             if let Some(blocked) = session.blocked.take() {
                 blocked.leave(&engine.keyspace);
