@@ -67,6 +67,46 @@ fn what_was_there_is_there_again() {
 }
 
 #[test]
+fn the_log_tells_of_it_as_of_loading() {
+    for program in [Program::nuthatch()].into_iter().chain(Program::references()) {
+        let server = Server::start(&program, &DEBUG);
+        let mut client = server.connect();
+        client.command("MSET a 1 b 2");
+        assert_eq!(client.command("DEBUG RELOAD").text(), "OK", "{}", program.name);
+        let log = server.log();
+        for line in [
+            "Loading RDB produced by",
+            "RDB age 0 seconds",
+            "Done loading RDB, keys loaded: 2, keys expired: 0",
+        ] {
+            assert!(log.contains(line), "{} {line}\n{log}", program.name);
+        }
+    }
+}
+
+#[test]
+fn a_rewrite_that_goes_on_keeps_nobody_from_saving() {
+    for program in [Program::nuthatch()].into_iter().chain(Program::references()) {
+        let arguments = [&DEBUG[..], &["--appendonly", "yes", "--rdb-key-save-delay", "5000"]].concat();
+        let server = Server::start(&program, &arguments);
+        let mut client = server.connect();
+        client.command("DEBUG POPULATE 1000");
+        let before = digest(&mut client);
+        assert!(!client.command("BGREWRITEAOF").is_error(), "{}", program.name);
+        if program.name != Program::nuthatch().name {
+            // There it makes SAVE slow, too, and the process that rewrites the file keeps what it had.
+            assert_eq!(client.command("CONFIG SET rdb-key-save-delay 0").text(), "OK");
+        }
+        for line in ["SAVE", "DEBUG RELOAD"] {
+            assert_eq!(client.command(line).text(), "OK", "{line} by {}", program.name);
+        }
+        let goes_on = client.command("INFO persistence").text().contains("aof_rewrite_in_progress:1\r\n");
+        assert!(goes_on, "{}", program.name);
+        assert_eq!(digest(&mut client), before, "{}", program.name);
+    }
+}
+
+#[test]
 fn where_it_cannot_nothing_is_changed() {
     let server = Server::start(&Program::nuthatch(), &DEBUG);
     let mut client = server.connect();

@@ -5,6 +5,7 @@ mod damage;
 mod full_disk;
 mod generated;
 mod switching;
+mod telling;
 
 use std::fs;
 use std::path::Path;

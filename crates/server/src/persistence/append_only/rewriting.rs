@@ -15,6 +15,7 @@ use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
 use parking_lot::Mutex;
 
 use super::files::{Files, remove};
+use super::starting::unopened;
 use super::{AppendOnly, commands};
 use crate::config::system_text;
 use crate::disk::{self, DiskFile};
@@ -188,6 +189,7 @@ impl AppendOnly {
                 state.failures += 1;
                 state.failed = Some(Instant::now());
                 log::warning!("Background AOF rewrite failed: {}", system_text(&problem));
+                log::warning!("Background AOF rewrite terminated with error");
             }
         }
         drop(state);
@@ -229,7 +231,8 @@ impl AppendOnly {
         is_first: bool,
     ) -> io::Result<u64> {
         let is_rdb = self.settings.lock().rdb_preamble;
-        let base = DiskFile::create(temporary)?;
+        let shown = String::from_utf8_lossy(&Files::temporary_base()).into_owned();
+        let base = DiskFile::create(temporary).map_err(unopened(&shown))?;
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
         let mut position = None;
         let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
@@ -241,7 +244,8 @@ impl AppendOnly {
         } else {
             commands::replace_file(temporary, engine.keyspace.databases())?;
         }
-        log::notice!("Successfully created the temporary AOF base file {}", temporary.display());
+        log::notice!("Successfully created the temporary AOF base file {shown}");
+        log::notice!("Background AOF rewrite terminated with success");
         Ok(position)
     }
 
@@ -281,13 +285,19 @@ impl AppendOnly {
         disk::sync_directory(&files.directory)?;
         log::notice!(
             "Successfully renamed the temporary AOF base file {} into {}",
-            temporary.display(),
+            String::from_utf8_lossy(&Files::temporary_base()),
             base.shown()
         );
         let mut manifest = files.manifest.clone();
         manifest.supersede(base.clone(), increment.sequence);
         if is_first {
-            files.rename(&files.first_increment(), &increment.name)?;
+            let first = files.first_increment();
+            files.rename(&first, &increment.name)?;
+            log::notice!(
+                "Successfully renamed the temporary AOF incr file {} into {}",
+                String::from_utf8_lossy(&first),
+                increment.shown()
+            );
             manifest.history.append(&mut manifest.increments);
             manifest.increments = vec![increment.clone()];
         }
@@ -322,10 +332,13 @@ fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, DiskF
     if is_first {
         // Another attempt may go on with the file of this name until the moment comes.
         remove(&files.path(&files.first_increment()))?;
-        let file = files.create(&files.first_increment())?;
+        let name = files.first_increment();
+        let shown = String::from_utf8_lossy(&name).into_owned();
+        log::notice!("Creating AOF incr file {shown} on background rewrite");
+        let file = files.create(&name).map_err(unopened(&shown))?;
         return Ok((increment, file));
     }
-    let file = files.create(&increment.name)?;
+    let file = files.create(&increment.name).map_err(unopened(&increment.shown()))?;
     // It counts before anything is in it: should the server end before the base does, nothing is lost.
     let mut manifest = files.manifest.clone();
     manifest.increments.push(increment.clone());
