@@ -94,7 +94,7 @@ fn an_end_that_is_missing_is_refused_where_it_may_not_be() {
         fs::write(file(directory, MANIFEST), text).expect("a file can be written");
         fs::write(file(directory, "second"), "").expect("a file can be written");
     };
-    fail(&before, &[], not_last, "is not the last file");
+    fail(&before, &[], not_last, "the truncated file is not the last file");
 }
 
 #[test]
@@ -165,6 +165,40 @@ fn what_a_crash_has_left_is_removed() {
     });
     assert_eq!(names(&server), ["appendonly.aof.1.base.rdb", INCREMENT]);
     assert_eq!(server.connect().command("GET b").text(), "2");
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_as_by_the_stock_tool() {
+    let before = server();
+    for (missing, expected) in [
+        (
+            "appendonly.aof.1.base.rdb",
+            "Start checking Multi Part AOF\n\
+             Cannot open file ./appendonly.aof.1.base.rdb: No such file or directory\n",
+        ),
+        (
+            INCREMENT,
+            "Start to check INCR files.\n\
+             Cannot open file ./appendonly.aof.1.incr.aof: No such file or directory, aborting...\n",
+        ),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        copy(before.directory(), directory.path());
+        fs::remove_file(file(directory.path(), missing)).expect("a file can be removed");
+        let files = directory.path().join(DIRECTORY);
+        let mut programs = vec![(Program::nuthatch().path, &["check-aof", MANIFEST][..])];
+        let stock = Program::references().into_iter().find(|program| program.name == "redis-8.0");
+        if let Some(stock) = stock {
+            programs.push((stock.path.with_file_name("redis-check-aof"), &[MANIFEST]));
+        }
+        for (program, arguments) in programs {
+            let run = Command::new(&program).args(arguments).current_dir(&files).output();
+            let output = run.expect("the tool can be run");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(1), "{} {text}", program.display());
+            assert!(text.ends_with(expected), "{} {text}", program.display());
+        }
+    }
 }
 
 #[test]
