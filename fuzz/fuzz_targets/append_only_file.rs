@@ -66,17 +66,25 @@ fn check(file: &[u8], [first, other]: &mut [Store; 2]) -> Corpus {
     if !is_bounded(&requests[0].0, base) {
         return Corpus::Reject;
     }
-    let outcome = load(first, file, base);
+    // Somewhere in between, a server may have written a base, and gone on with another file.
+    let places = requests[0].0.iter().map(|request| request.0).chain([file.len() as u64]);
+    let places: Vec<u64> = places.collect();
+    let middle = places[file.len() % places.len()];
+    load(first, file, base, middle);
+    let (saved, _) = (first.saved(), first.appended());
+    let outcome = run(first, &file[middle as usize..], middle);
     let (appended, expected) = (first.appended(), first.content());
-    // What is appended of what was run.
-    let again = load(other, &[&file[..base as usize], &appended].concat(), base);
+    // What the server had afterwards.
+    load(other, &saved, saved.len() as u64, saved.len() as u64);
+    let again = run(other, &appended, 0);
     assert!(again.is_ok(), "{again:?} of {}", appended.escape_ascii());
     assert_eq!(expected, other.content(), "of {}", appended.escape_ascii());
     match outcome {
         Ok(()) | Err(Halt::Unknown(_)) => {}
         Err(Halt::Malformed(offset)) => assert!(offset <= file.len() as u64),
         Err(Halt::Truncated { whole, .. }) => {
-            let shortened = load(other, &file[..whole as usize], base);
+            load(other, file, base, middle);
+            let shortened = run(other, &file[middle as usize..whole as usize], middle);
             assert!(shortened.is_ok(), "it is whole up to {whole}: {shortened:?}");
             assert_eq!(expected, other.content(), "it is whole up to {whole}");
         }
@@ -85,16 +93,20 @@ fn check(file: &[u8], [first, other]: &mut [Store; 2]) -> Corpus {
     Corpus::Keep
 }
 
-/// Loads a file as the server does, of which the base was loaded before.
-fn load(store: &mut Store, file: &[u8], base: u64) -> Result<(), Halt> {
+/// Loads a file up to a place between two of its requests, of which the base was loaded before.
+fn load(store: &mut Store, file: &[u8], base: u64, end: u64) {
     store.clear();
-    let engine = &store.engine;
     if base > 0 {
-        load_base(engine, file).expect("it was loaded before");
+        load_base(&store.engine, file).expect("it was loaded before");
     }
-    let rest = &file[base as usize..];
-    let outcome = Replay::new(engine, Requests::new(rest, base)).run();
-    assert!(!engine.keyspace.is_busy(), "something is left running");
+    let outcome = run(store, &file[base as usize..end as usize], base);
+    assert!(!matches!(outcome, Err(Halt::Unreadable(_) | Halt::Cancelled)), "{outcome:?}");
+}
+
+/// Runs what a file has from an offset on.
+fn run(store: &mut Store, rest: &[u8], offset: u64) -> Result<(), Halt> {
+    let outcome = Replay::new(&store.engine, Requests::new(rest, offset)).run();
+    assert!(!store.engine.keyspace.is_busy(), "something is left running");
     outcome
 }
 

@@ -16,6 +16,7 @@ use nuthatch_engine::effect::{Effect, EffectLog};
 use nuthatch_engine::host::{Host, LogLevel, ProcessFacts, ShutdownOptions};
 use nuthatch_engine::keyspace::Keyspace;
 use nuthatch_engine::keyspace::locked::{Guards, Keys};
+use nuthatch_engine::persistence::save;
 use nuthatch_engine::propagation;
 use nuthatch_engine::session::Session;
 use nuthatch_engine::settings::LocalOnly;
@@ -46,8 +47,10 @@ impl Default for Store {
         *engine.settings.debug_commands.write() = LocalOnly::Yes;
         engine.settings.string_bytes_max.store(STRING_BYTES_MAX, Ordering::Relaxed);
         let limits = &engine.settings.encodings;
-        let counts = [&limits.hash_entries_max, &limits.set_entries_max, &limits.sorted_set_entries_max];
-        counts.into_iter().for_each(|limit| limit.store(3, Ordering::Relaxed));
+        limits.hash_entries_max.store(3, Ordering::Relaxed);
+        limits.set_entries_max.store(3, Ordering::Relaxed);
+        // Small ones do not tell zeros by their signs, and a set may have been big and then small.
+        limits.sorted_set_entries_max.store(0, Ordering::Relaxed);
         limits.list_size_max.store(3, Ordering::Relaxed);
         limits.stream_block_entries_max.store(2, Ordering::Relaxed);
         let inbox = Inbox::new(Recipient { client: 1, connection: 0 }, 0, Arc::new(Nobody));
@@ -80,6 +83,16 @@ impl Store {
     /// What was appended since it was empty.
     pub fn appended(&self) -> Vec<u8> {
         self.log.take()
+    }
+
+    /// Its data as a file.
+    pub fn saved(&self) -> Vec<u8> {
+        let (policy, options) = (self.engine.settings.access_policy(0), self.engine.save_options());
+        let guards = self.engine.keyspace.lock_all().expect("no script runs");
+        let keys = Keys::new(&self.engine.keyspace, guards, 0, policy, 0);
+        let mut file = Vec::new();
+        save(&keys, &[], policy, &options, &mut file).expect("memory takes all");
+        file
     }
 
     /// What it holds.

@@ -6,6 +6,7 @@ mod crash;
 mod disk;
 mod ending;
 mod failing;
+mod flushed;
 mod interchange;
 mod loading;
 mod old;

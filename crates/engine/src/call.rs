@@ -76,4 +76,10 @@ impl<'a> Call<'a, '_> {
     pub fn now_ms(&self) -> u64 {
         self.keys.now_ms
     }
+
+    /// The time that a command notes, in milliseconds since 1970. It is that of the command, but for one that is run again:
+    /// to it, no deadline has passed.
+    pub fn clock_ms(&self) -> u64 {
+        if self.session.is_replayed { self.engine.now_ms() } else { self.keys.now_ms }
+    }
 }

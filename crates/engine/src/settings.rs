@@ -34,6 +34,8 @@ pub struct Settings {
     pub compresses_files: AtomicBool,
     /// `rdbchecksum`: whether files have checksums, and these are looked at.
     pub checks_files: AtomicBool,
+    /// Whether there are save points: `save`.
+    pub has_save_points: AtomicBool,
     /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
     pub debug_commands: RwLock<LocalOnly>,
 }
@@ -64,6 +66,7 @@ impl Default for Settings {
             keeps_last_use: AtomicBool::new(false),
             compresses_files: AtomicBool::new(true),
             checks_files: AtomicBool::new(true),
+            has_save_points: AtomicBool::new(false),
             debug_commands: RwLock::new(LocalOnly::No),
         }
     }

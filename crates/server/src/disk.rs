@@ -10,6 +10,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use rustix::io::Errno;
+
 /// A step that changes what is on the disk, or sees to it that it stays.
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(debug_assertions), expect(dead_code, reason = "only the simulation looks at it"))]
@@ -143,7 +145,12 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     take(Step::MakeDirectory(path), || fs::create_dir(path))
 }
 
-/// Brings the names in a directory to the disk.
+/// Brings the names in a directory to the disk. Where the file system does not know such a thing, they are there already, or
+/// cannot be brought there.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
-    take(Step::SyncDirectory(path), || File::open(path)?.sync_all())
+    let synced = take(Step::SyncDirectory(path), || File::open(path)?.sync_all());
+    match synced.as_ref().map_err(io::Error::raw_os_error) {
+        Err(Some(number)) if [Errno::INVAL, Errno::BADF].map(Errno::raw_os_error).contains(&number) => Ok(()),
+        _ => synced,
+    }
 }

@@ -98,7 +98,7 @@ impl Host for Process {
         let failure = || "Errors trying to SHUTDOWN. Check logs.".to_owned();
         let shared = self.shared.get().and_then(Weak::upgrade).ok_or_else(failure)?;
         process::asked_to_end();
-        if !persistence::prepare_end(&shared.engine, &self.config.settings(), options) {
+        if !persistence::prepare_end(&shared.engine, &shared.log, &self.config.settings(), options) {
             return Err(failure());
         }
         self.ending.send(Ending::Command(options)).map_err(|_| failure())

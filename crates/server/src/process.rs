@@ -85,8 +85,7 @@ fn refuse(error: &ConfigError) -> Start {
 
 /// Enters the working directory, which a relative log file is in, and makes sure that the log can be written.
 fn prepare_log(settings: &Settings) -> std::io::Result<()> {
-    // The directory existed when the configuration was read; without it, the paths below fail by themselves.
-    let _ = std::env::set_current_dir(&settings.dir);
+    std::env::set_current_dir(&settings.dir)?;
     if let Some(file) = &settings.logfile {
         log::try_file(file)?;
     }

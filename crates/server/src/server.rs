@@ -121,7 +121,7 @@ impl Server {
 
     /// Does what is to be done before the end. Says whether the server may end.
     pub(crate) fn prepare_end(&self, settings: &Settings, options: ShutdownOptions) -> bool {
-        persistence::prepare_end(&self.shared.engine, settings, options)
+        persistence::prepare_end(&self.shared.engine, &self.shared.log, settings, options)
     }
 
     /// Ends the threads, closing all connections.
@@ -318,6 +318,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     engine.keeps_last_use.store(frequency || recency, Ordering::Relaxed);
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
     engine.checks_files.store(settings.rdbchecksum, Ordering::Relaxed);
+    engine.has_save_points.store(!settings.save_points.is_empty(), Ordering::Relaxed);
     shared.engine.persistence.loading.delay_us.store(settings.key_load_delay, Ordering::Relaxed);
     let stops_writes = settings.stop_writes_on_bgsave_error && !settings.save_points.is_empty();
     shared.engine.persistence.stop_writes_on_failure(stops_writes);

@@ -119,6 +119,41 @@ fn what_is_no_command_is_refused_with_the_place() {
 }
 
 #[test]
+fn nothing_is_cut_off_where_a_command_is_damaged() {
+    let before = server();
+    for (from, to) in [("\r\n$3\r\nSET", "\r\n\x003\r\nSET"), ("*3\r\n", "*3\0\0"), ("$1\r\na", "$1\0\na")] {
+        let damage = |directory: &Path| {
+            let path = file(directory, INCREMENT);
+            let whole = fs::read(&path).expect("the file is there");
+            let place = whole.windows(from.len()).position(|bytes| bytes == from.as_bytes());
+            let place = place.unwrap_or_else(|| panic!("{from:?} is not in the file"));
+            let damaged = [&whole[..place], to.as_bytes(), &whole[place + from.len()..]].concat();
+            fs::write(&path, damaged).expect("a file can be written");
+        };
+        fail(&before, &[], damage, "Bad file format reading the append only file");
+    }
+}
+
+#[test]
+fn commands_that_fail_are_told() {
+    let before = server();
+    let server = start(&before, |directory| {
+        let path = file(directory, INCREMENT);
+        let mut whole = fs::read(&path).expect("the file is there");
+        whole.extend("*3\r\n$5\r\nlpush\r\n$1\r\na\r\n$1\r\nx\r\n".repeat(1000).bytes());
+        whole.extend(b"*1\r\n$5\r\nMULTI\r\n*3\r\n$5\r\nLPUSH\r\n$1\r\na\r\n$1\r\nx\r\n*1\r\n$4\r\nEXEC\r\n");
+        whole.extend(b"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n");
+        fs::write(&path, whole).expect("a file can be written");
+    });
+    assert_eq!(server.connect().command("GET a").text(), "3");
+    let log = server.log();
+    let told = "This server is sending an error to its AOF-loading-client: '-WRONGTYPE Operation against a key holding the \
+                wrong kind of value' after processing the command 'lpush'";
+    assert_eq!(log.matches(told).count(), 100, "{log}");
+    assert!(log.contains("1001 commands of the append only file"), "{log}");
+}
+
+#[test]
 fn a_damaged_manifest_is_refused_with_the_line() {
     let before = server();
     let texts = [

@@ -2,6 +2,8 @@
 
 mod crashes;
 mod damage;
+mod file_names;
+mod first_base;
 mod full_disk;
 mod generated;
 mod switching;

@@ -151,7 +151,7 @@ fn keys_that_end_stay_until_a_later_command_has_kept_them() {
 }
 
 #[test]
-fn consumers_were_seen_when_the_file_was_loaded() {
+fn consumers_were_seen_when_the_file_was_loaded_and_entries_delivered_when_they_were() {
     let server = Server::start(&Program::nuthatch(), &arguments(&[]));
     let mut client = server.connect();
     for line in ["XADD s 1-1 a b", "XGROUP CREATE s g 0", "XGROUP CREATECONSUMER s g one"] {
@@ -166,6 +166,9 @@ fn consumers_were_seen_when_the_file_was_loaded() {
         let idle = fields.iter().position(|field| field.text() == "idle").expect("it is told");
         assert!(fields[idle + 1].integer().is_some_and(|idle| (0..60_000).contains(&idle)), "{fields:?}");
     }
+    let pending = server.connect().command("XPENDING s g - + 10").into_elements();
+    let fields = pending.into_iter().next().expect("an entry is pending").into_elements();
+    assert!(fields[2].integer().is_some_and(|idle| (0..60_000).contains(&idle)), "{fields:?}");
 }
 
 #[test]

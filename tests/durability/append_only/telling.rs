@@ -62,15 +62,6 @@ fn errors_of_commands_that_are_loaded_are_logged() {
 }
 
 #[test]
-fn a_file_full_of_errors_does_not_fill_the_log() {
-    let server = load(&[&["SET text a"], ["LPUSH text b"; 10_000].as_slice()].concat());
-    let log = server.log();
-    let told = log.lines().filter(|line| line.contains("== CRITICAL ==")).count();
-    assert!((100..1000).contains(&told), "{told} lines");
-    assert_eq!(log.matches("Further errors of commands of the append only file are not logged").count(), 1);
-}
-
-#[test]
 fn a_server_that_cannot_start_says_which_file_it_is() {
     /// A link to itself cannot be opened, whoever tries.
     fn make_unreadable(path: &Path) {

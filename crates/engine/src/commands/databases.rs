@@ -119,6 +119,7 @@ fn flush_all(call: &mut Call<'_, '_>) -> Outcome {
         call.keys.flush(database, wait);
     }
     call.keys.tell_followers_of_flush();
+    super::persistence::save_flushed(call);
     call.reply.ok();
     Ok(())
 }

@@ -103,6 +103,23 @@ pub(super) fn save_all(call: &mut Call<'_, '_>) -> Outcome {
     Ok(())
 }
 
+/// Sees to it that what was flushed does not come back from the file, if there are save points. The command holds all
+/// shards. If that fails, the log says why.
+pub(super) fn save_flushed(call: &mut Call<'_, '_>) {
+    let engine = call.engine;
+    let background = &engine.persistence.background;
+    let is_wanted = engine.settings.has_save_points.load(Ordering::Relaxed);
+    if !is_wanted || call.session.is_replayed || engine.persistence.loading.is_active() {
+        return;
+    }
+    if background.running() == Some(Job::Save) {
+        background.cancel();
+    }
+    if save_all(call).is_err() {
+        background.is_save_scheduled.store(true, Ordering::SeqCst);
+    }
+}
+
 fn rewrite(call: &mut Call<'_, '_>) -> Outcome {
     match call.engine.host.rewrite_log() {
         Ok(RewriteStart::Started) => call.reply.simple("Background append only file rewriting started"),

@@ -19,8 +19,8 @@ use crate::session::Session;
 use crate::statistics::Runs;
 use crate::table::Registered;
 
-/// Of errors that the commands of a file answer, so many are logged: a file may have any number of them.
-const ERRORS_LOGGED_MAX: u64 = 128;
+/// So many errors of a file are logged each: it may have any number of them.
+const LOGGED_ERRORS_MAX: u64 = 100;
 
 /// Why a request of a file cannot be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +94,17 @@ impl<'e, R: Read> Replay<'e, R> {
     /// # Errors
     /// Why it does not come to the end.
     pub fn run(mut self) -> Result<(), Halt> {
+        let outcome = self.run_batches();
+        let errors = self.worker.counters().error_replies;
+        if errors > self.session.logged_errors {
+            self.engine.host.log_warning(&format!(
+                "{errors} commands of the append only file, or of its transactions and scripts, have answered with errors"
+            ));
+        }
+        outcome
+    }
+
+    fn run_batches(&mut self) -> Result<(), Halt> {
         let loading = &self.engine.persistence.loading;
         loop {
             let begun = self.requests.position();
@@ -113,7 +124,7 @@ impl<'e, R: Read> Replay<'e, R> {
     }
 
     /// What it means that there are no more requests.
-    fn end(self, stop: Stop) -> Result<(), Halt> {
+    fn end(&self, stop: Stop) -> Result<(), Halt> {
         match (stop, self.transaction) {
             (Stop::Malformed(offset), _) => Err(Halt::Malformed(offset)),
             (Stop::Unreadable(problem), _) => Err(Halt::Unreadable(problem)),
@@ -170,19 +181,11 @@ impl Engine {
     }
 
     /// Logs an error that a command of a file has answered, in the words of stock servers.
-    pub(super) fn tell_replay_error(
-        &self,
-        session: &mut Session,
-        command: &Registered,
-        error: &CommandError,
-    ) {
-        session.replay_errors += 1;
-        if session.replay_errors > ERRORS_LOGGED_MAX {
-            if session.replay_errors == ERRORS_LOGGED_MAX + 1 {
-                self.host.log_warning("Further errors of commands of the append only file are not logged");
-            }
+    pub(super) fn log_replay_error(&self, session: &mut Session, command: &Registered, error: &CommandError) {
+        if session.logged_errors == LOGGED_ERRORS_MAX {
             return;
         }
+        session.logged_errors += 1;
         let text = String::from_utf8_lossy(error.text());
         // Stock servers show the line of the protocol, but for the usual code.
         let text = text.strip_prefix("ERR ").map_or_else(|| format!("-{text}"), str::to_owned);
@@ -217,7 +220,7 @@ impl Batch<'_> {
             let mark = reply.mark();
             // A server appends nothing that answers an error: the data are not those that the file was written for.
             if let Err(error) = self.execute_or_queue(engine, session, arguments, command, place, reply) {
-                engine.tell_replay_error(session, command, &error);
+                engine.log_replay_error(session, command, &error);
             }
             reply.truncate(mark);
             if let Some(blocked) = session.blocked.take() {

@@ -104,7 +104,7 @@ impl Batch<'_> {
             let mark = call.reply.mark();
             if let Err(error) = self.call(&mut call) {
                 if call.session.is_replayed {
-                    engine.tell_replay_error(call.session, command, &error);
+                    engine.log_replay_error(call.session, command, &error);
                 }
                 call.reply.truncate(mark);
                 call.reply.error(error.text());

@@ -1,5 +1,7 @@
 //! Loading a library: its first line, and its code, which registers functions.
 
+use std::time::{Duration, Instant};
+
 use nuthatch_protocol::Reply;
 use nuthatch_scripting::{Failure, Host, LibraryFunction, LoadFailure, LogLevel, Request, UnknownCommand};
 
@@ -10,8 +12,8 @@ use crate::error::CommandError;
 /// How errors and debuggers call the code of libraries.
 const CHUNK_NAME: &str = "@user_function";
 
-/// How often it is asked whether the code of a library may go on, which is every 10,000 instructions: about half a second.
-const LOOKS_MAX: u32 = 5_000;
+/// How long the code of a library may run.
+const TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Loads a library, and returns its name and what it has registered.
 ///
@@ -23,7 +25,7 @@ pub(crate) fn load_library(
 ) -> Result<(String, Vec<LibraryFunction>), CommandError> {
     const NOTHING: CommandError = CommandError::fixed("ERR No functions registered");
     let name = library_name(text)?;
-    let mut host = Loading { looks: 0 };
+    let mut host = Loading { begun: Instant::now() };
     let failed = |text: &[u8]| CommandError::new([b"ERR Error registering functions: ", text].concat());
     let functions = thread.interpreter.load_library(code_of(text), CHUNK_NAME, &mut host).map_err(
         |failure| match failure {
@@ -91,7 +93,7 @@ fn unquoted(value: &[u8]) -> &[u8] {
 
 /// What a library reaches while it is loaded: nothing but the log, and that not for long.
 struct Loading {
-    looks: u32,
+    begun: Instant,
 }
 
 impl Host for Loading {
@@ -109,7 +111,6 @@ impl Host for Loading {
     fn replies_error(&mut self, _: &[u8], _: bool) {}
 
     fn interrupt(&mut self) -> bool {
-        self.looks += 1;
-        self.looks > LOOKS_MAX
+        self.begun.elapsed() > TIME_MAX
     }
 }

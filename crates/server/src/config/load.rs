@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nuthatch_protocol::words::split_words;
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::io::Errno;
 
 use super::compound::SavePoint;
@@ -260,7 +261,13 @@ pub(super) fn resolve_directory(current: &Path, path: &[u8]) -> Result<PathBuf, 
     let path = current.join(OsStr::from_bytes(path));
     let text = |problem: std::io::Error| Refusal::from(system_text(&problem));
     let resolved = path.canonicalize().map_err(text)?;
-    if resolved.is_dir() { Ok(resolved) } else { Err("Not a directory".into()) }
+    if !resolved.is_dir() {
+        return Err("Not a directory".into());
+    }
+    // It will be entered, which may be forbidden where looking at it is not.
+    let enter = accessat(CWD, &resolved, Access::EXEC_OK, AtFlags::EACCESS);
+    enter.map_err(|problem| text(problem.into()))?;
+    Ok(resolved)
 }
 
 /// The words of the system for an error, without the error's number.

@@ -3,7 +3,7 @@
 //! One thread goes through the file and finds its entries. Those are decoded and inserted by other threads, and by the
 //! first one whenever all of the others have enough to do.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -56,9 +56,8 @@ impl Source {
 /// # Errors
 /// There is something, but it cannot be read. The log says why.
 pub(crate) fn find(path: &Path) -> Result<Found, Unreadable> {
-    let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
-    match opened {
-        Ok((bytes, file)) => Ok(Found::File(Source { path: path.to_owned(), file, bytes })),
+    match open(path) {
+        Ok((file, bytes)) => Ok(Found::File(Source { path: path.to_owned(), file, bytes })),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
         Err(problem) => {
             let (path, reason) = (path.display(), system_text(&problem));
@@ -67,6 +66,17 @@ pub(crate) fn find(path: &Path) -> Result<Found, Unreadable> {
             Err(Unreadable)
         }
     }
+}
+
+/// Opens a file. Returns its length besides.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    // Opening what is no file may wait for ever.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file"));
+    }
+    let file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    Ok((file, bytes))
 }
 
 /// Loads a file into an engine that has begun to load it, on `threads` threads besides this one. Says whether all of

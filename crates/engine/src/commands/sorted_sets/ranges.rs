@@ -150,6 +150,11 @@ impl<'a> Wanted<'a> {
         Ok(Self { by, bounds, reversed, offset, count, with_scores })
     }
 
+    /// Whether it depends on how the set is encoded which members are meant.
+    pub(super) fn goes_by_encoding(&self) -> bool {
+        self.offset < 0
+    }
+
     /// The ranks of the members that are meant.
     pub(super) fn ranks(&self, set: SortedSetRef<'_>) -> Range<usize> {
         let ranks = self.bounds.ranks(set, self.reversed);

@@ -51,8 +51,28 @@ fn zrangestore(call: &mut Call<'_, '_>) -> Outcome {
         NewSortedSet::from_sorted(members.iter().map(|(score, member)| (*score, &member[..])), limits)
     });
     let destination = call.key(1);
-    store(call, &destination, stored, "zrangestore");
+    if wanted.goes_by_encoding() {
+        store_whole(call, &destination, stored);
+    } else {
+        store(call, &destination, stored, "zrangestore");
+    }
     Ok(())
+}
+
+/// As [`store`], but the log is told of what is stored: the request could mean others when it is run again, because the
+/// source is small again once it was saved and loaded.
+fn store_whole(call: &mut Call<'_, '_>, destination: &Key<'_>, set: Option<NewSortedSet>) {
+    let set = set.filter(|set| !set.view().is_empty());
+    call.reply.integer(set.as_ref().map_or(0, |set| set.view().len() as i64));
+    match set {
+        Some(set) => {
+            call.keys.put_sorted_set(destination, set);
+            call.keys.note_whole(destination, "zrangestore");
+        }
+        None => {
+            call.keys.remove(destination, "del");
+        }
+    }
 }
 
 /// Stores a sorted set under a key, or removes that if there are no members. Replies their number.

@@ -58,7 +58,7 @@ impl Options {
             parse_i64(value).ok_or_else(error)
         };
         let mut options = Self::default();
-        // A time that is not in the past is the present.
+        // A time that is not in the past is the present. For a command that is run again `now_ms` is the true time, too.
         let past = |time: i64| u64::try_from(time).ok().filter(|time| *time <= now_ms).unwrap_or(now_ms);
         while let Some(word) = arguments.get(place) {
             place += 1;
@@ -110,7 +110,7 @@ struct Claimed {
 }
 
 fn xclaim(call: &mut Call<'_, '_>) -> Outcome {
-    let (key, now_ms) = (call.key(1), call.now_ms());
+    let (key, now_ms) = (call.key(1), call.clock_ms());
     let name = call.arguments.at(2);
     let stream = call.keys.seek_stream(&key)?;
     if !stream.is_some_and(|stream| stream.groups.contains_key(name)) {
@@ -186,7 +186,7 @@ fn finish(
     claimed: Claimed,
     delivered_ms: u64,
 ) -> Outcome {
-    let now_ms = call.now_ms();
+    let now_ms = call.clock_ms();
     if claimed.entries.is_empty() && claimed.forgotten.is_empty() {
         return Ok(());
     }
@@ -216,7 +216,7 @@ fn xautoclaim(call: &mut Call<'_, '_>) -> Outcome {
     const COUNT_MAX: i64 = i64::MAX / 16;
     /// For each entry that may be claimed, so many are looked at.
     const ATTEMPTS: usize = 10;
-    let (key, now_ms) = (call.key(1), call.now_ms());
+    let (key, now_ms) = (call.key(1), call.clock_ms());
     let name = call.arguments.at(2);
     let idle_min_ms = idle_time(call.arguments.at(4), "XAUTOCLAIM")?;
     let start = interval_start(call.arguments.at(5))?;

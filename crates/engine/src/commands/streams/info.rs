@@ -196,7 +196,7 @@ fn groups(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 fn consumers(call: &mut Call<'_, '_>) -> Outcome {
-    let (key, name, now_ms) = (call.key(2), call.arguments.at(3), call.now_ms());
+    let (key, name, now_ms) = (call.key(2), call.arguments.at(3), call.clock_ms());
     let stream = call.keys.read_stream(&key)?.ok_or(CommandError::NO_SUCH_KEY)?;
     let group = stream.groups.get(name).ok_or_else(|| no_such_group(key.bytes, name))?;
     let reply = &mut *call.reply;

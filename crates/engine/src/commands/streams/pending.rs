@@ -68,7 +68,7 @@ impl<'a> Listing<'a> {
 
 fn xpending(call: &mut Call<'_, '_>) -> Outcome {
     let listing = Listing::parse(&call.arguments)?;
-    let (key, name, now_ms) = (call.key(1), call.arguments.at(2), call.now_ms());
+    let (key, name, now_ms) = (call.key(1), call.arguments.at(2), call.clock_ms());
     let stream = call.keys.read_stream(&key)?;
     let group = stream.and_then(|stream| stream.groups.get(name));
     let group = group.ok_or_else(|| no_group(key.bytes, name))?;

@@ -75,7 +75,7 @@ impl<'a> Options<'a> {
             let value = arguments.get(place + 1);
             match value {
                 Some(value) if is_word(word, "BLOCK") => {
-                    options.deadline_ms = Some(deadline_of_milliseconds(value, call.now_ms())?);
+                    options.deadline_ms = Some(deadline_of_milliseconds(value, call.clock_ms())?);
                     place += 2;
                 }
                 Some(value) if is_word(word, "COUNT") => {

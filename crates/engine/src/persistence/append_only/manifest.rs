@@ -7,6 +7,9 @@ use std::fmt;
 
 use nuthatch_protocol::words::{quote, split_words};
 
+/// The highest number of a file.
+const SEQUENCE_MAX: u64 = u64::MAX / 2;
+
 /// The longest line of a manifest, in bytes.
 const LINE_BYTES_MAX: usize = 1024;
 
@@ -109,6 +112,11 @@ impl Manifest {
         self.base.iter().chain(&self.increments)
     }
 
+    /// Whether a file of this name is mentioned.
+    pub fn mentions(&self, name: &[u8]) -> bool {
+        self.parts().chain(&self.history).any(|part| part.name == name)
+    }
+
     /// The number of the next base.
     pub fn next_base(&self) -> u64 {
         let bases = self.base.iter().chain(&self.history).map(|part| part.sequence);
@@ -165,7 +173,8 @@ fn parse_line(line: &[u8]) -> Result<(u8, Part), &'static str> {
         }
     }
     match (name, sequence, kind) {
-        (Some(name), Some(sequence @ 1..), Some(kind)) => Ok((kind, Part { name, sequence })),
+        // There is always a next one.
+        (Some(name), Some(sequence @ 1..=SEQUENCE_MAX), Some(kind)) => Ok((kind, Part { name, sequence })),
         _ => Err(FORMAT),
     }
 }

@@ -173,6 +173,8 @@ const SORTED_SETS: &[&str] = &[
     "ZDIFFSTORE <z> 2 <z> <z>",
     "ZRANGESTORE <z> <z> 0 <count>",
     "ZRANGESTORE <key> <z> -inf <score> BYSCORE",
+    "ZRANGESTORE <z> <z> -inf +inf BYSCORE LIMIT -1 2",
+    "ZRANGESTORE <z> <z> + - BYLEX REV LIMIT -2 <count>",
     "& BZPOPMIN <z> <z> 0",
     "& BZPOPMAX <z> 0",
     "& BZMPOP 0 2 <z> <z> MAX COUNT 2",

@@ -53,6 +53,22 @@ pub(crate) fn data(server: &Server) -> Data {
     data
 }
 
+/// The same without the signs of zeros, which sorted sets lose when they become small: also on stock servers, when they
+/// load them.
+pub(crate) fn without_signs(mut data: Data) -> Data {
+    for (value, _) in data.values_mut() {
+        if let Value::SortedSet(members) = value {
+            members
+                .iter_mut()
+                .filter(|(bits, _)| *bits == (-0.0_f64).to_bits())
+                .for_each(|(bits, _)| *bits = 0);
+            // Members of the same score are ordered by their texts, but zeros of both signs are the same score.
+            members.sort();
+        }
+    }
+    data
+}
+
 fn value_of(record: RecordRef<'_>) -> Value {
     let text = |element: Element<'_>| element.to_cow().into_owned();
     match Kind::of(record.kind()).value_type() {

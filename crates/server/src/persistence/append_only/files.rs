@@ -52,11 +52,19 @@ impl Files {
             Ok(metadata) if metadata.len() > MANIFEST_BYTES_MAX => {
                 return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
             }
+            Ok(metadata) if !metadata.is_file() => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file").into());
+            }
             Ok(_) => files.manifest = Manifest::parse(&fs::read(&path)?).map_err(Refusal::Manifest)?,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
             Err(problem) => return Err(problem.into()),
         }
         Ok(files)
+    }
+
+    /// Whether a server that starts now would look for the files elsewhere.
+    pub(super) fn is_elsewhere(&self, settings: &AppendOnlySettings) -> io::Result<bool> {
+        Ok(self.directory != std::path::absolute(&settings.directory)?)
     }
 
     /// Makes the directory, if it is not there.
@@ -84,15 +92,26 @@ impl Files {
 
     /// The name of a new base.
     pub(super) fn next_base(&self, is_rdb: bool) -> Part {
-        let sequence = self.manifest.next_base();
         let suffix = if is_rdb { "rdb" } else { "aof" };
-        Part { name: self.name(&format!(".{sequence}.base.{suffix}")), sequence }
+        self.next(self.manifest.next_base(), &format!("base.{suffix}"))
     }
 
     /// The name of a new incremental file.
     pub(super) fn next_increment(&self) -> Part {
-        let sequence = self.manifest.next_increment();
-        Part { name: self.name(&format!(".{sequence}.incr.aof")), sequence }
+        self.next(self.manifest.next_increment(), "incr.aof")
+    }
+
+    /// The first file from a number on that is not mentioned: whoever has written the manifest may have named files as they
+    /// liked.
+    fn next(&self, first: u64, suffix: &str) -> Part {
+        let mut sequence = first;
+        loop {
+            let name = self.name(&format!(".{sequence}.{suffix}"));
+            if !self.manifest.mentions(&name) {
+                return Part { name, sequence };
+            }
+            sequence = sequence.saturating_add(1);
+        }
     }
 
     /// The name of the incremental file while there is no base yet.
@@ -159,6 +178,9 @@ impl Files {
             return Ok(());
         }
         for part in &self.manifest.history {
+            if self.manifest.parts().any(|counting| counting.name == part.name) {
+                continue;
+            }
             log::notice!("Removing the history file {} in the background", part.shown());
             remove(&self.path(&part.name))?;
         }

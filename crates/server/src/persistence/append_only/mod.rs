@@ -361,6 +361,17 @@ impl AppendOnly {
         trouble.write.is_some() || trouble.sync.is_some()
     }
 
+    /// Whether there is to be a file, but not all data are in one yet.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.rewriting.is_first() || self.is_switched_on()
+    }
+
+    /// Whether the file is being switched on.
+    fn is_switched_on(&self) -> bool {
+        let is_enabled = self.engine().is_some_and(|engine| engine.persistence.log.is_enabled());
+        is_enabled && self.switches.load(Ordering::SeqCst) > 0
+    }
+
     /// Figures for INFO.
     pub(crate) fn facts(&self) -> LogFacts {
         let (bytes, buffered) = {
@@ -373,7 +384,7 @@ impl AppendOnly {
             buffered: buffered as u64,
             is_syncing: self.is_syncing.load(Ordering::Relaxed),
             delayed: self.delayed.load(Ordering::Relaxed),
-            ..self.rewriting.facts()
+            ..self.rewriting.facts(self.is_switched_on())
         }
     }
 

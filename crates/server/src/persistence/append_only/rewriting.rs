@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::files::{Files, remove};
 use super::starting::unopened;
-use super::{AppendOnly, commands};
+use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
 use crate::disk::{self, DiskFile};
 use crate::log;
@@ -62,10 +62,11 @@ impl Rewriting {
         self.is_first.store(is_first, Ordering::Release);
     }
 
-    pub(super) fn facts(&self) -> LogFacts {
+    /// Figures for INFO. `is_switched_on` says whether there will be a rewrite in a moment.
+    pub(super) fn facts(&self, is_switched_on: bool) -> LogFacts {
         let state = self.state.lock();
         LogFacts {
-            is_rewriting: self.is_active(),
+            is_rewriting: self.is_active() || is_switched_on,
             is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
             last_rewrite_s: state.last_s,
             current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
@@ -83,10 +84,20 @@ impl AppendOnly {
     /// # Errors
     /// The text of the error reply, without its code.
     pub(crate) fn rewrite(self: &Arc<Self>) -> Result<RewriteStart, &'static str> {
+        self.start_rewrite(false)
+    }
+
+    /// As [`Self::rewrite`]; `is_switch` says whether that is a part of switching the file on.
+    pub(super) fn start_rewrite(self: &Arc<Self>, is_switch: bool) -> Result<RewriteStart, &'static str> {
         const FAILED: &str =
             "Can't execute an AOF background rewriting. Please check the server logs for more information.";
         let engine = self.engine().ok_or(FAILED)?;
         let background = &engine.persistence.background;
+        if self.switches.load(Ordering::SeqCst) > 0 && !is_switch {
+            // The file that is to be rewritten is being switched on or off.
+            self.rewriting.is_scheduled.store(true, Ordering::Relaxed);
+            return Ok(RewriteStart::Scheduled);
+        }
         if !background.begin(Job::Rewrite, engine.now_ms() / 1000) {
             if self.rewriting.is_active() {
                 return Err("Background append only file rewriting already in progress");
@@ -134,7 +145,7 @@ impl AppendOnly {
 
     /// Rewrites the file if it has grown as much as the settings say, or if only that mends it.
     pub(super) fn rewrite_if_grown(self: &Arc<Self>) {
-        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 {
+        if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 || self.is_loading() {
             return;
         }
         let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);
@@ -154,6 +165,11 @@ impl AppendOnly {
             // The log says why, if it cannot be.
             let _ = self.rewrite();
         }
+    }
+
+    /// Whether what is there is not all data yet.
+    pub(super) fn is_loading(&self) -> bool {
+        self.engine().is_some_and(|engine| engine.persistence.loading.is_active())
     }
 
     /// Whether it is long enough ago that rewriting has failed.
@@ -200,15 +216,23 @@ impl AppendOnly {
     }
 
     fn try_rewrite(&self, engine: &Engine) -> io::Result<()> {
-        let is_first = self.rewriting.is_first();
         // Clients wait at the moment of the snapshot for what is not on the disk: let it be little.
         self.sync();
         self.sync_files_before();
-        let (directory, increment, file) = {
+        let (directory, increment, file, is_first) = {
             let mut files = self.files();
             let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
+            if files.is_elsewhere(&self.settings.lock())? {
+                // The working directory has changed: what is written from now on is to be found there.
+                *files = starting::open(&self.settings.lock().clone())
+                    .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
+                files.make_directory()?;
+                files.remove_remains()?;
+                self.rewriting.set_first(true);
+            }
+            let is_first = self.rewriting.is_first();
             let (increment, file) = begin_increment(files, is_first)?;
-            (files.directory.clone(), increment, Arc::new(file))
+            (files.directory.clone(), increment, Arc::new(file), is_first)
         };
         let temporary = directory.join(std::ffi::OsStr::new(
             std::str::from_utf8(&Files::temporary_base()).map_err(io::Error::other)?,

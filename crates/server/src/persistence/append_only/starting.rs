@@ -161,9 +161,11 @@ impl AppendOnly {
             log::warning!("Can't remove what is left of an append-only file: {}", system_text(&problem));
         }
         *self.files() = Some(files);
-        // Should it fail, or another one run, it is tried again.
         self.rewriting.set_first(true);
-        let _ = self.rewrite();
+        // Should it fail, or another one run, it is tried again; likewise when all is loaded.
+        if !self.is_loading() {
+            let _ = self.start_rewrite(true);
+        }
     }
 
     /// Has effects go nowhere.
@@ -213,7 +215,7 @@ fn unopened_directory(settings: &AppendOnlySettings) -> impl Fn(io::Error) -> io
 }
 
 /// Reads the manifest.
-fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
+pub(super) fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
     Files::open(settings).map_err(|refusal| {
         match refusal {
             Refusal::System(problem) if problem.kind() == io::ErrorKind::NotADirectory => {
