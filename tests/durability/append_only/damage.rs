@@ -87,14 +87,17 @@ fn an_end_that_is_missing_is_refused_where_it_may_not_be() {
     };
     let refusal = "Unexpected end of file reading the append only file appendonly.aof.1.incr.aof";
     fail(&before, &["--aof-load-truncated", "no"], cut, refusal);
-    let not_last = |directory: &Path| {
+    let not_last = |directory: &Path, second: &str| {
         cut(directory);
         let text = fs::read_to_string(file(directory, MANIFEST)).expect("the manifest is there");
         let text = format!("{text}file second seq 2 type i\n");
         fs::write(file(directory, MANIFEST), text).expect("a file can be written");
-        fs::write(file(directory, "second"), "").expect("a file can be written");
+        fs::write(file(directory, "second"), second).expect("a file can be written");
     };
-    fail(&before, &[], not_last, "the truncated file is not the last file");
+    let full = |directory: &Path| not_last(directory, "*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n");
+    fail(&before, &[], full, "the truncated file is not the last file");
+    // The next file is made before what is in the one before is on the disk.
+    start(&before, |directory| not_last(directory, ""));
 }
 
 #[test]

@@ -53,7 +53,8 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
         lines
             .field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / bytes.max(1) as f64));
         // One second, as long as it cannot be estimated.
-        let eta = elapsed.saturating_mul(bytes.saturating_sub(loaded)).checked_div(loaded).unwrap_or(1);
+        let eta = elapsed.saturating_mul(bytes.saturating_sub(loaded)).checked_div(loaded);
+        let eta = eta.filter(|_| elapsed > 0).unwrap_or(1);
         lines.field("loading_eta_seconds", eta);
     }
 }
