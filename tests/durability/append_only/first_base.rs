@@ -88,6 +88,27 @@ fn a_rewrite_that_is_asked_for_meanwhile_takes_nothing_away() {
 }
 
 #[test]
+fn without_a_file_a_rewrite_leaves_a_base_alone() {
+    let program = Program::nuthatch();
+    let mut server = Server::start(&program, &[]);
+    fill(&server);
+    let mut client = server.connect();
+    for base in ["appendonly.aof.1.base.rdb", "appendonly.aof.2.base.rdb"] {
+        super::rewrite(&mut client);
+        assert_eq!(super::names(&server), [base]);
+    }
+    client.command("CONFIG SET rdb-key-save-delay 100");
+    assert_eq!(client.command("BGSAVE").text(), "Background saving started");
+    let reply = client.command("BGREWRITEAOF").text();
+    assert_eq!(reply, "Background append only file rewriting scheduled");
+    assert!(wait_until(|| super::names(&server) == ["appendonly.aof.3.base.rdb"]), "{}", server.log());
+    assert!(server.end_with(Signal::KILL).is_some());
+    server.start_again(&program, &arguments(&[]));
+    await_loading(&server);
+    assert_eq!(server.connect().command("DBSIZE").integer(), Some(KEYS as i64));
+}
+
+#[test]
 fn a_rewrite_goes_to_the_directory_that_the_server_has_turned_to() {
     let program = Program::nuthatch();
     let mut server = Server::start(&program, &arguments(&["--enable-protected-configs", "yes"]));

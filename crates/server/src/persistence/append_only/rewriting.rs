@@ -1,7 +1,9 @@
 //! Writing the append-only file anew, as a base with all data of one moment, while effects go on to another file.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -58,6 +60,10 @@ impl Rewriting {
         self.is_first.load(Ordering::Acquire)
     }
 
+    pub(super) fn is_scheduled(&self) -> bool {
+        self.is_scheduled.load(Ordering::Relaxed)
+    }
+
     pub(super) fn set_first(&self, is_first: bool) {
         self.is_first.store(is_first, Ordering::Release);
     }
@@ -67,7 +73,7 @@ impl Rewriting {
         let state = self.state.lock();
         LogFacts {
             is_rewriting: self.is_active() || is_switched_on,
-            is_scheduled: self.is_scheduled.load(Ordering::Relaxed),
+            is_scheduled: self.is_scheduled(),
             last_rewrite_s: state.last_s,
             current_rewrite_s: state.begun.map(|begun| begun.elapsed().as_secs()),
             rewrite_failed: state.has_failed,
@@ -148,8 +154,8 @@ impl AppendOnly {
         if self.rewriting.is_active() || self.switches.load(Ordering::SeqCst) > 0 || self.is_loading() {
             return;
         }
-        let is_scheduled = self.rewriting.is_scheduled.load(Ordering::Relaxed);
-        let is_needed = is_scheduled || self.trouble.lock().sync.is_some() || self.rewriting.is_first();
+        let is_needed =
+            self.rewriting.is_scheduled() || self.trouble.lock().sync.is_some() || self.rewriting.is_first();
         let (percentage, min_size) = {
             let settings = self.settings.lock();
             (settings.rewrite_percentage, settings.rewrite_min_size)
@@ -185,7 +191,8 @@ impl AppendOnly {
 
     fn run_rewrite(self: Arc<Self>) {
         let outcome = match self.engine() {
-            Some(engine) => self.try_rewrite(&engine),
+            Some(engine) if engine.persistence.log.is_enabled() => self.try_rewrite(&engine),
+            Some(engine) => self.try_write_base_alone(&engine),
             None => Ok(()),
         };
         self.end_rewrite(outcome);
@@ -222,8 +229,10 @@ impl AppendOnly {
         let (directory, increment, file, is_first) = {
             let mut files = self.files();
             let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
-            if files.is_elsewhere(&self.settings.lock())? {
-                // The working directory has changed: what is written from now on is to be found there.
+            let is_elsewhere = files.is_elsewhere(&self.settings.lock())?;
+            if is_elsewhere || self.rewriting.is_first() {
+                // The working directory has changed: what is written from now on is to be found there. Or others may have
+                // made a base meanwhile.
                 *files = starting::open(&self.settings.lock().clone())
                     .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
                 files.make_directory()?;
@@ -234,11 +243,15 @@ impl AppendOnly {
             let (increment, file) = begin_increment(files, is_first)?;
             (files.directory.clone(), increment, Arc::new(file), is_first)
         };
-        let temporary = directory.join(std::ffi::OsStr::new(
-            std::str::from_utf8(&Files::temporary_base()).map_err(io::Error::other)?,
-        ));
-        let outcome = self.write_base(engine, &temporary, file, is_first);
-        let outcome = outcome.and_then(|position| self.install(&temporary, &increment, is_first, position));
+        let temporary = directory.join(OsStr::from_bytes(&Files::temporary_base()));
+        let mut position = None;
+        let mut at_moment = || position = self.turn_to(engine, &file, is_first);
+        let written = self.write_base(engine, &temporary, &mut at_moment);
+        let outcome = written.and_then(|()| {
+            let position =
+                position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
+            self.install(&temporary, &increment, is_first, position)
+        });
         if outcome.is_err() {
             // It may not have been made.
             let _ = remove(&temporary);
@@ -246,23 +259,40 @@ impl AppendOnly {
         outcome
     }
 
-    /// Writes the base, and has effects go to `increment` from its moment on. Returns the position of the moment.
-    fn write_base(
-        &self,
-        engine: &Engine,
-        temporary: &Path,
-        increment: Arc<DiskFile>,
-        is_first: bool,
-    ) -> io::Result<u64> {
+    /// Makes a base the only file that counts, while none is appended to: `appendonly no`.
+    fn try_write_base_alone(&self, engine: &Engine) -> io::Result<()> {
+        let settings = self.settings.lock().clone();
+        let mut files = starting::open(&settings)
+            .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
+        files.make_directory().map_err(starting::unopened_directory(&settings))?;
+        files.remove_remains()?;
+        let temporary = files.path(&Files::temporary_base());
+        let base = files.next_base(settings.rdb_preamble);
+        let written = self.write_base(engine, &temporary, &mut || ());
+        let outcome = written.and_then(|()| files.rename(&Files::temporary_base(), &base.name));
+        if outcome.is_err() {
+            // It may not have been made.
+            let _ = remove(&temporary);
+        }
+        outcome?;
+        log::notice!(
+            "Successfully renamed the temporary AOF base file {} into {}",
+            String::from_utf8_lossy(&Files::temporary_base()),
+            base.shown()
+        );
+        let mut manifest = files.manifest.clone();
+        manifest.supersede(base, u64::MAX);
+        files.commit(manifest)?;
+        files.remove_history()
+    }
+
+    /// Writes the base as of its moment, in which `at_moment` is called, and brings it to the disk.
+    fn write_base(&self, engine: &Engine, temporary: &Path, at_moment: &mut dyn FnMut()) -> io::Result<()> {
         let is_rdb = self.settings.lock().rdb_preamble;
         let shown = String::from_utf8_lossy(&Files::temporary_base()).into_owned();
         let base = DiskFile::create(temporary).map_err(unopened(&shown))?;
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
-        let mut position = None;
-        let mut at_moment = || position = self.turn_to(engine, &increment, is_first);
-        engine.write_snapshot(&options, &mut at_moment, &mut &base)?;
-        let position =
-            position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
+        engine.write_snapshot(&options, at_moment, &mut &base)?;
         if is_rdb {
             base.sync_all()?;
         } else {
@@ -270,7 +300,7 @@ impl AppendOnly {
         }
         log::notice!("Successfully created the temporary AOF base file {shown}");
         log::notice!("Background AOF rewrite terminated with success");
-        Ok(position)
+        Ok(())
     }
 
     /// Has effects go to another file from now on, while all shards are locked. Returns the position, or nothing if what

@@ -210,7 +210,7 @@ pub(super) fn unopened(name: &str) -> impl Fn(io::Error) -> io::Error {
 }
 
 /// Says of an error that it is about the directory of the files.
-fn unopened_directory(settings: &AppendOnlySettings) -> impl Fn(io::Error) -> io::Error {
+pub(super) fn unopened_directory(settings: &AppendOnlySettings) -> impl Fn(io::Error) -> io::Error {
     failed(format!("Can't open or create append-only dir {}", settings.directory.display()))
 }
 

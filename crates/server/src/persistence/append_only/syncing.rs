@@ -46,6 +46,10 @@ impl AppendOnly {
             is_stopping = wishes.stop;
             drop(wishes);
             if !self.engine().is_some_and(|engine| engine.persistence.log.is_enabled()) {
+                if self.rewriting.is_scheduled() && self.switches.load(Ordering::SeqCst) == 0 {
+                    // The log says why, if it cannot be.
+                    let _ = self.rewrite();
+                }
                 continue;
             }
             let policy = self.settings.lock().fsync;
