@@ -61,6 +61,30 @@ fn a_file_is_described_as_by_the_stock_tool() {
 }
 
 #[test]
+fn a_value_that_no_server_here_can_load_is_an_error() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let file = b"REDIS0011\x00\x01k\x01v\x07\x01m\x81\0\0\0\0\0\0\0\0\0\xff\0\0\0\0\0\0\0\0";
+    let output = check(directory.path(), file);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    for line in [
+        "--- RDB ERROR DETECTED ---\n",
+        "[offset 14] The RDB file contains module data I can't load: no matching module type 'AAAAAAAAA'\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains("looks OK"), "{text}");
+}
+
+#[test]
+fn the_help_names_both_checks() {
+    let output =
+        Command::new(Program::nuthatch().path).arg("--help").output().expect("the program can be run");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("nuthatch check-rdb ") && text.contains("nuthatch check-aof "), "{text}");
+}
+
+#[test]
 fn without_a_file_it_fails() {
     let run = |arguments: &[&str]| {
         let output = Command::new(Program::nuthatch().path).arg("check-rdb").args(arguments).output();

@@ -241,6 +241,18 @@ fn a_save_that_goes_on_does_not_keep_the_server_from_ending() {
 }
 
 #[test]
+fn signals_that_ask_for_something_else_do_not_end_the_server() {
+    for program in programs() {
+        let mut server = Server::start(&program, &[]);
+        for signal in [Signal::USR2, Signal::ALARM, Signal::HUP, Signal::PIPE] {
+            send(&server, signal);
+            assert_eq!(server.connect().command("PING").text(), "PONG", "{signal:?} {}", program.name);
+        }
+        assert!(!server.has_ended(), "{}", program.name);
+    }
+}
+
+#[test]
 fn many_can_ask_for_the_end_at_once() {
     let mut server = Server::start(&Program::nuthatch(), POINTS);
     let mut clients: Vec<_> = (0..8).map(|_| server.connect()).collect();

@@ -59,6 +59,13 @@ fn only_what_needs_no_data_is_answered_while_loading() {
                 program.name
             );
         }
+        let mut loaded = 0;
+        let is_seen = || {
+            loaded = info(&mut client, "loading_loaded_bytes").parse().unwrap_or(0);
+            loaded > 0
+        };
+        assert!(wait_until(is_seen), "{}", program.name);
+        assert!(loaded < 64 * 1024, "{loaded} bytes are the first that are seen of {}", program.name);
         // Then the rest comes at once.
         assert_eq!(client.command("CONFIG SET key-load-delay 0").text(), "OK");
         assert!(wait_until(|| client.command("PING").text() == "PONG"), "{}", program.name);

@@ -52,6 +52,61 @@ fn a_server_does_not_start_with_a_file_that_it_cannot_read() {
 }
 
 #[test]
+fn the_log_has_the_words_of_stock_servers_besides() {
+    const SHORT_READ: [&str; 2] = [
+        "# Short read or OOM loading DB. Unrecoverable error, aborting now.\n",
+        " -> Unexpected EOF reading RDB file\n",
+    ];
+    const EXITING: &str = "# Fatal error loading the DB, check server logs. Exiting.\n";
+    let cases: &[(&[u8], &[&str])] = &[
+        (b"", &SHORT_READ),
+        (b"REDIS0011\x00\x01k\x05v", &SHORT_READ),
+        (b"REDIX0011\xff", &["# Wrong signature trying to load DB from file\n", EXITING]),
+        (b"REDIS0099\xff", &["# Can't handle RDB format version 99\n", EXITING]),
+        (
+            b"REDIS0011\xff\x01\x02\x03\x04\x05\x06\x07\x08",
+            &[
+                "# Wrong RDB checksum expected: (629738748d8a22c0) but got (807060504030201). Aborting now.\n",
+                "# Internal error in RDB reading offset 10, the checksum -> RDB CRC error\n",
+            ],
+        ),
+        (
+            b"REDIS0011\xfe\x10",
+            &[
+                "# FATAL: Data file was created with a Redis server configured to handle more than 16 databases. Exiting\n",
+            ],
+        ),
+        (
+            b"REDIS0011\x07\x01k\x81\0\0\0\0\0\0\0\0\0",
+            &["The RDB file contains module data I can't load: no matching module type 'AAAAAAAAA'\n"],
+        ),
+        (b"REDIS0011\xf5\x05#!lua\xff", &["# Failed loading library, Invalid library metadata\n"]),
+    ];
+    for (file, lines) in cases {
+        let (_, log) = Server::fail_to_start(&Program::nuthatch(), &[], |directory| put(directory, file));
+        for line in *lines {
+            assert!(log.contains(line), "{}\n{line}{log}", file.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_named() {
+    let (status, log) = Server::fail_to_start(&Program::nuthatch(), &[], |directory| {
+        // A link to itself cannot be opened, whoever tries.
+        let path = directory.join(crate::FILE);
+        std::os::unix::fs::symlink(&path, &path).expect("a link can be made");
+    });
+    assert_eq!(status.and_then(|status| status.code()), Some(1), "{log}");
+    for line in [
+        "# Fatal error: can't open the RDB file dump.rdb for reading: Too many levels of symbolic links\n",
+        "# Fatal error loading the DB, check server logs. Exiting.\n",
+    ] {
+        assert!(log.contains(line), "{line}{log}");
+    }
+}
+
+#[test]
 fn a_wrong_checksum_is_passed_over_if_none_is_wanted() {
     let file = b"REDIS0011\x00\x01k\x01v\xff\x01\x02\x03\x04\x05\x06\x07\x08";
     let arguments = ["--rdbchecksum", "no"];

@@ -4,7 +4,7 @@ use std::fs;
 
 use nuthatch_testkit::client::Client;
 use nuthatch_testkit::program::Program;
-use nuthatch_testkit::server::Server;
+use nuthatch_testkit::server::{Server, wait_until};
 
 use crate::FILE;
 use crate::interchange::fill;
@@ -67,6 +67,54 @@ fn what_was_there_is_there_again() {
 }
 
 #[test]
+fn the_log_tells_of_it_as_of_loading() {
+    for program in [Program::nuthatch()].into_iter().chain(Program::references()) {
+        let server = Server::start(&program, &DEBUG);
+        let mut client = server.connect();
+        client.command("MSET a 1 b 2");
+        assert_eq!(client.command("DEBUG RELOAD").text(), "OK", "{}", program.name);
+        let log = server.log();
+        for line in [
+            "Loading RDB produced by",
+            "RDB age 0 seconds",
+            "Done loading RDB, keys loaded: 2, keys expired: 0",
+        ] {
+            assert!(log.contains(line), "{} {line}\n{log}", program.name);
+        }
+    }
+}
+
+#[test]
+fn a_rewrite_that_goes_on_keeps_nobody_from_saving() {
+    for program in [Program::nuthatch()].into_iter().chain(Program::references()) {
+        let is_ours = program.name == Program::nuthatch().name;
+        // The process that rewrites the file outlives a stock server that is killed.
+        let delay = if is_ours { "50000" } else { "10000" };
+        let arguments = [&DEBUG[..], &["--appendonly", "yes", "--rdb-key-save-delay", delay]].concat();
+        let server = Server::start(&program, &arguments);
+        let mut client = server.connect();
+        client.command("DEBUG POPULATE 1000");
+        let before = digest(&mut client);
+        assert!(!client.command("BGREWRITEAOF").is_error(), "{}", program.name);
+        if !is_ours {
+            // There it makes SAVE slow, too, and the process that rewrites the file keeps what it had.
+            assert_eq!(client.command("CONFIG SET rdb-key-save-delay 0").text(), "OK");
+        }
+        for line in ["SAVE", "DEBUG RELOAD"] {
+            assert_eq!(client.command(line).text(), "OK", "{line} by {}", program.name);
+        }
+        let goes_on = client.command("INFO persistence").text().contains("aof_rewrite_in_progress:1\r\n");
+        assert!(goes_on, "{}", program.name);
+        let has_come = || {
+            let text = client.command("INFO persistence").text();
+            text.contains("aof_rewrite_in_progress:1\r\n") && !text.contains("current_fork_perc:0.00\r\n")
+        };
+        assert!(wait_until(has_come), "{}", program.name);
+        assert_eq!(digest(&mut client), before, "{}", program.name);
+    }
+}
+
+#[test]
 fn where_it_cannot_nothing_is_changed() {
     let server = Server::start(&Program::nuthatch(), &DEBUG);
     let mut client = server.connect();
@@ -107,8 +155,8 @@ fn what_is_loaded_again_is_kept_by_deadlines_and_indexes_as_before() {
     assert_eq!(client.command("DEBUG RELOAD").text(), "OK");
     // Nobody looks at them.
     let is_over = || server.connect().command("INFO stats").text().contains("\nexpired_keys:1\r\n");
-    assert!(nuthatch_testkit::server::wait_until(is_over), "the key does not expire");
+    assert!(wait_until(is_over), "the key does not expire");
     let fields = || server.connect().command("HLEN hash").integer() == Some(1);
-    assert!(nuthatch_testkit::server::wait_until(fields), "the field does not expire");
+    assert!(wait_until(fields), "the field does not expire");
     assert_eq!(client.command("DBSIZE").integer(), Some(2));
 }

@@ -8,6 +8,7 @@ mod synchronization;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nuthatch_protocol::Reply;
 
@@ -85,6 +86,8 @@ pub struct BlockedClient {
     deadline_ms: Option<u64>,
     counters: Arc<WaitCounters>,
     ending: Ending<Reply>,
+    /// Whether a write has ended the wait: what the client took is gone from the keys.
+    has_taken: AtomicBool,
 }
 
 /// What a wait is made from.
@@ -132,6 +135,7 @@ impl BlockedClient {
             deadline_ms: wait.deadline_ms,
             counters: wait.counters,
             ending: Ending::new(),
+            has_taken: AtomicBool::new(false),
         });
         for key in wait.keys {
             keys.wait_for(key, blocked.clone());
@@ -147,6 +151,11 @@ impl BlockedClient {
     /// The reply, when the wait has ended with one.
     pub fn take_reply(&self) -> Option<Reply> {
         self.ending.take()
+    }
+
+    /// Whether the client may have taken something from its keys, once its reply is there.
+    pub fn has_taken(&self) -> bool {
+        self.has_taken.load(Ordering::Relaxed)
     }
 
     /// Ends the wait at its deadline. The reply is there afterwards, unless somebody is just writing another one.
@@ -207,6 +216,7 @@ impl Waiter for BlockedClient {
         if !self.claim() {
             return true;
         }
+        self.has_taken.store(true, Ordering::Relaxed);
         // The command as a whole runs again: a key that was named earlier may have something by now, too, or be of
         // another type.
         let writer = std::mem::replace(&mut keys.client, self.client);

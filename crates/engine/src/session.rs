@@ -139,6 +139,8 @@ pub struct Session {
     pub is_monitor: bool,
     /// Whether its commands are those of a file, which were run before.
     pub is_replayed: bool,
+    /// How many errors that these have answered were logged.
+    pub logged_errors: u64,
     /// Whether the connection ends once the replies so far are sent.
     pub closing: bool,
 }
@@ -164,6 +166,7 @@ impl Session {
             tracking: None,
             is_monitor: false,
             is_replayed: false,
+            logged_errors: 0,
             closing: false,
         }
     }

@@ -20,7 +20,7 @@ use crate::host::Process;
 use crate::log;
 use crate::memory;
 use crate::network::{EventLoop, Limits, Listener, Shared, ThreadMailbox, listen_tcp, listen_unix};
-use crate::persistence::{self, AppendOnly, Found, Tap, Unusable, background};
+use crate::persistence::{self, AppendOnly, Found, Tap, Unreadable, Unusable, background};
 use crate::process;
 use crate::process::signals::Termination;
 
@@ -169,7 +169,9 @@ fn start_loading(
     persistence::remove_remains();
     let source = if settings.append_only.enabled {
         None
-    } else if let Found::File(source) = persistence::find(&settings.dbfilename)? {
+    } else if let Found::File(source) = persistence::find(&settings.dbfilename)
+        .map_err(|Unreadable| io::Error::other("the data set cannot be read"))?
+    {
         Some(source)
     } else {
         announce();

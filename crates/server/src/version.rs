@@ -24,6 +24,7 @@ Usage: nuthatch [/path/to/redis.conf] [options] [-]
        nuthatch -v or --version
        nuthatch -h or --help
        nuthatch check-rdb <rdb-file-name>
+       nuthatch check-aof [--fix|--truncate-to-timestamp $timestamp] <file.manifest|file.aof>
 
 Examples:
        nuthatch (run the server with default conf)

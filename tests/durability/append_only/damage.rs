@@ -87,14 +87,17 @@ fn an_end_that_is_missing_is_refused_where_it_may_not_be() {
     };
     let refusal = "Unexpected end of file reading the append only file appendonly.aof.1.incr.aof";
     fail(&before, &["--aof-load-truncated", "no"], cut, refusal);
-    let not_last = |directory: &Path| {
+    let not_last = |directory: &Path, second: &str| {
         cut(directory);
         let text = fs::read_to_string(file(directory, MANIFEST)).expect("the manifest is there");
         let text = format!("{text}file second seq 2 type i\n");
         fs::write(file(directory, MANIFEST), text).expect("a file can be written");
-        fs::write(file(directory, "second"), "*1\r\n$4\r\nPING\r\n").expect("a file can be written");
+        fs::write(file(directory, "second"), second).expect("a file can be written");
     };
-    fail(&before, &[], not_last, "is not the last file");
+    let full = |directory: &Path| not_last(directory, "*1\r\n$4\r\nPING\r\n");
+    fail(&before, &[], full, "the truncated file is not the last file");
+    // The next file is made before what is in the one before is on the disk.
+    start(&before, |directory| not_last(directory, ""));
 }
 
 #[test]
@@ -147,9 +150,9 @@ fn commands_that_fail_are_told() {
     });
     assert_eq!(server.connect().command("GET a").text(), "3");
     let log = server.log();
-    let told = "This server is sending an error to its AOF-loading-client: 'WRONGTYPE Operation against a key holding the \
+    let told = "This server is sending an error to its AOF-loading-client: '-WRONGTYPE Operation against a key holding the \
                 wrong kind of value' after processing the command 'lpush'";
-    assert_eq!(log.matches(told).count(), 10, "{log}");
+    assert_eq!(log.matches(told).count(), 100, "{log}");
     assert!(log.contains("1001 commands of the append only file"), "{log}");
 }
 
@@ -214,6 +217,40 @@ fn what_the_manifest_names_is_kept_under_any_name() {
         });
         assert!(names(&server).iter().any(|found| found == name), "{:?}", names(&server));
         assert_eq!(server.connect().command("GET b").text(), "2", "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_is_told_as_by_the_stock_tool() {
+    let before = server();
+    for (missing, expected) in [
+        (
+            "appendonly.aof.1.base.rdb",
+            "Start checking Multi Part AOF\n\
+             Cannot open file ./appendonly.aof.1.base.rdb: No such file or directory\n",
+        ),
+        (
+            INCREMENT,
+            "Start to check INCR files.\n\
+             Cannot open file ./appendonly.aof.1.incr.aof: No such file or directory, aborting...\n",
+        ),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory can be made");
+        copy(before.directory(), directory.path());
+        fs::remove_file(file(directory.path(), missing)).expect("a file can be removed");
+        let files = directory.path().join(DIRECTORY);
+        let mut programs = vec![(Program::nuthatch().path, &["check-aof", MANIFEST][..])];
+        let stock = Program::references().into_iter().find(|program| program.name == "redis-8.0");
+        if let Some(stock) = stock {
+            programs.push((stock.path.with_file_name("redis-check-aof"), &[MANIFEST]));
+        }
+        for (program, arguments) in programs {
+            let run = Command::new(&program).args(arguments).current_dir(&files).output();
+            let output = run.expect("the tool can be run");
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(1), "{} {text}", program.display());
+            assert!(text.ends_with(expected), "{} {text}", program.display());
+        }
     }
 }
 

@@ -26,6 +26,14 @@ fn limited(directory: &Path) -> Program {
     Program::at("nuthatch", path)
 }
 
+/// How often the server has had the system write something.
+fn writes(server: &Server) -> u64 {
+    let path = format!("/proc/{}/io", server.process_id());
+    let text = fs::read_to_string(path).expect("the system tells");
+    let count = text.lines().find_map(|line| line.strip_prefix("syscw: "));
+    count.and_then(|count| count.parse().ok()).expect("it is a number")
+}
+
 fn refuse(fsync: &str) {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let program = limited(directory.path());
@@ -50,6 +58,9 @@ fn refuse(fsync: &str) {
     assert!(was_refused, "nothing was refused of {}", acknowledged.len());
     assert!(acknowledged.len() > 50, "{} were accepted", acknowledged.len());
     assert_eq!(client.command("GET key:0").text().len(), 100);
+    // Who has written nothing loses nothing, and is told what is on the disk.
+    let waited = server.connect().command("WAITAOF 1 0 10").into_elements();
+    assert_eq!(waited.iter().map(|part| part.integer()).collect::<Vec<_>>(), [Some(0), Some(0)], "{fsync}");
     assert!(client.command("PING").text().starts_with("MISCONF"));
     assert!(client.command("EVAL return{redis.call('SET','a','1')} 0").text().contains("MISCONF"));
     client.command("MULTI");
@@ -57,6 +68,14 @@ fn refuse(fsync: &str) {
     assert!(client.command("EXEC").is_error());
     assert_eq!(info(&mut client, "aof_last_write_status"), "err");
     assert!(server.log().contains("Error writing to the AOF file: File too large"), "{}", server.log());
+    // It is tried again and again, which the log need not say each time.
+    let before = writes(&server);
+    assert!(wait_until(|| writes(&server) > before + 20), "it is not tried again");
+    assert!(
+        server.log().matches("Short write while writing to the AOF file").count() <= 1,
+        "{}",
+        server.log()
+    );
     let bytes = fs::metadata(server.directory().join(DIRECTORY).join("appendonly.aof.1.incr.aof"));
     assert!(bytes.expect("the file is there").len() <= u64::from(BLOCKS) * 512);
     // With room on the disk, all is there that was acknowledged, whether or not a last one is besides.

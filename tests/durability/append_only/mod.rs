@@ -8,6 +8,7 @@ mod full_disk;
 mod generated;
 mod natural;
 mod switching;
+mod telling;
 
 use std::fs;
 use std::path::Path;

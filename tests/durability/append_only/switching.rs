@@ -185,6 +185,13 @@ fn waitaof_answers_when_the_disk_has_it() {
     let server = Server::start(&Program::nuthatch(), &arguments(&["--appendfsync", "no"]));
     let mut client = server.connect();
     client.command("SET a 1");
+    for (line, error) in [
+        ("WAITAOF 1 x 0", "ERR value is out of range, must be positive"),
+        ("WAITAOF 1 -1 0", "ERR value is out of range, must be positive"),
+        ("WAITAOF x 0 0", "ERR value is not an integer or out of range"),
+    ] {
+        assert_eq!(client.command(line).text(), error, "{line}");
+    }
     assert_eq!(client.command("WAITAOF 1 0 50").into_elements()[0].integer(), Some(0));
 }
 

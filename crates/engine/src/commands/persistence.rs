@@ -79,17 +79,21 @@ pub(super) fn save_all(call: &mut Call<'_, '_>) -> Outcome {
     let now_ms = call.now_ms();
     let (engine, keys) = (call.engine, &*call.keys);
     let background = &engine.persistence.background;
-    match background.running() {
-        Some(Job::Save) => return Err(SAVES_ALREADY),
-        _ if !background.begin(Job::Save, now_ms / 1000) => return Err(BUSY_OTHERWISE),
-        _ => {}
+    // Whoever writes it may need a shard.
+    let Some(file) = background.file.try_lock() else { return Err(SAVES_ALREADY) };
+    let has_begun = background.begin(Job::Save, now_ms / 1000);
+    if !has_begun && background.running() == Some(Job::Save) {
+        return Err(SAVES_ALREADY);
     }
     let options = engine.save_options();
     let libraries = engine.scripts.libraries.all();
     let policy = engine.settings.access_policy(now_ms);
     let saved =
         engine.host.save_file(&mut |file| persistence::save(keys, &libraries, policy, &options, file));
-    background.end();
+    drop(file);
+    if has_begun {
+        background.end();
+    }
     // Whoever asks hears that it fails; writes are refused only for what fails in the background.
     if !saved {
         return Err(FAILED);

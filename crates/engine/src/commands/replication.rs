@@ -126,10 +126,7 @@ fn wait_for_files(call: &mut Call<'_, '_>) -> Outcome {
     if !(0..=1).contains(&local) {
         return Err(LOCAL);
     }
-    let replicas = parse_i64(call.arguments.at(2)).ok_or(CommandError::NOT_AN_INTEGER)?;
-    if replicas < 0 {
-        return Err(NEGATIVE);
-    }
+    let replicas = parse_i64(call.arguments.at(2)).filter(|replicas| *replicas >= 0).ok_or(NEGATIVE)?;
     let deadline_ms = deadline_of_milliseconds(call.arguments.at(3), call.now_ms())?;
     let log = &call.engine.persistence.log;
     if local > 0 && !log.is_enabled() {

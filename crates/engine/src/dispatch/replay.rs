@@ -17,9 +17,10 @@ use crate::error::CommandError;
 use crate::persistence::append_only::{Requests, Stop};
 use crate::session::Session;
 use crate::statistics::Runs;
+use crate::table::Registered;
 
-/// So many errors of a file are logged each.
-const LOGGED_ERRORS_MAX: u64 = 10;
+/// So many errors of a file are logged each: it may have any number of them.
+const LOGGED_ERRORS_MAX: u64 = 100;
 
 /// Why a request of a file cannot be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +70,6 @@ pub struct Replay<'e, R> {
     requests: Requests<R>,
     /// Where the transaction begins that is not complete.
     transaction: Option<u64>,
-    /// Errors that were logged.
-    logged_errors: u64,
 }
 
 impl<'e, R: Read> Replay<'e, R> {
@@ -87,7 +86,6 @@ impl<'e, R: Read> Replay<'e, R> {
             reply: Reply::new(),
             requests,
             transaction: None,
-            logged_errors: 0,
         }
     }
 
@@ -98,7 +96,7 @@ impl<'e, R: Read> Replay<'e, R> {
     pub fn run(mut self) -> Result<(), Halt> {
         let outcome = self.run_batches();
         let errors = self.worker.counters().error_replies;
-        if errors > self.logged_errors {
+        if errors > self.session.logged_errors {
             self.engine.host.log_warning(&format!(
                 "{errors} commands of the append only file, or of its transactions and scripts, have answered with errors"
             ));
@@ -139,7 +137,7 @@ impl<'e, R: Read> Replay<'e, R> {
     }
 
     fn run_batch(&mut self) -> Result<(), Halt> {
-        let Self { engine, worker, session, reply, requests, transaction, logged_errors } = self;
+        let Self { engine, worker, session, reply, requests, transaction } = self;
         let mut batch = engine.replay(worker);
         for request in requests.batch() {
             batch.prepare(engine, session, &request.arguments);
@@ -150,12 +148,7 @@ impl<'e, R: Read> Replay<'e, R> {
         for (place, request) in requests.batch().enumerate() {
             let words = request.arguments;
             match batch.run_again(engine, session, words, place, reply) {
-                Ok(None) => {}
-                Ok(Some(error)) if *logged_errors < LOGGED_ERRORS_MAX => {
-                    *logged_errors += 1;
-                    log_error(engine, words, &error);
-                }
-                Ok(Some(_)) => {}
+                Ok(()) => {}
                 Err(NotReplayed::Unknown) => {
                     let name = words.get(0).unwrap_or_default();
                     return Err(Halt::Unknown(String::from_utf8_lossy(name).into_owned()));
@@ -186,13 +179,29 @@ impl Engine {
         batch.now_ms = 0;
         batch
     }
+
+    /// Logs an error that a command of a file has answered, in the words of stock servers.
+    pub(super) fn log_replay_error(&self, session: &mut Session, command: &Registered, error: &CommandError) {
+        if session.logged_errors == LOGGED_ERRORS_MAX {
+            return;
+        }
+        session.logged_errors += 1;
+        let text = String::from_utf8_lossy(error.text());
+        // Stock servers show the line of the protocol, but for the usual code.
+        let text = text.strip_prefix("ERR ").map_or_else(|| format!("-{text}"), str::to_owned);
+        let name = &command.full_name;
+        self.host.log_warning(&format!(
+            "== CRITICAL == This server is sending an error to its AOF-loading-client: '{text}' after processing the \
+             command '{name}'"
+        ));
+    }
 }
 
 impl Batch<'_> {
-    /// Runs the request in this place, whatever clients are told at the moment. Returns the error that it answers.
+    /// Runs the request in this place, whatever clients are told at the moment.
     ///
     /// # Errors
-    /// It is none.
+    /// It is none. Errors that the command answers are logged only.
     fn run_again(
         &mut self,
         engine: &Engine,
@@ -200,7 +209,7 @@ impl Batch<'_> {
         arguments: Arguments<'_>,
         place: usize,
         reply: &mut Reply,
-    ) -> Result<Option<CommandError>, NotReplayed> {
+    ) -> Result<(), NotReplayed> {
         let command = self.worker.prepared[place].command.ok_or(NotReplayed::Unknown)?;
         if !command.row.accepts(arguments.len()) {
             return Err(NotReplayed::WrongArity);
@@ -209,24 +218,16 @@ impl Batch<'_> {
         let is_needed = ["multi", "exec", "discard", "select", "script|load"].contains(&&*command.full_name);
         if is_needed || command.row.flags.intersects(changes) {
             let mark = reply.mark();
-            let outcome = self.execute_or_queue(engine, session, arguments, command, place, reply);
+            // A server appends nothing that answers an error: the data are not those that the file was written for.
+            if let Err(error) = self.execute_or_queue(engine, session, arguments, command, place, reply) {
+                engine.log_replay_error(session, command, &error);
+            }
             reply.truncate(mark);
             if let Some(blocked) = session.blocked.take() {
                 blocked.leave(&engine.keyspace);
                 *session.record.blocked.lock() = None;
             }
-            return Ok(outcome.err());
         }
-        Ok(None)
+        Ok(())
     }
-}
-
-/// Logs that a command has answered with an error. A server appends what it has done, and so what can be done again.
-fn log_error(engine: &Engine, words: Arguments<'_>, error: &CommandError) {
-    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(char::is_control, " ");
-    engine.host.log_warning(&format!(
-        "== CRITICAL == This server is sending an error to its AOF-loading-client: '{}' after processing the command '{}'",
-        shown(error.text()),
-        shown(words.get(0).unwrap_or_default()).to_ascii_lowercase(),
-    ));
 }

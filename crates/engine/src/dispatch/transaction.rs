@@ -103,6 +103,9 @@ impl Batch<'_> {
             };
             let mark = call.reply.mark();
             if let Err(error) = self.call(&mut call) {
+                if call.session.is_replayed {
+                    engine.log_replay_error(call.session, command, &error);
+                }
                 call.reply.truncate(mark);
                 call.reply.error(error.text());
             }

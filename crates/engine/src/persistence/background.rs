@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
+use parking_lot::Mutex;
+
 /// What a snapshot is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -20,6 +22,8 @@ pub struct Background {
     /// Whether the data set is to be saved when nothing else goes on.
     pub is_save_scheduled: AtomicBool,
     is_cancelled: AtomicBool,
+    /// Held by whoever writes the file of the data set: SAVE does not wait for a job that writes something else.
+    pub file: Mutex<()>,
     /// When the job began, in seconds since 1970.
     pub started_s: AtomicU64,
     /// Keys that the snapshot has gone through.
@@ -41,6 +45,7 @@ impl Default for Background {
             running: AtomicU8::new(0),
             is_save_scheduled: AtomicBool::new(false),
             is_cancelled: AtomicBool::new(false),
+            file: Mutex::new(()),
             started_s: AtomicU64::new(0),
             keys: AtomicU64::new(0),
             keys_total: AtomicU64::new(0),

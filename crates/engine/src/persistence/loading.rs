@@ -29,6 +29,11 @@ impl Engine {
         let mut entries = batch.entries();
         let mut window: Vec<(FileEntry<'_>, Cow<'_, [u8]>, u64)> = Vec::with_capacity(AHEAD);
         let pin = pin();
+        let (mut end, mut counted) = (0, 0);
+        let mut count = |end: u64| {
+            let loaded = end - std::mem::replace(&mut counted, end);
+            self.persistence.loading.bytes_loaded.fetch_add(loaded, Ordering::Relaxed);
+        };
         while entries.len() > 0 {
             for entry in entries.by_ref().take(AHEAD) {
                 let key = entry.key()?;
@@ -39,9 +44,11 @@ impl Engine {
             for (entry, key, hash) in window.drain(..) {
                 let key = Key { bytes: &key, hash, database: entry.database() };
                 self.load_entry(entry, &key, policy)?;
+                end = entry.end();
             }
+            count(end);
         }
-        self.persistence.loading.bytes_loaded.fetch_add(batch.len_bytes(), Ordering::Relaxed);
+        count(batch.len_bytes());
         Ok(())
     }
 

@@ -134,6 +134,14 @@ impl Loading {
         self.is_active.store(true, Ordering::SeqCst);
     }
 
+    /// The line that stock servers log when a file is loaded.
+    pub fn in_words(&self) -> String {
+        let [keys, expired, empty] =
+            [&self.keys, &self.keys_expired, &self.keys_empty].map(|counter| counter.load(Ordering::Relaxed));
+        let skipped = if empty > 0 { format!(", empty keys skipped: {empty}") } else { String::new() };
+        format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{skipped}.")
+    }
+
     /// All is loaded.
     pub fn end(&self) {
         self.is_active.store(false, Ordering::SeqCst);

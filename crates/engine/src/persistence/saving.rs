@@ -195,6 +195,10 @@ impl Engine {
             delayed = snapshot.entries;
         }
         drop(snapshot);
+        // The last entries may have been waited after.
+        if background.is_cancelled() {
+            return Err(cancelled());
+        }
         file.finish()?;
         Ok(changes)
     }
@@ -204,10 +208,13 @@ impl Engine {
         let background = &self.persistence.background;
         let options = self.save_options();
         let mut changes = 0;
+        // A SAVE may still be at it that began beside another job.
+        let file = background.file.lock();
         let saved = self.host.save_file(&mut |file| {
             changes = self.write_snapshot(&options, &mut || (), file)?;
             Ok(())
         });
+        drop(file);
         let now_s = self.now_ms() / 1000;
         let seconds = now_s.saturating_sub(background.started_s.load(Ordering::Relaxed));
         background.save_seconds.store(seconds.cast_signed(), Ordering::Relaxed);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use nuthatch_protocol::words::split_words;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 
 use super::compound::SavePoint;
 use super::directives;
@@ -92,7 +93,10 @@ pub(super) struct Loader {
     pub(super) declarations: Declarations,
     /// The directory that relative paths start from: `dir` changes it for the lines that follow.
     directory: PathBuf,
+    /// Whether the default of `save` was replaced.
     save_points_given: bool,
+    /// Whether a `save` line adds to those before it.
+    adds_save_points: bool,
     bytes_left: u64,
 }
 
@@ -101,7 +105,14 @@ impl Loader {
         let values = Values::defaults();
         let directory = PathBuf::from(OsStr::from_bytes(values.text("dir")));
         let declarations = Declarations::default();
-        Self { values, declarations, directory, save_points_given: false, bytes_left: BYTES_MAX }
+        Self {
+            values,
+            declarations,
+            directory,
+            save_points_given: false,
+            adds_save_points: true,
+            bytes_left: BYTES_MAX,
+        }
     }
 
     /// Reads a file, or the standard input, to its end.
@@ -163,8 +174,10 @@ impl Loader {
         }
         for path in paths {
             let text = self.read_file(&path)?;
+            self.adds_save_points = true;
             self.apply_at_depth(&text, depth + 1)?;
         }
+        self.adds_save_points = false;
         Ok(())
     }
 
@@ -192,8 +205,9 @@ impl Loader {
         Ok(())
     }
 
-    /// What depends on the lines before: the first `save` line replaces the default, later ones add to it; a
-    /// working directory is relative to the one before.
+    /// What depends on the lines before: the first `save` line replaces the default, later ones add to it, but behind an
+    /// `include` line, which stock servers take for the end of the file, each replaces what is before; a working
+    /// directory is relative to the one before.
     fn in_context(&mut self, name: &[u8], value: Value) -> Result<Value, Refusal> {
         match (name, value) {
             (b"save", Value::SavePoints(points)) => Ok(Value::SavePoints(self.add_save_points(points))),
@@ -206,6 +220,9 @@ impl Loader {
     }
 
     fn add_save_points(&mut self, points: Vec<SavePoint>) -> Vec<SavePoint> {
+        if !self.adds_save_points {
+            return points;
+        }
         let first = !std::mem::replace(&mut self.save_points_given, true);
         match self.values.get("save") {
             // An empty `save` line takes back all of those before it.
@@ -238,6 +255,9 @@ impl Loader {
 
 /// The canonical path of a directory that exists.
 pub(super) fn resolve_directory(current: &Path, path: &[u8]) -> Result<PathBuf, Refusal> {
+    if path.is_empty() {
+        return Err(system_text(&Errno::NOENT.into()).into());
+    }
     let path = current.join(OsStr::from_bytes(path));
     let text = |problem: std::io::Error| Refusal::from(system_text(&problem));
     let resolved = path.canonicalize().map_err(text)?;

@@ -174,6 +174,7 @@ fn lines_are_refused_with_their_number_and_the_words_of_the_stock_server() {
         ),
         ("replicaof a 99999", 1, "Invalid master port"),
         ("dir /nonexistent", 1, "No such file or directory"),
+        ("dir ''", 1, "No such file or directory"),
         ("unixsocketperm 888", 1, "argument couldn't be parsed as an octal number"),
         ("unixsocketperm 1777", 1, "argument must be between 0 and 777 inclusive"),
         ("appendfilename a/b", 1, "appendfilename can't be a path, just a filename"),
@@ -265,6 +266,40 @@ fn included_files_are_read_where_they_are_named() -> io::Result<()> {
         missing,
         format!("Fatal error, can't open config file '{path}/none.conf': No such file or directory")
     );
+    Ok(())
+}
+
+/// As recorded from Redis 8.0 and Valkey 9.1.
+#[test]
+fn behind_an_included_file_each_save_line_replaces_those_before() -> io::Result<()> {
+    let directory = Directory::new("include-save")?;
+    directory.file("two.conf", "save 100 100\nsave 200 200\n");
+    directory.file("none.conf", "hz 10\n");
+    let path = directory.0.display();
+    directory.file("nested.conf", format!("include {path}/two.conf\nsave 300 300\nsave 400 400\n"));
+    for (text, arguments, expected) in [
+        ("include two", &[][..], "100 100 200 200"),
+        ("include two", &["--save", "5 5"], "5 5"),
+        ("include two", &["--save", "5 5", "--save", "6 6"], "6 6"),
+        ("include two", &["--save", ""], ""),
+        ("include none", &[], "3600 1 300 100 60 10000"),
+        ("include none\nsave 1 1 2 2", &[], "1 1 2 2"),
+        ("include none\nsave 1 1\nsave 2 2", &[], "2 2"),
+        ("include none\nsave 1 1\ninclude two", &[], "100 100 200 200"),
+        ("save 1 1\nsave 2 2\ninclude none", &[], "1 1 2 2"),
+        ("save 1 1\ninclude two", &[], "1 1 100 100 200 200"),
+        ("save 1 1\ninclude none\ninclude two", &[], "1 1 100 100 200 200"),
+        ("save 1 1\ninclude nothing*\nsave 2 2", &[], "2 2"),
+        ("include nested", &[], "400 400"),
+    ] {
+        let lines = text.lines().map(|line| match line.strip_prefix("include ") {
+            Some(name) => format!("include {path}/{name}.conf"),
+            None => line.to_owned(),
+        });
+        let arguments: Vec<&str> = ["-"].iter().chain(arguments).copied().collect();
+        let config = start(&arguments, &lines.collect::<Vec<_>>().join("\n")).expect("valid");
+        assert_eq!(get(&config, "save"), expected, "{text} {arguments:?}");
+    }
     Ok(())
 }
 

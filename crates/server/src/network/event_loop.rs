@@ -218,10 +218,10 @@ impl EventLoop {
     /// Gives a blocked client the reply that it waited for, and has its next commands run.
     fn deliver(&mut self, token: usize) {
         let connection = &mut self.clients.connections[token];
-        let reply = connection.session.blocked.as_ref().and_then(|blocked| blocked.take_reply());
-        if let Some(reply) = reply {
+        let Some(blocked) = &connection.session.blocked else { return };
+        if let Some(reply) = blocked.take_reply() {
             connection.reply.raw(&reply.into_bytes());
-            connection.was_served = true;
+            connection.was_served = blocked.has_taken();
             end_wait(&self.clients.shared.engine, connection);
             self.clients.held.hold_until(token, connection, 0);
         }

@@ -21,6 +21,9 @@ use crate::log;
 /// Batches that wait for each thread.
 const BATCHES_AHEAD: usize = 4;
 
+/// The last line of a server that cannot load its data set.
+const NOT_LOADED: &str = "Fatal error loading the DB, check server logs. Exiting.";
+
 /// A file that is to be loaded.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -28,6 +31,10 @@ pub(crate) struct Source {
     file: File,
     bytes: u64,
 }
+
+/// That the file of the data set cannot be read; the log says why.
+#[derive(Debug)]
+pub(crate) struct Unreadable;
 
 /// What there is to load.
 pub(crate) enum Found {
@@ -47,19 +54,29 @@ impl Source {
 /// Looks for the file of the data set.
 ///
 /// # Errors
-/// There is something, but it cannot be read.
-pub(crate) fn find(path: &Path) -> io::Result<Found> {
+/// There is something, but it cannot be read. The log says why.
+pub(crate) fn find(path: &Path) -> Result<Found, Unreadable> {
+    match open(path) {
+        Ok((file, bytes)) => Ok(Found::File(Source { path: path.to_owned(), file, bytes })),
+        Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(problem) => {
+            let (path, reason) = (path.display(), system_text(&problem));
+            log::warning!("Fatal error: can't open the RDB file {path} for reading: {reason}");
+            log::warning!("{NOT_LOADED}");
+            Err(Unreadable)
+        }
+    }
+}
+
+/// Opens a file. Returns its length besides.
+fn open(path: &Path) -> io::Result<(File, u64)> {
     // Opening what is no file may wait for ever.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file"));
     }
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(problem) if problem.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(problem) => return Err(problem),
-    };
+    let file = File::open(path)?;
     let bytes = file.metadata()?.len();
-    Ok(Found::File(Source { path: path.to_owned(), file, bytes }))
+    Ok((file, bytes))
 }
 
 /// Loads a file into an engine that has begun to load it, on `threads` threads besides this one. Says whether all of
@@ -77,11 +94,19 @@ pub(crate) fn load(engine: &Engine, source: Source, threads: usize) -> bool {
             if let Problem::Unreadable(problem) = &error.problem {
                 log::warning!("Can't read {}: {}", path.display(), system_text(problem));
             }
-            log::warning!("Error in RDB file {} {error}", path.display());
-            log::warning!("Fatal error loading the DB, check server logs. Exiting.");
+            tell_error(engine, &path.display().to_string(), &error);
+            log::warning!("{NOT_LOADED}");
             false
         }
     }
+}
+
+/// Logs why a file cannot be loaded.
+pub(super) fn tell_error(engine: &Engine, name: &str, error: &FileError) {
+    for line in error.in_stock_words(engine.keyspace.databases()) {
+        log::warning!("{line}");
+    }
+    log::warning!("Error in RDB file {name} {error}");
 }
 
 /// Loads a file that is the base of an append-only file, or the beginning of one. Returns where it ends.
@@ -172,11 +197,7 @@ fn scan(engine: &Engine, source: Source, threads: usize) -> Result<u64, FileErro
         Some(error) => Err(error),
         None => {
             scanned?;
-            let loading = &engine.persistence.loading;
-            let [keys, expired, empty] = [&loading.keys, &loading.keys_expired, &loading.keys_empty]
-                .map(|counter| counter.load(Ordering::Relaxed));
-            let skipped = if empty > 0 { format!(", empty keys skipped: {empty}") } else { String::new() };
-            log::notice!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}{skipped}.");
+            log::notice!("{}", engine.persistence.loading.in_words());
             Ok(scanner.position())
         }
     }
@@ -221,20 +242,10 @@ fn parts(
 
 /// Logs what the file says about itself.
 fn tell(facts: &Facts, engine: &Engine) {
-    if let Some(version) = &facts.valkey_version {
-        log::notice!("Loading RDB produced by Valkey version {version}");
-    } else if let Some(version) = &facts.redis_version {
-        log::notice!("Loading RDB produced by version {version}");
-    }
-    if let Some(created) = facts.created {
-        let now = i64::try_from(engine.now_ms() / 1000).unwrap_or(i64::MAX);
-        log::notice!("RDB age {} seconds", now.saturating_sub(created).max(0));
+    for line in facts.in_words(engine.now_ms() / 1000) {
+        log::notice!("{line}");
     }
     if let Some(memory) = facts.memory {
         engine.persistence.loading.memory_there.store(memory, Ordering::Relaxed);
-        log::notice!("RDB memory usage when created {:.2} Mb", memory as f64 / f64::from(1 << 20));
-    }
-    if facts.is_log_base {
-        log::notice!("RDB is base AOF");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::log;
@@ -42,8 +42,8 @@ impl Requested {
 
 /// Calls `request` on a thread of its own for each signal that asks for a shutdown. An interrupt while a shutdown
 /// is under way ends the process at once. A hang-up of the terminal is ignored, as are a file that has
-/// come to the limit of its length (SIGXFSZ), since writing it fails then, and, by the standard library, a peer that has
-/// stopped reading (SIGPIPE).
+/// come to the limit of its length (SIGXFSZ), since writing it fails then, those that have stock servers log what they are
+/// at (SIGUSR2, SIGALRM), and, by the standard library, a peer that has stopped reading (SIGPIPE).
 ///
 /// # Errors
 /// The system does not let signals be watched.
@@ -51,7 +51,7 @@ pub(crate) fn watch(
     is_loading: impl Fn() -> bool + Send + 'static,
     mut request: impl FnMut(Termination) + Send + 'static,
 ) -> io::Result<Requested> {
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGXFSZ])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGALRM, SIGXFSZ])?;
     let requested = Requested::default();
     let request_made = requested.clone();
     let watch = move || {

@@ -11,7 +11,7 @@ use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
 use crate::keyspace::strings::NewDeadline;
 use crate::rdb;
-use crate::rdb::file::{FileEntry, FileError, Part, Problem, ScanOptions, Scanner};
+use crate::rdb::file::{Facts, FileEntry, FileError, Part, Problem, ScanOptions, Scanner};
 use crate::scripts::{Library, Policy};
 
 const UNKNOWN_OPTION: CommandError =
@@ -51,20 +51,29 @@ pub(super) fn reload(call: &mut Call<'_, '_>) -> Outcome {
         save_all(call)?;
     }
     let changes = call.keys.changes();
-    if let Err(error) = check(call, &options).and_then(|libraries| load(call, &options, libraries)) {
+    let loaded = check(call, &options).and_then(|(libraries, facts)| {
+        let host = &call.engine.host;
+        facts.in_words(call.now_ms() / 1000).iter().for_each(|line| host.log_notice(line));
+        load(call, &options, libraries)
+    });
+    if let Err(error) = loaded {
+        for line in error.in_stock_words(call.engine.keyspace.databases()) {
+            call.engine.host.log_warning(&line);
+        }
         call.engine.host.log_warning(&format!("Error in RDB file {error}"));
         return Err(NOT_LOADED);
     }
     // What was changed and not saved before is not saved now; loading changes nothing.
     let added = call.keys.changes().saturating_sub(changes);
     call.engine.persistence.changes_saved.fetch_add(added, Ordering::Relaxed);
+    call.engine.host.log_notice(&call.engine.persistence.loading.in_words());
     call.engine.host.log_notice("DB reloaded by DEBUG RELOAD");
     call.reply.ok();
     Ok(())
 }
 
-/// Shows the parts of the file.
-fn scan(engine: &Engine, take: &mut dyn FnMut(Part) -> Result<(), FileError>) -> Result<(), FileError> {
+/// Shows the parts of the file. Returns what it says about itself.
+fn scan(engine: &Engine, take: &mut dyn FnMut(Part) -> Result<(), FileError>) -> Result<Facts, FileError> {
     let (file, bytes) = engine.host.open_file().map_err(|problem| FileError {
         offset: 0,
         reading: "the file".to_owned(),
@@ -75,17 +84,17 @@ fn scan(engine: &Engine, take: &mut dyn FnMut(Part) -> Result<(), FileError>) ->
     let mut scanner = Scanner::new(file, ScanOptions { bytes, databases, verifies_checksum })?;
     loop {
         match scanner.next_part()? {
-            Part::End(_) => return Ok(()),
+            Part::End(_) => return Ok(scanner.facts().clone()),
             part => take(part)?,
         }
     }
 }
 
-/// Checks that the file can be loaded. Returns its libraries of functions.
-fn check(call: &Call<'_, '_>, options: &Options) -> Result<Vec<Library>, FileError> {
+/// Checks that the file can be loaded. Returns its libraries of functions, and what it says about itself.
+fn check(call: &Call<'_, '_>, options: &Options) -> Result<(Vec<Library>, Facts), FileError> {
     let engine = call.engine;
     let mut libraries = Vec::new();
-    scan(engine, &mut |part| {
+    let facts = scan(engine, &mut |part| {
         match part {
             Part::Entries(batch) => {
                 for entry in batch.entries() {
@@ -106,7 +115,7 @@ fn check(call: &Call<'_, '_>, options: &Options) -> Result<Vec<Library>, FileErr
         }
         Ok(())
     })?;
-    Ok(libraries)
+    Ok((libraries, facts))
 }
 
 fn key_of<'n>(engine: &Engine, entry: &FileEntry<'_>, name: &'n [u8]) -> Key<'n> {
@@ -136,6 +145,7 @@ fn load(call: &mut Call<'_, '_>, options: &Options, libraries: Vec<Library>) -> 
         }
         Ok(())
     })
+    .map(drop)
 }
 
 fn load_entry(call: &mut Call<'_, '_>, entry: &FileEntry<'_>, options: &Options) -> Result<(), FileError> {

@@ -24,7 +24,9 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
     let number = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     lines.field("loading", u8::from(loading.is_active()));
     lines.none_of(&["async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
-    lines.field("current_fork_perc", "0.00");
+    let total = number(&background.keys_total).max(1);
+    let done = if background.running().is_some() { number(&background.keys) } else { 0 };
+    lines.field("current_fork_perc", format_args!("{:.2}", 100.0 * done as f64 / total as f64));
     lines.field("current_save_keys_processed", number(&background.keys));
     lines.field("current_save_keys_total", number(&background.keys_total));
     lines.field("rdb_changes_since_last_save", facts.keys.changes().saturating_sub(number(changes_saved)));
@@ -51,7 +53,8 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_>) {
         lines
             .field("loading_loaded_perc", format_args!("{:.2}", 100.0 * loaded as f64 / bytes.max(1) as f64));
         // One second, as long as it cannot be estimated.
-        let eta = elapsed.saturating_mul(bytes.saturating_sub(loaded)).checked_div(loaded).unwrap_or(1);
+        let eta = elapsed.saturating_mul(bytes.saturating_sub(loaded)).checked_div(loaded);
+        let eta = eta.filter(|_| elapsed > 0).unwrap_or(1);
         lines.field("loading_eta_seconds", eta);
     }
 }

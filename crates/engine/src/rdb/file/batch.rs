@@ -70,6 +70,11 @@ impl<'b> FileEntry<'b> {
         self.batch.offset + self.place.start as u64
     }
 
+    /// Where it ends in the batch.
+    pub(crate) fn end(&self) -> u64 {
+        self.place.end as u64
+    }
+
     /// The key.
     ///
     /// # Errors

@@ -52,6 +52,51 @@ pub enum Problem {
     Cancelled,
 }
 
+impl FileError {
+    /// The lines with which stock servers log that a file cannot be loaded into so many databases: whoever watches logs
+    /// knows these. They say less of the place.
+    pub fn in_stock_words(&self, databases: u32) -> Vec<String> {
+        const SHORT_READ: &str = "Short read or OOM loading DB. Unrecoverable error, aborting now.";
+        let Self { offset, reading, problem } = self;
+        let internal =
+            |reason: &str| format!("Internal error in RDB reading offset {offset}, {reading} -> {reason}");
+        let reason = problem.in_stock_words().unwrap_or_else(|| problem.to_string());
+        match problem {
+            Problem::Cancelled => Vec::new(),
+            Problem::NotSuchFile | Problem::UnknownVersion(_) => vec![reason],
+            Problem::Truncated | Problem::Unreadable(_) => vec![SHORT_READ.to_owned(), internal(&reason)],
+            Problem::Checksum { expected, found } => {
+                // What the file has counts as expected there.
+                let sums =
+                    format!("Wrong RDB checksum expected: ({found:x}) but got ({expected:x}). Aborting now.");
+                vec![sums, internal(&reason)]
+            }
+            Problem::Database(_) => vec![format!(
+                "FATAL: Data file was created with a Redis server configured to handle more than {databases} databases. \
+                 Exiting"
+            )],
+            Problem::Library(reason) => vec![format!("Failed loading library, {reason}")],
+            _ => vec![internal(&reason)],
+        }
+    }
+}
+
+impl Problem {
+    /// What stock servers and their tool say of it, where they always say the same.
+    pub fn in_stock_words(&self) -> Option<String> {
+        match self {
+            Self::Truncated | Self::Unreadable(_) => Some("Unexpected EOF reading RDB file".to_owned()),
+            Self::NotSuchFile => Some("Wrong signature trying to load DB from file".to_owned()),
+            Self::UnknownVersion(version) => Some(format!("Can't handle RDB format version {version}")),
+            Self::Checksum { .. } => Some("RDB CRC error".to_owned()),
+            Self::OfModule(name) => Some(format!(
+                "The RDB file contains module data I can't load: no matching module type '{name}'"
+            )),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { offset, reading, problem } = self;

@@ -140,24 +140,34 @@ impl Checker {
         let path_of = |part: &Part| directory.join(OsStr::from_bytes(&part.name));
         for (number, part) in parts.iter().enumerate() {
             let (path, name) = (path_of(part), part.shown());
-            if let Err(problem) = File::open(&path) {
-                println!("Cannot open file {}: {}, aborting...", path.display(), system_text(&problem));
-                return Err(Bad::Told);
-            }
             let is_base = number == 0 && manifest.base.is_some();
             let kind = if is_base { "BASE" } else { "INCR" };
-            if is_base {
-                let format = if begins_with_data_set(&path)? { "RDB" } else { "RESP" };
-                println!("Start to check BASE AOF ({format} format).");
-            } else if number == usize::from(manifest.base.is_some()) {
+            if number == usize::from(manifest.base.is_some()) {
                 println!("Start to check INCR files.");
+            }
+            match File::open(&path) {
+                Ok(_) => {}
+                // As the stock tool has it.
+                Err(problem) if is_base => {
+                    println!("Cannot open file {}: {}", path.display(), system_text(&problem));
+                    return Err(Bad::Told);
+                }
+                Err(problem) => return Err(unreadable(&path, &problem)),
+            }
+            if is_base {
+                let is_rdb = begins_with_data_set(&path).map_err(|problem| unreadable(&path, &problem))?;
+                let format = if is_rdb { "RDB" } else { "RESP" };
+                println!("Start to check BASE AOF ({format} format).");
             }
             let is_empty =
                 |part: &&Part| fs::metadata(path_of(part)).is_ok_and(|metadata| metadata.len() == 0);
             // A rewrite makes the next one before anything goes there.
             let is_last = parts[number + 1..].iter().all(is_empty);
-            if self.check_file(&path, &name, is_last, Some(kind))? {
-                println!("{kind} AOF {name} is valid");
+            match self.check_file(&path, &name, is_last, Some(kind)) {
+                Ok(true) => println!("{kind} AOF {name} is valid"),
+                Ok(false) => {}
+                Err(Bad::System(problem)) => return Err(unreadable(&path, &problem)),
+                Err(told) => return Err(told),
             }
         }
         println!("All AOF files and manifest are valid");
@@ -201,7 +211,7 @@ impl Checker {
             (Outcome::Format, _) => println!("AOF {name} format error"),
             (Outcome::End, _) => {}
             (Outcome::Error { at, text }, _) if text.starts_with("Unexpected ") => {
-                println!("0x{at:16x}: {text} in AOF {name}");
+                println!("0x{at:16x}: {text} in AOF {}", path.display());
             }
             (Outcome::Error { at, text }, _) => println!("0x{at:16x}: {text}"),
             (Outcome::Whole | Outcome::Later(_), None) => {}
@@ -238,9 +248,15 @@ impl Checker {
     }
 }
 
+/// Tells that a file cannot be read.
+fn unreadable(path: &Path, problem: &io::Error) -> Bad {
+    println!("Cannot open file {}: {}, aborting...", path.display(), system_text(problem));
+    Bad::Told
+}
+
 fn truncate_to(path: &Path, name: &str, at: u64, time: u64, is_last: bool) -> Result<bool, Bad> {
     if at == 0 {
-        println!("AOF {name} has nothing before timestamp {time}, aborting...");
+        println!("AOF {} has nothing before timestamp {time}, aborting...", path.display());
         return Err(Bad::Told);
     }
     if !is_last {

@@ -81,6 +81,11 @@ impl Files {
         self.directory.join(std::ffi::OsStr::from_bytes(name))
     }
 
+    /// The name of the single file that versions before 7.0 of Redis wrote.
+    pub(super) fn old_name(&self) -> &[u8] {
+        &self.filename
+    }
+
     pub(super) fn manifest_name(&self) -> Vec<u8> {
         [&self.filename[..], b".manifest"].concat()
     }

@@ -15,7 +15,7 @@ use super::files::Files;
 use crate::config::{AppendOnlySettings, system_text};
 use crate::disk::{self, DiskFile};
 use crate::log;
-use crate::persistence::load::load_base;
+use crate::persistence::load::{load_base, tell_error};
 
 /// What files of the data set begin with.
 const SIGNATURES: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
@@ -51,6 +51,9 @@ fn load_parts(
     threads: usize,
 ) -> Result<(), NotLoaded> {
     for (number, part) in parts.iter().enumerate() {
+        if files.are_empty(&[part]) {
+            continue;
+        }
         let begun = Instant::now();
         let is_last = files.are_empty(&parts[number + 1..]);
         let may_truncate = settings.load_truncated.then_some(is_last);
@@ -75,6 +78,8 @@ fn load_part(
     threads: usize,
 ) -> Result<(), NotLoaded> {
     let (path, name) = (files.path(&part.name), part.shown());
+    // What versions before 7.0 of Redis wrote is one file, which may have anything behind the data set.
+    let is_old = part.name == files.old_name();
     let unreadable = |problem: io::Error| {
         log::warning!(
             "Fatal error: can't open the append log file {name} for reading: {}",
@@ -85,9 +90,17 @@ fn load_part(
     let offset = match begins_with_data_set(&path).map_err(unreadable)? {
         false => 0,
         true => {
-            log::notice!("Reading RDB base file on AOF loading...");
+            match is_old {
+                true => log::notice!("Reading RDB preamble from AOF file..."),
+                false => log::notice!("Reading RDB base file on AOF loading..."),
+            }
             let file = File::open(&path).map_err(unreadable)?;
-            load_base(engine, &path, file, threads).map_err(|error| tell_damaged_base(&name, &error))?
+            let loaded = load_base(engine, &path, file, threads);
+            let end = loaded.map_err(|error| tell_damaged_base(engine, &name, is_old, &error))?;
+            if is_old {
+                log::notice!("Reading the remaining AOF tail...");
+            }
+            end
         }
     };
     let mut file = File::open(&path).map_err(unreadable)?;
@@ -111,7 +124,7 @@ fn load_part(
         ),
         Halt::Truncated { whole, in_transaction } => {
             if in_transaction {
-                log::warning!("Revert incomplete MULTI/EXEC transaction from AOF file {name}");
+                log::warning!("Revert incomplete MULTI/EXEC transaction in AOF file {name}");
             }
             return truncate(&path, &name, whole, may_truncate);
         }
@@ -123,16 +136,16 @@ fn truncate(path: &Path, name: &str, whole: u64, may_truncate: Option<bool>) -> 
     match may_truncate {
         Some(true) => {}
         Some(false) => {
-            log::warning!(
-                "Fatal error: the truncated file {name} is not the last file (whole up to offset {whole})"
-            );
+            log::warning!("The AOF file {name} is whole up to offset {whole} only");
+            log::warning!("Fatal error: the truncated file is not the last file");
             return Err(NotLoaded);
         }
         None => {
             log::warning!(
-                "Unexpected end of file reading the append only file {name} (whole up to offset {whole}). You can: 1) \
-                 Make a backup of your AOF file, then use ./nuthatch check-aof --fix <filename.manifest>. 2) \
-                 Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server."
+                "Unexpected end of file reading the append only file {name}. You can: 1) Make a backup of your AOF file, \
+                 then use ./nuthatch check-aof --fix <filename.manifest>. 2) Alternatively you can set the \
+                 'aof-load-truncated' configuration option to yes and restart the server. (It is whole up to offset \
+                 {whole}.)"
             );
             return Err(NotLoaded);
         }
@@ -151,10 +164,11 @@ fn truncate(path: &Path, name: &str, whole: u64, may_truncate: Option<bool>) -> 
     Ok(())
 }
 
-fn tell_damaged_base(name: &str, error: &FileError) -> NotLoaded {
+fn tell_damaged_base(engine: &Engine, name: &str, is_old: bool, error: &FileError) -> NotLoaded {
     if !matches!(error.problem, Problem::Cancelled) {
-        log::warning!("Error in RDB file {name} {error}");
-        log::warning!("Error reading the RDB preamble of the AOF file {name}, AOF loading aborted");
+        tell_error(engine, name, error);
+        let part = if is_old { "RDB preamble of the AOF" } else { "RDB base" };
+        log::warning!("Error reading the {part} file {name}, AOF loading aborted");
     }
     NotLoaded
 }
@@ -182,9 +196,9 @@ pub(super) fn take_over_single_file(files: &mut Files, settings: &AppendOnlySett
     disk::sync_directory(&files.directory)?;
     disk::sync_directory(Path::new("."))?;
     log::notice!(
-        "Successfully migrated an old-style AOF configuration ({}) into the AOF directory ({}).",
+        "Successfully migrated an old-style AOF file ({}) into the AOF directory ({}).",
         old.display(),
-        files.directory.display()
+        settings.directory.display()
     );
     Ok(())
 }

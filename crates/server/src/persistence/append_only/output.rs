@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::COMPLAINT_INTERVAL;
 use crate::config::system_text;
 use crate::disk::DiskFile;
 use crate::log;
@@ -24,6 +26,8 @@ pub(super) struct Output {
     /// Files before that, parts of which may not be on the disk. Nothing goes to the file before they are: what is in it
     /// counts only after them.
     pub(super) superseded: Vec<Arc<DiskFile>>,
+    /// When the log told last that something was written in part only.
+    complained: Option<Instant>,
 }
 
 impl Output {
@@ -50,10 +54,13 @@ impl Output {
             }
         };
         if outcome.is_err() && written > 0 {
-            let expected = self.unwritten.len();
-            log::warning!(
-                "Short write while writing to the AOF file: (nwritten={written}, expected={expected})"
-            );
+            if self.complained.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
+                self.complained = Some(Instant::now());
+                let expected = self.unwritten.len();
+                log::warning!(
+                    "Short write while writing to the AOF file: (nwritten={written}, expected={expected})"
+                );
+            }
             match file.set_len(self.bytes) {
                 Ok(()) => written = 0,
                 Err(problem) => log::warning!(

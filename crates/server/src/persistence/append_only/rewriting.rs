@@ -17,6 +17,7 @@ use nuthatch_engine::persistence::{Job, LogFacts, SaveOptions};
 use parking_lot::Mutex;
 
 use super::files::{Files, remove};
+use super::starting::unopened;
 use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
 use crate::disk::{self, DiskFile, Steadily};
@@ -211,6 +212,7 @@ impl AppendOnly {
                 state.failures += 1;
                 state.failed = Some(Instant::now());
                 log::warning!("Background AOF rewrite failed: {}", system_text(&problem));
+                log::warning!("Background AOF rewrite terminated with error");
             }
         }
         drop(state);
@@ -262,7 +264,7 @@ impl AppendOnly {
         let settings = self.settings.lock().clone();
         let mut files = starting::open(&settings)
             .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
-        files.make_directory()?;
+        files.make_directory().map_err(starting::unopened_directory(&settings))?;
         files.remove_remains()?;
         let temporary = files.path(&Files::temporary_base());
         let base = files.next_base(settings.rdb_preamble);
@@ -273,7 +275,11 @@ impl AppendOnly {
             let _ = remove(&temporary);
         }
         outcome?;
-        log::notice!("Successfully renamed the temporary AOF base file into {}", base.shown());
+        log::notice!(
+            "Successfully renamed the temporary AOF base file {} into {}",
+            String::from_utf8_lossy(&Files::temporary_base()),
+            base.shown()
+        );
         let mut manifest = files.manifest.clone();
         manifest.supersede(base, u64::MAX);
         files.commit(manifest)?;
@@ -283,7 +289,8 @@ impl AppendOnly {
     /// Writes the base as of its moment, in which `at_moment` is called, and brings it to the disk.
     fn write_base(&self, engine: &Engine, temporary: &Path, at_moment: &mut dyn FnMut()) -> io::Result<()> {
         let is_rdb = self.settings.lock().rdb_preamble;
-        let base = DiskFile::create(temporary)?;
+        let shown = String::from_utf8_lossy(&Files::temporary_base()).into_owned();
+        let base = DiskFile::create(temporary).map_err(unopened(&shown))?;
         let options = SaveOptions { is_log_base: true, ..engine.save_options() };
         let is_synced_steadily = self.settings.lock().incremental_fsync;
         engine.write_snapshot(&options, at_moment, &mut Steadily::new(&base, is_synced_steadily))?;
@@ -292,7 +299,8 @@ impl AppendOnly {
         } else {
             commands::replace_file(temporary, engine.keyspace.databases())?;
         }
-        log::notice!("Successfully created the temporary AOF base file {}", temporary.display());
+        log::notice!("Successfully created the temporary AOF base file {shown}");
+        log::notice!("Background AOF rewrite terminated with success");
         Ok(())
     }
 
@@ -332,13 +340,19 @@ impl AppendOnly {
         disk::sync_directory(&files.directory)?;
         log::notice!(
             "Successfully renamed the temporary AOF base file {} into {}",
-            temporary.display(),
+            String::from_utf8_lossy(&Files::temporary_base()),
             base.shown()
         );
         let mut manifest = files.manifest.clone();
         manifest.supersede(base.clone(), increment.sequence);
         if is_first {
-            files.rename(&files.first_increment(), &increment.name)?;
+            let first = files.first_increment();
+            files.rename(&first, &increment.name)?;
+            log::notice!(
+                "Successfully renamed the temporary AOF incr file {} into {}",
+                String::from_utf8_lossy(&first),
+                increment.shown()
+            );
             manifest.history.append(&mut manifest.increments);
             manifest.increments = vec![increment.clone()];
         }
@@ -373,10 +387,13 @@ fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, DiskF
     if is_first {
         // Another attempt may go on with the file of this name until the moment comes.
         remove(&files.path(&files.first_increment()))?;
-        let file = files.create(&files.first_increment())?;
+        let name = files.first_increment();
+        let shown = String::from_utf8_lossy(&name).into_owned();
+        log::notice!("Creating AOF incr file {shown} on background rewrite");
+        let file = files.create(&name).map_err(unopened(&shown))?;
         return Ok((increment, file));
     }
-    let file = files.create(&increment.name)?;
+    let file = files.create(&increment.name).map_err(unopened(&increment.shown()))?;
     // It counts before anything is in it: should the server end before the base does, nothing is lost.
     let mut manifest = files.manifest.clone();
     manifest.increments.push(increment.clone());

@@ -1,5 +1,6 @@
 //! The append-only file when the server starts, and when it is switched on and off.
 
+use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -46,36 +47,38 @@ impl AppendOnly {
         let files = files.as_mut().ok_or(Unusable)?;
         loading::load(engine, files, &settings, threads).map_err(|loading::NotLoaded| Unusable)?;
         self.begin(engine, files, &settings).map_err(|problem| {
-            log::warning!("Can't open the append-only file: {}", system_text(&problem));
+            log::warning!("{}", system_text(&problem));
             Unusable
         })
     }
 
+    /// An error says which file it is about.
     fn begin(&self, engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
-        files.make_directory()?;
-        files.remove_remains()?;
-        files.remove_history()?;
+        files.make_directory().map_err(unopened_directory(settings))?;
+        files.remove_remains().map_err(failed("Can't remove what is left of an append-only file"))?;
+        files.remove_history().map_err(failed("Can't remove the history of the append-only file"))?;
         if files.manifest.parts().next().is_none() {
-            make_base(engine, files, settings)?;
+            let base = files.next_base(settings.rdb_preamble).shown();
+            make_base(engine, files, settings).map_err(unopened(&base))?;
         }
         let file = match files.manifest.increments.last() {
             Some(last) => {
                 log::notice!("Opening AOF incr file {} on server start", last.shown());
-                files.open_at_end(last)?
+                files.open_at_end(last).map_err(unopened(&last.shown()))?
             }
             None => {
                 let increment = files.next_increment();
                 log::notice!("Creating AOF incr file {} on server start", increment.shown());
-                let file = files.create(&increment.name)?;
+                let file = files.create(&increment.name).map_err(unopened(&increment.shown()))?;
                 let mut manifest = files.manifest.clone();
                 manifest.increments.push(increment);
-                files.commit(manifest)?;
+                files.commit(manifest).map_err(failed("Can't write the AOF manifest file"))?;
                 file
             }
         };
         // What was loaded may be in the system's memory only, and is relied on from now on.
         for part in files.manifest.parts() {
-            disk::sync_file(&files.path(&part.name))?;
+            disk::sync_file(&files.path(&part.name)).map_err(unopened(&part.shown()))?;
         }
         let all = files.bytes();
         let mut output = self.output.lock();
@@ -103,8 +106,8 @@ impl AppendOnly {
             // What keeps the files from being used is told at once.
             let settings = self.settings.lock().clone();
             let files = open(&settings).map_err(|Unusable| FAILED.to_owned())?;
-            files.make_directory().map_err(|problem| {
-                log::warning!("Can't open the append-only file: {}", system_text(&problem));
+            files.make_directory().map_err(unopened_directory(&settings)).map_err(|problem| {
+                log::warning!("{}", system_text(&problem));
                 FAILED.to_owned()
             })?;
         }
@@ -196,13 +199,34 @@ impl AppendOnly {
     }
 }
 
+/// Says of an error what cannot be done.
+fn failed(what: impl Display) -> impl Fn(io::Error) -> io::Error {
+    move |problem| io::Error::new(problem.kind(), format!("{what}: {}", system_text(&problem)))
+}
+
+/// Says of an error that it is about this file.
+pub(super) fn unopened(name: &str) -> impl Fn(io::Error) -> io::Error {
+    failed(format!("Can't open the append-only file {name}"))
+}
+
+/// Says of an error that it is about the directory of the files.
+pub(super) fn unopened_directory(settings: &AppendOnlySettings) -> impl Fn(io::Error) -> io::Error {
+    failed(format!("Can't open or create append-only dir {}", settings.directory.display()))
+}
+
 /// Reads the manifest.
 pub(super) fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
     Files::open(settings).map_err(|refusal| {
         match refusal {
-            Refusal::System(problem) => {
-                log::warning!("Fatal error: can't open the AOF manifest file: {}", system_text(&problem));
+            Refusal::System(problem) if problem.kind() == io::ErrorKind::NotADirectory => {
+                log::warning!("{}", unopened_directory(settings)(problem));
             }
+            Refusal::System(problem) => log::warning!(
+                "Fatal error: can't open the AOF manifest file {}/{}.manifest for reading: {}",
+                settings.directory.display(),
+                String::from_utf8_lossy(&settings.filename),
+                system_text(&problem)
+            ),
             Refusal::Manifest(error) => {
                 log::warning!("*** FATAL AOF MANIFEST FILE ERROR ***");
                 log::warning!("Reading the manifest file, at line {}", error.line);
