@@ -1,6 +1,7 @@
 //! Files of the data set: what is in them comes back, here and with stock servers, and what is none is refused.
 
 mod append_only;
+mod changes;
 mod check;
 mod crash;
 mod disk;

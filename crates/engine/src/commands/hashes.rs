@@ -61,7 +61,7 @@ fn note_removal(call: &mut Call<'_, '_>, key: &Key<'_>, Removal { live, expired,
         call.keys.note_expired_fields(key, expired);
     }
     if live > 0 {
-        call.keys.note(key, "hdel");
+        call.keys.note_parts(key, "hdel", live);
     }
     if is_emptied && live + expired > 0 {
         call.keys.take_away(key, "del");

@@ -217,6 +217,12 @@ impl<'k> Keys<'k> {
         self.append_effect(key, event, Change::Part);
     }
 
+    /// As [`Self::note`], for so many parts: each counts as a change for the save points.
+    pub fn note_parts(&mut self, key: &Key<'_>, event: &'static str, parts: usize) {
+        self.shard(key.hash).changes += parts.saturating_sub(1) as u64;
+        self.note(key, event);
+    }
+
     /// Notes that something has changed that belongs to a key's value but is no part of it for those who watch the key or
     /// keep a copy: what groups have read of a stream. Nobody who waits for the key is served.
     pub fn note_aside(&mut self, key: &Key<'_>, event: &'static str) {
@@ -255,9 +261,11 @@ impl<'k> Keys<'k> {
         }
     }
 
-    /// Notes that the request has changed something that belongs to no key.
+    /// Notes that the request has changed something that belongs to no key. The command holds all shards.
     pub(crate) fn note_request(&mut self) {
         self.changed_parts = true;
+        // Wherever it is counted.
+        self.shard(0).changes += 1;
     }
 
     /// Tells the log that what follows belongs together.

@@ -66,7 +66,7 @@ impl Keys<'_> {
             added
         };
         if added > 0 {
-            self.note(key, "sadd");
+            self.note_parts(key, "sadd", added);
         }
         Ok(added)
     }
@@ -84,7 +84,7 @@ impl Keys<'_> {
         let removed = members.filter(|member| change::remove(&mut slot, Element::of(member))).count();
         let is_empty = slot.view().is_empty();
         if removed > 0 {
-            self.note(key, "srem");
+            self.note_parts(key, "srem", removed);
             self.remove_if_empty(key, is_empty);
         }
         Ok(removed)

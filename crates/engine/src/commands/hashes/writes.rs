@@ -92,7 +92,7 @@ fn set_all(call: &mut Call<'_, '_>) -> Result<i64, CommandError> {
     call.keys.set_fields(&key, pairs, NewDeadline::Clear, limits, &mut |_, before| {
         new += i64::from(before.is_new());
     })?;
-    call.keys.note(&key, "hset");
+    call.keys.note_parts(&key, "hset", (call.arguments.len() - 2) / 2);
     Ok(new)
 }
 

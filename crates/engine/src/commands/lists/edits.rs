@@ -103,7 +103,7 @@ fn lrem(call: &mut Call<'_, '_>) -> Outcome {
     call.reply.integer(removed as i64);
     if removed > 0 {
         let is_empty = list.settle();
-        call.keys.note(&key, "lrem");
+        call.keys.note_parts(&key, "lrem", removed);
         if is_empty {
             call.keys.take_away(&key, "del");
         }

@@ -40,7 +40,7 @@ pub(in crate::commands) const COMMANDS: &[Command] = &[
 fn push(call: &mut Call<'_, '_>, end: End, event: &'static str) -> Outcome {
     let key = call.key(1);
     let len = call.keys.push(&key, end, call.arguments.from(2), node_limit(call))?;
-    call.keys.note(&key, event);
+    call.keys.note_parts(&key, event, call.arguments.len() - 2);
     call.reply.integer(len as i64);
     Ok(())
 }
@@ -54,6 +54,6 @@ fn push_existing(call: &mut Call<'_, '_>, end: End, event: &'static str) -> Outc
     };
     list.push(end, call.arguments.from(2));
     call.reply.integer(list.len() as i64);
-    call.keys.note(&key, event);
+    call.keys.note_parts(&key, event, call.arguments.len() - 2);
     Ok(())
 }

@@ -72,7 +72,7 @@ fn pop_several(call: &mut Call<'_, '_>) -> Outcome {
     if count >= len {
         set.members().for_each(|member| reply_element(call.reply, member));
         if len > 0 {
-            call.keys.note(&key, "spop");
+            call.keys.note_parts(&key, "spop", len);
             call.keys.take_away(&key, "del");
             call.keys.replay_as(|| vec![b"DEL".to_vec(), key.bytes.to_vec()]);
         }

@@ -181,7 +181,8 @@ pub(in crate::commands) fn add_members<'a>(
         }
     }
     if effects.added + effects.changed > 0 {
-        call.keys.note(&key, if options.increment { "zincr" } else { "zadd" });
+        let event = if options.increment { "zincr" } else { "zadd" };
+        call.keys.note_parts(&key, event, (effects.added + effects.changed) as usize);
     }
     if effects.not_a_number {
         return Err(NOT_A_NUMBER);

@@ -136,7 +136,7 @@ pub(super) fn pop(
     }
     set.remove_range(ranks);
     let is_empty = count == len;
-    keys.note(key, if end == End::Lowest { "zpopmin" } else { "zpopmax" });
+    keys.note_parts(key, if end == End::Lowest { "zpopmin" } else { "zpopmax" }, count);
     if is_empty {
         keys.take_away(key, "del");
     }

@@ -85,7 +85,7 @@ fn remove_range(call: &mut Call<'_, '_>, by: By, event: &'static str) -> Outcome
 fn finish(call: &mut Call<'_, '_>, removed: i64, is_empty: bool, event: &'static str) {
     let key = call.key(1);
     if removed > 0 {
-        call.keys.note(&key, event);
+        call.keys.note_parts(&key, event, removed as usize);
     }
     if is_empty {
         call.keys.take_away(&key, "del");
