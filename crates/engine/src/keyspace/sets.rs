@@ -124,7 +124,7 @@ impl Keys<'_> {
         if let Some(kept) = choice::remove_several(&mut slot, count, limits, show) {
             kept.give(|kind, payload| slot.replace(kind, payload));
         }
-        self.note(key, "spop");
+        self.note_parts(key, "spop", count);
         Ok(())
     }
 
