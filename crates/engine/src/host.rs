@@ -130,6 +130,12 @@ pub trait Host: Send + Sync {
         Err("there is no append-only file")
     }
 
+    /// Loads the append-only file into an engine that has begun to load. Says whether all of it was loaded; if not, the log
+    /// says why.
+    fn load_log(&self) -> bool {
+        false
+    }
+
     /// Figures of the append-only file.
     fn log_facts(&self) -> LogFacts {
         LogFacts::default()

@@ -146,6 +146,10 @@ impl Host for Process {
         shared.log.rewrite()
     }
 
+    fn load_log(&self) -> bool {
+        self.shared.get().and_then(Weak::upgrade).is_some_and(|shared| shared.log.load_again(&shared.engine))
+    }
+
     fn log_facts(&self) -> LogFacts {
         self.shared.get().and_then(Weak::upgrade).map(|shared| shared.log.facts()).unwrap_or_default()
     }

@@ -172,6 +172,28 @@ fn consumers_were_seen_when_the_file_was_loaded_and_entries_delivered_when_they_
 }
 
 #[test]
+fn the_files_are_loaded_again_while_the_server_runs() {
+    for preamble in ["yes", "no"] {
+        let others = ["--aof-use-rdb-preamble", preamble, "--enable-debug-command", "yes"];
+        let server = Server::start(&Program::nuthatch(), &arguments(&others));
+        let mut client = server.connect();
+        client.command("SET a 1");
+        rewrite(&mut client);
+        client.command("RPUSH list 1 2 3");
+        client.command("SET gone 1 PX 1");
+        let digest = |client: &mut nuthatch_testkit::client::Client| client.command("DEBUG DIGEST").text();
+        assert!(wait_until(|| client.command("EXISTS gone").integer() == Some(0)));
+        let before = digest(&mut client);
+        assert_eq!(client.command("DEBUG LOADAOF").text(), "OK");
+        assert_eq!(digest(&mut client), before);
+        client.command("SET after 1");
+        let before = digest(&mut client);
+        let server = crash(server, &others);
+        assert_eq!(digest(&mut server.connect()), before);
+    }
+}
+
+#[test]
 fn waitaof_answers_when_the_disk_has_it() {
     for fsync in ["always", "everysec"] {
         let server = Server::start(&Program::nuthatch(), &arguments(&["--appendfsync", fsync]));

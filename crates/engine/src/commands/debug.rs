@@ -36,6 +36,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     ("HTSTATS", 1..=usize::MAX, table_statistics),
     ("HTSTATS-KEY", 1..=usize::MAX, structure::table_of_key),
     ("LISTPACK", 1..=1, structure::listpack),
+    ("LOADAOF", 0..=usize::MAX, reload::load_log),
     ("LOG", 1..=1, log),
     ("OBJECT", 1..=1, object::object),
     ("POPULATE", 1..=3, populate::populate),
@@ -57,6 +58,7 @@ const HELP: &[Explained] = &[
     ("HTSTATS <dbid>", &["Return figures of the hash table and of the index by deadline of a database."]),
     ("HTSTATS-KEY <key>", &["Return figures of the hash table that the value of <key> is kept in."]),
     ("LISTPACK <key>", &["Write figures of the packed value of <key> to the log."]),
+    ("LOADAOF", &["Replace all data by those of the append-only file."]),
     ("LOG <message>", &["Write <message> to the log."]),
     ("OBJECT <key>", &["Return how the value of <key> is kept."]),
     (

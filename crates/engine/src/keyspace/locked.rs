@@ -324,6 +324,20 @@ impl<'k> Keys<'k> {
         self.read(key).is_some()
     }
 
+    /// Gives all shards back while `run` goes on, and takes them again. Only for a command that holds all of them.
+    pub(crate) fn while_unlocked<R>(&mut self, run: impl FnOnce() -> R) -> R {
+        self.guards = Guards::Many(Vec::new());
+        let result = run();
+        loop {
+            if let Ok(guards) = self.keyspace.lock_all() {
+                self.guards = guards;
+                return result;
+            }
+            // A script has run for too long; it ends, or is ended.
+            std::thread::yield_now();
+        }
+    }
+
     /// Reads a string.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! DEBUG RELOAD: from the keyspace to the file and back.
+//! DEBUG RELOAD and LOADAOF: from the keyspace to files and back.
 
 use std::sync::atomic::Ordering;
 
@@ -68,6 +68,29 @@ pub(super) fn reload(call: &mut Call<'_, '_>) -> Outcome {
     call.engine.persistence.changes_saved.fetch_add(added, Ordering::Relaxed);
     call.engine.host.log_notice(&call.engine.persistence.loading.in_words());
     call.engine.host.log_notice("DB reloaded by DEBUG RELOAD");
+    call.reply.ok();
+    Ok(())
+}
+
+/// Loads the append-only file in place of all data. Clients are told meanwhile that data are being loaded.
+pub(super) fn load_log(call: &mut Call<'_, '_>) -> Outcome {
+    const NOT_LOADED: CommandError =
+        CommandError::fixed("ERR Error trying to load the AOF files, check server logs.");
+    let engine = call.engine;
+    let (keyspace, loading) = (&engine.keyspace, &engine.persistence.loading);
+    let was_logged = call.keys.is_logged();
+    keyspace.set_logged(false);
+    for database in 0..keyspace.databases() {
+        call.keys.flush(database, true);
+    }
+    loading.begin(call.now_ms() / 1000, 0);
+    let is_loaded = call.keys.while_unlocked(|| engine.host.load_log());
+    loading.end();
+    keyspace.set_logged(was_logged);
+    if !is_loaded {
+        return Err(NOT_LOADED);
+    }
+    engine.host.log_notice("Append Only File loaded by DEBUG LOADAOF");
     call.reply.ok();
     Ok(())
 }

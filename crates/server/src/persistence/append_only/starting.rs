@@ -53,6 +53,21 @@ impl AppendOnly {
     }
 
     /// An error says which file it is about.
+    /// Loads the files while the server runs. Nothing is appended meanwhile. Says whether all was loaded.
+    pub(crate) fn load_again(&self, engine: &Engine) -> bool {
+        self.sync_files_before();
+        if !self.write(&mut self.output.lock()) {
+            return false;
+        }
+        let settings = self.settings.lock().clone();
+        let mut files = self.files();
+        if files.is_none() {
+            *files = open(&settings).ok();
+        }
+        let files = files.as_ref();
+        files.is_some_and(|files| loading::load(engine, files, &settings, 0).is_ok())
+    }
+
     fn begin(&self, engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
         files.make_directory().map_err(unopened_directory(settings))?;
         files.remove_remains().map_err(failed("Can't remove what is left of an append-only file"))?;
