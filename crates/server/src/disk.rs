@@ -8,8 +8,10 @@ mod simulated;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::path::Path;
 
+use rustix::fs::{Advice, fadvise};
 use rustix::io::Errno;
 
 /// A step that changes what is on the disk, or sees to it that it stays.
@@ -126,7 +128,7 @@ impl Write for DiskFile {
 }
 
 /// How much is written before it is brought to the disk.
-const UNSYNCED_BYTES_MAX: usize = 256 * 1024;
+const UNSYNCED_BYTES_MAX: u64 = 256 * 1024;
 
 /// A file that is brought to the disk while it is written: what is left for the end is little, and the system does not have
 /// to write all of it at once.
@@ -134,13 +136,15 @@ const UNSYNCED_BYTES_MAX: usize = 256 * 1024;
 pub(crate) struct Steadily<'f> {
     file: &'f DiskFile,
     is_wanted: bool,
-    unsynced: usize,
+    /// Up to where the system has begun to write it.
+    begun: u64,
+    unsynced: u64,
 }
 
 impl<'f> Steadily<'f> {
     /// Does so, or not.
     pub(crate) fn new(file: &'f DiskFile, is_wanted: bool) -> Self {
-        Self { file, is_wanted, unsynced: 0 }
+        Self { file, is_wanted, begun: 0, unsynced: 0 }
     }
 }
 
@@ -148,10 +152,12 @@ impl Write for Steadily<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut file = self.file;
         let written = file.write(bytes)?;
-        self.unsynced += written;
+        self.unsynced += written as u64;
         if self.is_wanted && self.unsynced >= UNSYNCED_BYTES_MAX {
+            // The system begins to write what it does not need. It need not know how.
+            let _ = fadvise(&self.file.file, self.begun, NonZero::new(self.unsynced), Advice::DontNeed);
+            self.begun += self.unsynced;
             self.unsynced = 0;
-            self.file.sync_data()?;
         }
         Ok(written)
     }
