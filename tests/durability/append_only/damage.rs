@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::Server;
 
-use super::{DIRECTORY, arguments, await_loading, copy, names};
+use super::{DIRECTORY, arguments, await_loading, copy, crash, names};
 
 const INCREMENT: &str = "appendonly.aof.1.incr.aof";
 const MANIFEST: &str = "appendonly.aof.manifest";
@@ -281,4 +281,39 @@ fn a_file_that_was_shortened_by_check_aof_is_loaded() {
         assert!(check(&[]).0);
     });
     assert_eq!(server.connect().command("GET b").text(), "2");
+}
+
+#[test]
+fn zeros_at_the_end_are_cut_off_like_an_end_that_is_missing() {
+    let before = server();
+    // More than is looked at together; an end within a command, and one behind it.
+    for missing in [0, 3] {
+        let whole = start(&before, |directory| {
+            let path = file(directory, INCREMENT);
+            let mut bytes = fs::read(&path).expect("the file is there");
+            bytes.truncate(bytes.len() - missing);
+            bytes.extend(vec![0; 200_000]);
+            fs::write(path, bytes).expect("a file can be written");
+        });
+        assert_eq!(whole.connect().command("GET a").text(), "2");
+        assert_eq!(whole.connect().command("EXISTS b").integer(), Some(i64::from(missing == 0)));
+        whole.connect().command("SET c 3");
+        let again = crash(whole, &[]);
+        assert_eq!(again.connect().command("EXISTS a c").integer(), Some(2));
+    }
+    let between = |directory: &Path| {
+        let path = file(directory, INCREMENT);
+        let mut bytes = fs::read(&path).expect("the file is there");
+        bytes.extend([0; 100]);
+        bytes.extend(b"*2\r\n$3\r\nDEL\r\n$1\r\na\r\n");
+        fs::write(path, bytes).expect("a file can be written");
+    };
+    fail(&before, &[], between, "Bad file format reading the append only file");
+    let zeros = |directory: &Path| {
+        let path = file(directory, INCREMENT);
+        let mut bytes = fs::read(&path).expect("the file is there");
+        bytes.extend([0; 100]);
+        fs::write(path, bytes).expect("a file can be written");
+    };
+    fail(&before, &["--aof-load-truncated", "no"], zeros, "Bad file format reading the append only file");
 }

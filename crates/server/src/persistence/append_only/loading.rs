@@ -20,6 +20,9 @@ use crate::persistence::load::{load_base, tell_error};
 /// What files of the data set begin with.
 const SIGNATURES: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 
+/// Bytes of a file's end that are looked at together.
+const BLOCK_BYTES: u64 = 64 * 1024;
+
 /// That the files cannot be loaded; the log says why.
 #[derive(Debug)]
 pub(super) struct NotLoaded;
@@ -104,9 +107,16 @@ fn load_part(
         }
     };
     let mut file = File::open(&path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    let end = match may_truncate {
+        Some(true) => end_before_zeros(&mut file, offset, length).map_err(unreadable)?,
+        Some(false) | None => length,
+    };
     file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
-    let halt = match Replay::new(engine, Requests::new(file, offset)).run() {
-        Ok(()) => return Ok(()),
+    let requests = Requests::new(file.take(end.saturating_sub(offset)), offset);
+    let halt = match Replay::new(engine, requests).run() {
+        Ok(()) if end == length => return Ok(()),
+        Ok(()) => Halt::Truncated { whole: end, in_transaction: false },
         Err(halt) => halt,
     };
     match halt {
@@ -130,6 +140,24 @@ fn load_part(
         }
     }
     Err(NotLoaded)
+}
+
+/// Where the zeros begin that a file ends with from `start` on, or where it ends. After a power failure some file systems know
+/// the length of a file, but not what was in it. No command ends with a zero.
+fn end_before_zeros(file: &mut File, start: u64, length: u64) -> io::Result<u64> {
+    let mut end = length;
+    let mut block = Vec::new();
+    while end > start {
+        let from = end.saturating_sub(BLOCK_BYTES).max(start);
+        block.clear();
+        file.seek(SeekFrom::Start(from))?;
+        file.by_ref().take(end - from).read_to_end(&mut block)?;
+        if let Some(last) = block.iter().rposition(|byte| *byte != 0) {
+            return Ok(from + last as u64 + 1);
+        }
+        end = from;
+    }
+    Ok(start)
 }
 
 fn truncate(path: &Path, name: &str, whole: u64, may_truncate: Option<bool>) -> Result<(), NotLoaded> {
