@@ -29,6 +29,8 @@ pub struct Server {
     name: &'static str,
     process: Child,
     port: u16,
+    /// Keeps other test processes from the port.
+    claim: File,
     directory: TempDir,
 }
 
@@ -46,8 +48,9 @@ pub fn wait_until(mut condition: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// A port that nothing listens on at this moment, another one at each call.
-fn free_port() -> u16 {
+/// A port that nothing listens on at this moment, another one at each call, and what keeps other test processes from it as
+/// long as it lives.
+fn free_port() -> (u16, File) {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let count = PORTS.end - PORTS.start;
     // Two test processes at the same time start from different ports.
@@ -55,18 +58,21 @@ fn free_port() -> u16 {
     for _ in 0..count {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % count;
         let port = PORTS.start + (first + step) % count;
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
-            return port;
+        let claim = File::create(std::env::temp_dir().join(format!("nuthatch-test-port-{port}")));
+        let claim = claim.expect("a file can be made to claim a port");
+        let is_mine = claim.try_lock().is_ok();
+        if is_mine && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return (port, claim);
         }
     }
     panic!("no port of {PORTS:?} is free");
 }
 
 /// Starts a process in a directory, with a free port, no persistence and `arguments`. What it prints is added to a file.
-fn launch(program: &Program, arguments: &[&str], directory: &Path) -> (Child, u16) {
+fn launch(program: &Program, arguments: &[&str], directory: &Path) -> (Child, (u16, File)) {
     let log = File::options().create(true).append(true).open(directory.join("log"));
     let log = log.expect("a log file can be made");
-    let port = free_port();
+    let (port, claim) = free_port();
     let process = Command::new(&program.path)
         .args(["--port", &port.to_string(), "--save", "", "--appendonly", "no"])
         .args(arguments)
@@ -77,7 +83,7 @@ fn launch(program: &Program, arguments: &[&str], directory: &Path) -> (Child, u1
         .stdout(log)
         .spawn()
         .unwrap_or_else(|error| panic!("{} does not start: {error}", program.path.display()));
-    (process, port)
+    (process, (port, claim))
 }
 
 impl Server {
@@ -169,8 +175,8 @@ impl Server {
     }
 
     fn spawn_in(program: &Program, arguments: &[&str], directory: TempDir) -> Self {
-        let (process, port) = launch(program, arguments, directory.path());
-        Self { name: program.name, process, port, directory }
+        let (process, (port, claim)) = launch(program, arguments, directory.path());
+        Self { name: program.name, process, port, claim: claim, directory }
     }
 
     /// Starts a server that has ended anew, in the same directory, and waits until it answers. It may be loading its
@@ -195,7 +201,7 @@ impl Server {
     /// When it neither answers nor ends.
     #[track_caller]
     pub fn try_start_again(&mut self, program: &Program, arguments: &[&str]) -> Result<(), ExitStatus> {
-        (self.process, self.port) = launch(program, arguments, self.directory.path());
+        (self.process, (self.port, self.claim)) = launch(program, arguments, self.directory.path());
         self.try_await_answer()
     }
 
