@@ -176,7 +176,7 @@ impl Server {
 
     fn spawn_in(program: &Program, arguments: &[&str], directory: TempDir) -> Self {
         let (process, (port, claim)) = launch(program, arguments, directory.path());
-        Self { name: program.name, process, port, claim: claim, directory }
+        Self { name: program.name, process, port, claim, directory }
     }
 
     /// Starts a server that has ended anew, in the same directory, and waits until it answers. It may be loading its

@@ -182,7 +182,7 @@ pub(in crate::commands) fn add_members<'a>(
     }
     if effects.added + effects.changed > 0 {
         let event = if options.increment { "zincr" } else { "zadd" };
-        call.keys.note_parts(&key, event, (effects.added + effects.changed) as usize);
+        call.keys.note_parts(&key, event, effects.added + effects.changed);
     }
     if effects.not_a_number {
         return Err(NOT_A_NUMBER);
