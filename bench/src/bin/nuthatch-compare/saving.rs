@@ -18,6 +18,8 @@ use crate::table::Table;
 
 /// How often it is looked at whether saving is done, and at the memory.
 const STEP: Duration = Duration::from_millis(200);
+/// Requests of a connection that wait for their replies at once, with a rate.
+const RATE_PIPELINE: usize = 64;
 /// Longest wait that is told apart.
 const WAIT_NS_MAX: u64 = 60_000_000_000;
 
@@ -35,6 +37,10 @@ pub(crate) struct Options {
     /// Connections that set keys meanwhile, one request after the other
     #[arg(long, default_value_t = 8)]
     connections: usize,
+    /// Requests in a second that they send, whether or not those before are answered; waits count from the moment at which
+    /// a request is due
+    #[arg(long)]
+    rate: Option<f64>,
     /// How long clients are watched before
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -100,11 +106,15 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let mut report = Report::new(
         "Saving",
         format!(
-            "{} of {} keys while {} connections set random ones of them, one request after the other; medians over {} \
-             rounds. Memory is that of the server and its children, shared pages counted once.",
+            "{} of {} keys while {} connections set random ones of them, {}; medians over {} rounds. Memory is \
+             that of the server and its children, shared pages counted once.",
             options.file.command(),
             options.keys,
             options.connections,
+            match options.rate {
+                Some(rate) => format!("{rate} requests in a second"),
+                None => "one request after the other".to_owned(),
+            },
             options.rounds
         ),
     );
@@ -150,8 +160,8 @@ fn measure(options: &Options, index: usize) -> Result<Round> {
         mix: Mix::parse("set", &shape)?,
         keys: KeySpace { count: options.keys, distribution: KeyDistribution::Uniform },
         connections: options.connections,
-        pipeline: 1,
-        pacing: Pacing::Batches,
+        pipeline: if options.rate.is_some() { RATE_PIPELINE } else { 1 },
+        pacing: options.rate.map_or(Pacing::Batches, |per_second| Pacing::Rate { per_second }),
     };
     let mut load = Load::connect(&target, &[traffic])?;
     let begun = Instant::now();
