@@ -218,10 +218,6 @@ impl Host for Process {
         panic!("what is loaded stops the thread")
     }
 
-    fn call_for_help(&self) -> bool {
-        false
-    }
-
     fn purge_memory(&self) {}
 
     fn allocator_report(&self) -> String {

@@ -155,7 +155,9 @@ pub trait Host: Send + Sync {
 
     /// Has those who serve clients help with a snapshot, if there is no processor for the thread that makes it besides
     /// theirs. Says whether they will.
-    fn call_for_help(&self) -> bool;
+    fn call_for_help(&self) -> bool {
+        false
+    }
 
     /// Gives memory back to the operating system: MEMORY PURGE.
     fn purge_memory(&self);

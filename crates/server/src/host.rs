@@ -1,6 +1,5 @@
 //! The process, as the engine sees it.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -155,8 +154,7 @@ impl Host for Process {
     }
 
     fn open_file(&self) -> io::Result<(Box<dyn Read>, u64)> {
-        let file = File::open(&self.config.settings().dbfilename)?;
-        let bytes = file.metadata()?.len();
+        let (file, bytes) = persistence::open(&self.config.settings().dbfilename)?;
         Ok((Box::new(file), bytes))
     }
 

@@ -1,6 +1,9 @@
 //! Manifests that somebody else has written, with whatever names: a file that counts is neither removed nor made anew.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::server::Server;
@@ -48,6 +51,20 @@ fn a_file_counts_and_is_history() {
 }
 
 #[test]
+fn history_that_cannot_be_removed_does_not_matter() {
+    let server = Server::start_with(&Program::nuthatch(), &arguments(&[]), |directory| {
+        let directory = directory.join(DIRECTORY);
+        fs::create_dir_all(directory.join("old")).expect("directories can be made");
+        fs::write(directory.join("any.aof"), COMMAND).expect("a file can be written");
+        let manifest = "file old seq 1 type h\nfile any.aof seq 1 type i\n";
+        fs::write(directory.join("appendonly.aof.manifest"), manifest).expect("a file can be written");
+    });
+    await_loading(&server);
+    assert_eq!(server.connect().command("GET kept").text(), "1");
+    assert!(server.log().contains("Can't remove the history of the append-only file"), "{}", server.log());
+}
+
+#[test]
 fn a_number_that_has_no_next_one_is_refused() {
     let (status, log) = Server::fail_to_start(&Program::nuthatch(), &arguments(&[]), |directory| {
         let directory = directory.join(DIRECTORY);
@@ -62,11 +79,20 @@ fn a_number_that_has_no_next_one_is_refused() {
 
 #[test]
 fn what_is_no_file_is_not_read() {
-    for name in ["appendonly.aof.manifest", "other"] {
+    let link = |place: &Path| symlink("/dev/zero", place).expect("a link can be made");
+    // Whoever opens it waits for one who writes.
+    let pipe = |place: &Path| {
+        let made = Command::new("mkfifo").arg(place).status();
+        assert!(made.is_ok_and(|status| status.success()), "a pipe can be made");
+    };
+    let kinds: [&dyn Fn(&Path); 2] = [&link, &pipe];
+    for (name, kind) in
+        ["appendonly.aof.manifest", "other"].into_iter().flat_map(|name| kinds.map(|kind| (name, kind)))
+    {
         let (status, log) = Server::fail_to_start(&Program::nuthatch(), &arguments(&[]), |directory| {
             let directory = directory.join(DIRECTORY);
             fs::create_dir(&directory).expect("a directory can be made");
-            std::os::unix::fs::symlink("/dev/zero", directory.join(name)).expect("a link can be made");
+            kind(&directory.join(name));
             if name == "other" {
                 let manifest = directory.join("appendonly.aof.manifest");
                 fs::write(manifest, "file other seq 1 type i\n").expect("a file can be written");

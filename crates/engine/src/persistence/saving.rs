@@ -183,9 +183,7 @@ impl Engine {
         let databases = std::mem::take(&mut snapshot.databases);
         let mut file = begin_file(&databases, &libraries, policy, options, sink)?;
         let mut delayed = 0;
-        if self.host.call_for_help() {
-            snapshot.ask_for_help();
-        }
+        snapshot.ask_for_help(|| self.host.call_for_help());
         while snapshot.step(&mut |database, entries| file.entries(database, entries))? {
             if background.is_cancelled() {
                 return Err(cancelled());

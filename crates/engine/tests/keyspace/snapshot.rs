@@ -1,10 +1,11 @@
 //! A snapshot is the data of its moment, whatever is done while it is made.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use fastrand::Rng;
 use nuthatch_engine::Engine;
-use nuthatch_engine::keyspace::snapshot::EntryForm;
+use nuthatch_engine::keyspace::snapshot::{EntryForm, Help};
 use nuthatch_engine::rdb::file::{FileWriter, Version};
 
 use crate::files::load;
@@ -14,6 +15,8 @@ use crate::support::Server;
 
 /// Keys beside those of the templates, so that shards have several ranges.
 const KEYS: u64 = 4000;
+
+const BIG_KEYS: u64 = 5;
 
 /// The data without what has ended by this time.
 fn live(data: Data, now_ms: u64) -> Data {
@@ -31,8 +34,13 @@ fn live(data: Data, now_ms: u64) -> Data {
         .collect()
 }
 
-/// Makes a snapshot, and calls `between` before each of its steps with how many there were. Returns the file.
-fn snapshot(engine: &Engine, mut between: impl FnMut(usize) -> ControlFlow<()>) -> Option<Vec<u8>> {
+/// Makes a snapshot, and calls `between` before each of its steps with how many there were. If one who serves clients
+/// `helps`, that is done between the steps, too. Returns the file.
+fn snapshot(
+    engine: &Engine,
+    helps: bool,
+    mut between: impl FnMut(usize) -> ControlFlow<()>,
+) -> Option<Vec<u8>> {
     let form = EntryForm {
         compresses: true,
         with_last_use: false,
@@ -41,9 +49,14 @@ fn snapshot(engine: &Engine, mut between: impl FnMut(usize) -> ControlFlow<()>) 
     let mut file = Vec::new();
     let mut writer = FileWriter::new(&mut file, Version::FIELD_DEADLINES, true);
     let mut snapshot = engine.keyspace.begin_snapshot(form, &mut || ()).expect("no script runs");
+    snapshot.ask_for_help(|| helps);
+    let mut helped = 0;
     for step in 0.. {
         if between(step).is_break() {
             return None;
+        }
+        if engine.keyspace.help_snapshot(Duration::ZERO) == Help::More {
+            helped += 1;
         }
         if !snapshot
             .step(&mut |database, entries| writer.entries(database, entries))
@@ -53,6 +66,8 @@ fn snapshot(engine: &Engine, mut between: impl FnMut(usize) -> ControlFlow<()>) 
         }
     }
     drop(snapshot);
+    assert_eq!(helped > 10, helps, "there was help {helped} times");
+    assert_eq!(engine.keyspace.help_snapshot(Duration::ZERO), Help::None, "it is over");
     writer.finish().expect("memory takes it");
     Some(file)
 }
@@ -62,6 +77,10 @@ fn filled() -> Server {
     for number in 0..KEYS {
         let deadline = if number % 7 == 0 { "PX 700" } else { "" };
         server.run(&format!("SET many{number} value{number} {deadline}"));
+    }
+    // Who serves clients leaves such to others.
+    for number in 0..BIG_KEYS {
+        server.run(&format!("SET big{number} {}", "x".repeat(100_000)));
     }
     server
 }
@@ -105,7 +124,7 @@ fn a_snapshot_is_the_data_of_its_moment() {
         let expected = live(data(&server), moment);
         let mut client = server.client();
         let mut changed = 0;
-        let file = snapshot(&server.engine, |_| {
+        let file = snapshot(&server.engine, seed % 2 == 1, |_| {
             for _ in 0..rng.usize(..8) {
                 changed += 1;
                 let words = match rng.u32(..400) {
@@ -143,7 +162,7 @@ fn a_snapshot_that_is_given_up_leaves_nothing_behind() {
     let mut server = filled();
     for given_up in [0, 1, 30] {
         let mut client = server.client();
-        let file = snapshot(&server.engine, |step| {
+        let file = snapshot(&server.engine, given_up == 30, |step| {
             client.call(&server.engine, &["SET", "many1", "x"].map(|word| word.as_bytes().to_vec()));
             if step == given_up { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -152,7 +171,7 @@ fn a_snapshot_that_is_given_up_leaves_nothing_behind() {
         server.run("SET many1 y");
     }
     let moment = live(data(&server), server.now_ms());
-    let file = snapshot(&server.engine, |_| ControlFlow::Continue(())).expect("it goes on");
+    let file = snapshot(&server.engine, false, |_| ControlFlow::Continue(())).expect("it goes on");
     let again = Server::new(None);
     load(&again, &file).expect("the file is right");
     assert_eq!(data(&again), moment);

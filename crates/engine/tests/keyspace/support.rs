@@ -257,10 +257,6 @@ impl Host for Clock {
 
     fn sleep(&self, _duration: Duration) {}
 
-    fn call_for_help(&self) -> bool {
-        false
-    }
-
     fn purge_memory(&self) {}
 
     fn allocator_report(&self) -> String {

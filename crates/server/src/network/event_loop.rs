@@ -138,12 +138,14 @@ impl EventLoop {
             if mailbox.has_deliveries() {
                 wait_ms = 0;
             }
-            wait_ms = self.help(stopwatch.elapsed(), wait_ms);
+            if self.clients.shared.engine.keyspace.snapshot_wants_help() {
+                wait_ms = self.help(stopwatch.elapsed(), wait_ms);
+            }
             stopwatch.stop(&mut self.worker.counters());
         }
     }
 
-    /// Helps with a snapshot, if one is made that wants it, after a turn that took so long. Returns how long the loop may
+    /// Helps with the snapshot that wants it, after a turn that took so long. Returns how long the loop may
     /// sleep then, in milliseconds.
     fn help(&self, turn: Duration, wait_ms: u64) -> u64 {
         let share = (turn / 4).clamp(HELP_TIME_MIN, HELP_TIME_MAX);

@@ -45,6 +45,14 @@ pub(crate) enum Found {
 }
 
 impl Source {
+    /// A file of this path.
+    ///
+    /// # Errors
+    /// There is none, it cannot be read, or it is something else.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        open(path).map(|(file, bytes)| Self { path: path.to_owned(), file, bytes })
+    }
+
     /// The length of the file.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
@@ -56,8 +64,8 @@ impl Source {
 /// # Errors
 /// There is something, but it cannot be read. The log says why.
 pub(crate) fn find(path: &Path) -> Result<Found, Unreadable> {
-    match open(path) {
-        Ok((file, bytes)) => Ok(Found::File(Source { path: path.to_owned(), file, bytes })),
+    match Source::open(path) {
+        Ok(source) => Ok(Found::File(source)),
         Err(problem) if problem.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
         Err(problem) => {
             let (path, reason) = (path.display(), system_text(&problem));
@@ -69,7 +77,10 @@ pub(crate) fn find(path: &Path) -> Result<Found, Unreadable> {
 }
 
 /// Opens a file. Returns its length besides.
-fn open(path: &Path) -> io::Result<(File, u64)> {
+///
+/// # Errors
+/// There is none, it cannot be read, or it is something else.
+pub(crate) fn open(path: &Path) -> io::Result<(File, u64)> {
     // Opening what is no file may wait for ever.
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file"));
@@ -109,19 +120,6 @@ pub(super) fn tell_error(engine: &Engine, name: &str, error: &FileError) {
     log::warning!("Error in RDB file {name} {error}");
 }
 
-/// Loads a file that is the base of an append-only file, or the beginning of one. Returns where it ends.
-///
-/// # Errors
-/// It is damaged.
-pub(super) fn load_base(engine: &Engine, path: &Path, file: File, threads: usize) -> Result<u64, FileError> {
-    let bytes = file.metadata().map(|metadata| metadata.len()).map_err(|problem| FileError {
-        offset: 0,
-        reading: "the length".to_owned(),
-        problem: Problem::Unreadable(problem),
-    })?;
-    scan(engine, Source { path: path.to_owned(), file, bytes }, threads)
-}
-
 /// What the threads share.
 struct Common<'e> {
     engine: &'e Engine,
@@ -157,8 +155,11 @@ impl Common<'_> {
     }
 }
 
-/// Loads a file. Returns where it ends: something else may be behind it.
-fn scan(engine: &Engine, source: Source, threads: usize) -> Result<u64, FileError> {
+/// Loads a file, on `threads` threads besides this one. Returns where it ends: something else may be behind it.
+///
+/// # Errors
+/// It is damaged.
+pub(super) fn scan(engine: &Engine, source: Source, threads: usize) -> Result<u64, FileError> {
     let options = ScanOptions {
         bytes: source.bytes,
         databases: engine.keyspace.databases(),

@@ -200,10 +200,15 @@ impl Keyspace {
 }
 
 impl Snapshot<'_> {
-    /// Has those who serve clients help from now on, by [`Keyspace::help_snapshot`].
-    pub fn ask_for_help(&mut self) {
-        self.helped = Some(0);
-        self.keyspace.snapshot_wants_help.store(true, Ordering::Relaxed);
+    /// Has those who serve clients help from now on, by [`Keyspace::help_snapshot`], if they come when `call` calls them.
+    pub fn ask_for_help(&mut self, call: impl FnOnce() -> bool) {
+        // Before they are called: who comes too early would sleep again.
+        self.keyspace.snapshot_wants_help.store(true, Ordering::SeqCst);
+        if call() {
+            self.helped = Some(0);
+        } else {
+            self.keyspace.snapshot_wants_help.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Goes on for a while: shows `give` entries as they are in files, with the numbers of their databases. Says whether

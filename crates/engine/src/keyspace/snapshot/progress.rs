@@ -129,10 +129,16 @@ impl Progress {
 }
 
 impl Keyspace {
+    /// Whether a snapshot is made that those who serve clients are to help with.
+    #[inline]
+    pub fn snapshot_wants_help(&self) -> bool {
+        self.snapshot_wants_help.load(Ordering::Relaxed)
+    }
+
     /// Helps with the snapshot that is being made, for about so long. For those who serve clients: no entry is touched that
     /// takes long, and no lock is waited for.
     pub fn help_snapshot(&self, time: Duration) -> Help {
-        if !self.snapshot_wants_help.load(Ordering::Relaxed) {
+        if !self.snapshot_wants_help() {
             return Help::None;
         }
         // Another one helps.

@@ -17,6 +17,7 @@ use super::loading::begins_with_data_set;
 use crate::config::system_text;
 use crate::disk::DiskFile;
 use crate::persistence::check::check_base;
+use crate::persistence::load::open;
 use crate::version;
 
 /// The name of the stock tool.
@@ -145,7 +146,7 @@ impl Checker {
             if number == usize::from(manifest.base.is_some()) {
                 println!("Start to check INCR files.");
             }
-            match File::open(&path) {
+            match open(&path) {
                 Ok(_) => {}
                 // As the stock tool has it.
                 Err(problem) if is_base => {
@@ -290,6 +291,6 @@ fn truncate(path: &Path, name: &str, bytes: u64) -> Result<(), Bad> {
 fn looks_like_manifest(path: &Path) -> io::Result<bool> {
     use std::io::Read;
     let mut head = Vec::new();
-    File::open(path)?.take(5).read_to_end(&mut head)?;
+    open(path)?.0.take(5).read_to_end(&mut head)?;
     Ok(head == b"file ")
 }

@@ -1,7 +1,7 @@
 //! The directory of an append-only file.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use nuthatch_engine::persistence::append_only::{Manifest, ManifestError, Part};
 use crate::config::AppendOnlySettings;
 use crate::disk::{self, DiskFile, sync_directory};
 use crate::log;
+use crate::persistence::load::open;
 
 /// The longest manifest that is read, in bytes.
 const MANIFEST_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -48,14 +49,15 @@ impl Files {
         let filename = settings.filename.clone();
         let mut files = Self { directory, filename, manifest: Manifest::default() };
         let path = files.path(&files.manifest_name());
-        match fs::metadata(&path) {
-            Ok(metadata) if metadata.len() > MANIFEST_BYTES_MAX => {
+        match open(&path) {
+            Ok((_, bytes)) if bytes > MANIFEST_BYTES_MAX => {
                 return Err(io::Error::from(io::ErrorKind::FileTooLarge).into());
             }
-            Ok(metadata) if !metadata.is_file() => {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "Not a regular file").into());
+            Ok((mut file, _)) => {
+                let mut text = Vec::new();
+                file.read_to_end(&mut text)?;
+                files.manifest = Manifest::parse(&text).map_err(Refusal::Manifest)?;
             }
-            Ok(_) => files.manifest = Manifest::parse(&fs::read(&path)?).map_err(Refusal::Manifest)?,
             Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
             Err(problem) => return Err(problem.into()),
         }
@@ -161,9 +163,12 @@ impl Files {
         Ok(())
     }
 
-    /// Whether there is nothing in these.
+    /// Whether these are files with nothing in them.
     pub(super) fn are_empty(&self, parts: &[&Part]) -> bool {
-        parts.iter().all(|part| fs::metadata(self.path(&part.name)).is_ok_and(|metadata| metadata.len() == 0))
+        parts.iter().all(|part| {
+            fs::metadata(self.path(&part.name))
+                .is_ok_and(|metadata| metadata.is_file() && metadata.len() == 0)
+        })
     }
 
     /// The length of all files that count.

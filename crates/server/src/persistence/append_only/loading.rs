@@ -15,7 +15,7 @@ use super::files::Files;
 use crate::config::{AppendOnlySettings, system_text};
 use crate::disk::{self, DiskFile};
 use crate::log;
-use crate::persistence::load::{load_base, tell_error};
+use crate::persistence::load::{Source, open, scan, tell_error};
 
 /// What files of the data set begin with.
 const SIGNATURES: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
@@ -97,8 +97,7 @@ fn load_part(
                 true => log::notice!("Reading RDB preamble from AOF file..."),
                 false => log::notice!("Reading RDB base file on AOF loading..."),
             }
-            let file = File::open(&path).map_err(unreadable)?;
-            let loaded = load_base(engine, &path, file, threads);
+            let loaded = scan(engine, Source::open(&path).map_err(unreadable)?, threads);
             let end = loaded.map_err(|error| tell_damaged_base(engine, &name, is_old, &error))?;
             if is_old {
                 log::notice!("Reading the remaining AOF tail...");
@@ -106,8 +105,7 @@ fn load_part(
             end
         }
     };
-    let mut file = File::open(&path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
+    let (mut file, length) = open(&path).map_err(unreadable)?;
     let end = match may_truncate {
         Some(true) => end_before_zeros(&mut file, offset, length).map_err(unreadable)?,
         Some(false) | None => length,
@@ -204,7 +202,7 @@ fn tell_damaged_base(engine: &Engine, name: &str, is_old: bool, error: &FileErro
 /// Whether a file is one of the data set, or begins with one.
 pub(super) fn begins_with_data_set(path: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
-    File::open(path)?.take(6).read_to_end(&mut head)?;
+    open(path)?.0.take(6).read_to_end(&mut head)?;
     Ok(SIGNATURES.iter().any(|signature| head.starts_with(signature)))
 }
 

@@ -20,7 +20,7 @@ use super::files::{Files, remove};
 use super::starting::unopened;
 use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
-use crate::disk::{self, DiskFile, Steadily};
+use crate::disk::{DiskFile, Steadily};
 use crate::log;
 
 /// After so many failures, the file is not rewritten again at once because of its size.
@@ -248,6 +248,7 @@ impl AppendOnly {
         let mut at_moment = || position = self.turn_to(engine, &file, is_first);
         let written = self.write_base(engine, &temporary, &mut at_moment);
         let outcome = written.and_then(|()| {
+            tell_written();
             let position =
                 position.ok_or_else(|| io::Error::other("what was appended before it cannot be written"))?;
             self.install(&temporary, &increment, is_first, position)
@@ -266,8 +267,16 @@ impl AppendOnly {
             .map_err(|starting::Unusable| io::Error::other("the append-only file cannot be used"))?;
         files.make_directory().map_err(starting::unopened_directory(&settings))?;
         files.remove_remains()?;
+        let base = self.write_base_alone(engine, &mut files)?;
+        tell_written();
+        tell_renamed(&base);
+        files.remove_history()
+    }
+
+    /// Makes a base of what there is the only file that counts. Returns it.
+    pub(super) fn write_base_alone(&self, engine: &Engine, files: &mut Files) -> io::Result<Part> {
         let temporary = files.path(&Files::temporary_base());
-        let base = files.next_base(settings.rdb_preamble);
+        let base = files.next_base(self.settings.lock().rdb_preamble);
         let written = self.write_base(engine, &temporary, &mut || ());
         let outcome = written.and_then(|()| files.rename(&Files::temporary_base(), &base.name));
         if outcome.is_err() {
@@ -275,15 +284,10 @@ impl AppendOnly {
             let _ = remove(&temporary);
         }
         outcome?;
-        log::notice!(
-            "Successfully renamed the temporary AOF base file {} into {}",
-            String::from_utf8_lossy(&Files::temporary_base()),
-            base.shown()
-        );
         let mut manifest = files.manifest.clone();
-        manifest.supersede(base, u64::MAX);
+        manifest.supersede(base.clone(), u64::MAX);
         files.commit(manifest)?;
-        files.remove_history()
+        Ok(base)
     }
 
     /// Writes the base as of its moment, in which `at_moment` is called, and brings it to the disk.
@@ -299,8 +303,6 @@ impl AppendOnly {
         } else {
             commands::replace_file(temporary, engine.keyspace.databases())?;
         }
-        log::notice!("Successfully created the temporary AOF base file {shown}");
-        log::notice!("Background AOF rewrite terminated with success");
         Ok(())
     }
 
@@ -336,13 +338,8 @@ impl AppendOnly {
         let mut files = self.files();
         let files = files.as_mut().ok_or_else(|| io::Error::other("there is no append only file"))?;
         let base = files.next_base(is_rdb);
-        disk::rename(temporary, &files.path(&base.name))?;
-        disk::sync_directory(&files.directory)?;
-        log::notice!(
-            "Successfully renamed the temporary AOF base file {} into {}",
-            String::from_utf8_lossy(&Files::temporary_base()),
-            base.shown()
-        );
+        files.rename(&Files::temporary_base(), &base.name)?;
+        tell_renamed(&base);
         let mut manifest = files.manifest.clone();
         manifest.supersede(base.clone(), increment.sequence);
         if is_first {
@@ -400,4 +397,20 @@ fn begin_increment(files: &mut Files, is_first: bool) -> io::Result<(Part, DiskF
     files.commit(manifest)?;
     log::notice!("Creating AOF incr file {} on background rewrite", increment.shown());
     Ok((increment, file))
+}
+
+/// Logs that a base is on the disk, under its temporary name.
+fn tell_written() {
+    let temporary = Files::temporary_base();
+    log::notice!("Successfully created the temporary AOF base file {}", String::from_utf8_lossy(&temporary));
+    log::notice!("Background AOF rewrite terminated with success");
+}
+
+/// Logs that a base has its name.
+fn tell_renamed(base: &Part) {
+    log::notice!(
+        "Successfully renamed the temporary AOF base file {} into {}",
+        String::from_utf8_lossy(&Files::temporary_base()),
+        base.shown()
+    );
 }

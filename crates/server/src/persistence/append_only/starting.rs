@@ -7,13 +7,12 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use nuthatch_engine::Engine;
-use nuthatch_engine::persistence::append_only::Part;
-use nuthatch_engine::persistence::{Job, SaveOptions};
+use nuthatch_engine::persistence::Job;
 
 use super::files::{Files, Refusal};
-use super::{AppendOnly, commands, loading};
+use super::{AppendOnly, loading};
 use crate::config::{AppendOnlySettings, system_text};
-use crate::disk::{self, DiskFile};
+use crate::disk;
 use crate::log;
 
 /// That the append-only file cannot be used; the log says why.
@@ -52,7 +51,6 @@ impl AppendOnly {
         })
     }
 
-    /// An error says which file it is about.
     /// Loads the files while the server runs. Nothing is appended meanwhile. Says whether all was loaded.
     pub(crate) fn load_again(&self, engine: &Engine) -> bool {
         self.sync_files_before();
@@ -68,13 +66,23 @@ impl AppendOnly {
         files.is_some_and(|files| loading::load(engine, files, &settings, 0).is_ok())
     }
 
+    /// Has effects go to the last file from now on. An error says which file it is about.
     fn begin(&self, engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
         files.make_directory().map_err(unopened_directory(settings))?;
         files.remove_remains().map_err(failed("Can't remove what is left of an append-only file"))?;
-        files.remove_history().map_err(failed("Can't remove the history of the append-only file"))?;
+        if let Err(problem) = files.remove_history() {
+            // It does not count, and is tried again after the next rewrite.
+            log::warning!("Can't remove the history of the append-only file: {}", system_text(&problem));
+        }
         if files.manifest.parts().next().is_none() {
             let base = files.next_base(settings.rdb_preamble).shown();
-            make_base(engine, files, settings).map_err(unopened(&base))?;
+            log::notice!("Creating AOF base file {base} on server start");
+            let background = &engine.persistence.background;
+            // Nothing else goes on while the data set is being loaded.
+            background.begin(Job::Rewrite, engine.now_ms() / 1000);
+            let written = self.write_base_alone(engine, files);
+            background.end();
+            written.map_err(failed(format!("Can't write the base {base} of the append-only file")))?;
         }
         let file = match files.manifest.increments.last() {
             Some(last) => {
@@ -251,28 +259,4 @@ pub(super) fn open(settings: &AppendOnlySettings) -> Result<Files, Unusable> {
         }
         Unusable
     })
-}
-
-/// Writes a base of what was loaded, when the server starts.
-fn make_base(engine: &Engine, files: &mut Files, settings: &AppendOnlySettings) -> io::Result<()> {
-    let base: Part = files.next_base(settings.rdb_preamble);
-    log::notice!("Creating AOF base file {} on server start", base.shown());
-    let temporary = files.path(&Files::temporary_base());
-    let mut target = DiskFile::create(&temporary)?;
-    let options = SaveOptions { is_log_base: true, ..engine.save_options() };
-    let background = &engine.persistence.background;
-    // Nothing else goes on while the data set is being loaded.
-    background.begin(Job::Rewrite, engine.now_ms() / 1000);
-    let written = engine.write_snapshot(&options, &mut || {}, &mut target);
-    background.end();
-    written?;
-    target.sync_all()?;
-    if !settings.rdb_preamble {
-        commands::replace_file(&temporary, engine.keyspace.databases())?;
-    }
-    disk::rename(&temporary, &files.path(&base.name))?;
-    let mut manifest = files.manifest.clone();
-    manifest.base = Some(base);
-    disk::sync_directory(&files.directory)?;
-    files.commit(manifest)
 }
