@@ -10,11 +10,13 @@ mod control;
 mod growth;
 mod release;
 mod reserve;
+mod usage;
 
 use std::ffi::CStr;
 
 pub use growth::{Filler, draw_from_reserve, reserve};
 pub use release::{purge, release_in_background};
+pub use usage::allocated;
 
 /// In the notation of jemalloc's manual, "TUNING". What jemalloc notes down for itself is in small pages: it takes
 /// them when the heap grows, and then a thread waits for one at a time.

@@ -180,6 +180,22 @@ impl Deadlines {
         Progress { visited, more_due: false }
     }
 
+    /// An item by chance, which may be stale; of a slot with very many items, one of those that came last. `None` if there
+    /// are none but those that are to be sorted in anew.
+    pub fn sample(&self, random: &mut dyn FnMut() -> u64) -> Option<u32> {
+        let lists = || self.levels.iter().flatten().flat_map(|level| level.lists());
+        let total: usize = lists().map(List::len).sum();
+        let mut index = random().checked_rem(total as u64)? as usize;
+        let list = lists().find(|list| match index.checked_sub(list.len()) {
+            Some(rest) => {
+                index = rest;
+                false
+            }
+            None => true,
+        });
+        list?.sample(random())
+    }
+
     /// No later than this is there something for [`advance`](Self::advance) to do; `None` if there are no items.
     pub fn next_due_ms(&self) -> Option<u64> {
         if self.is_empty() {

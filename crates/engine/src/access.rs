@@ -1,6 +1,6 @@
 //! When keys were used: the 24 bits of a record that OBJECT IDLETIME and OBJECT FREQ read.
 //!
-//! Under an LFU policy they hold a logarithmic counter (8 bits) and the minute at which it was last
+//! Under an LRM policy only changes count as uses. Under an LFU policy they hold a logarithmic counter (8 bits) and the minute at which it was last
 //! decremented (16 bits), else the second of the last access (24 bits), both as in the documentation of
 //! Redis's eviction policies.
 
@@ -21,11 +21,22 @@ pub enum LastUse {
     Frequency(u8),
 }
 
+/// What is kept of a key's use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tracking {
+    /// When it was last used.
+    LastUse,
+    /// When it was last changed.
+    LastChange,
+    /// How often it is used.
+    Frequency,
+}
+
 /// How an access is noted: a copy of the settings in force, taken once per batch.
 #[derive(Debug, Clone, Copy)]
 pub struct AccessPolicy {
-    /// Whether frequencies are kept rather than times.
-    pub frequency: bool,
+    /// What is kept.
+    pub tracking: Tracking,
     /// How much slower the counter grows the higher it is: `lfu-log-factor`.
     pub log_factor: u32,
     /// Minutes after which the counter falls by one; 0 never: `lfu-decay-time`.
@@ -40,7 +51,21 @@ impl AccessPolicy {
     /// What a new record's field holds.
     #[inline]
     pub fn initial(self) -> u32 {
-        if self.frequency { (self.minute() << 8) | COUNTER_INITIAL } else { self.second() }
+        if self.keeps_frequency() { (self.minute() << 8) | COUNTER_INITIAL } else { self.second() }
+    }
+
+    /// Whether frequencies are kept rather than times.
+    #[inline]
+    pub fn keeps_frequency(self) -> bool {
+        self.tracking == Tracking::Frequency
+    }
+
+    /// Notes that the record is being read.
+    #[inline]
+    pub fn note_read(self, record: &mut RecordMut<'_>) {
+        if self.tracking != Tracking::LastChange {
+            self.touch(record);
+        }
     }
 
     /// Notes that the record is being used.
@@ -50,7 +75,7 @@ impl AccessPolicy {
             return;
         }
         let before = record.access();
-        let after = if self.frequency { self.counted(before) } else { self.second() };
+        let after = if self.keeps_frequency() { self.counted(before) } else { self.second() };
         // Reading is often all that happens to a record: leave its cache line clean.
         if after != before {
             record.set_access(after);
@@ -64,7 +89,7 @@ impl AccessPolicy {
 
     /// What a record's field tells.
     pub fn last_use_of(self, field: u32) -> LastUse {
-        if self.frequency {
+        if self.keeps_frequency() {
             LastUse::Frequency(u8::try_from(self.frequency_of(field)).unwrap_or(u8::MAX))
         } else {
             LastUse::Idle(self.idle_seconds(field))
@@ -74,10 +99,12 @@ impl AccessPolicy {
     /// The field of a record that was used like that, if this policy keeps such a thing.
     pub fn field_of(self, last_use: LastUse) -> Option<u32> {
         match last_use {
-            LastUse::Idle(seconds) if !self.frequency => {
+            LastUse::Idle(seconds) if !self.keeps_frequency() => {
                 Some((u64::from(self.second()).wrapping_sub(seconds) & CLOCK_MASK) as u32)
             }
-            LastUse::Frequency(counter) if self.frequency => Some((self.minute() << 8) | u32::from(counter)),
+            LastUse::Frequency(counter) if self.keeps_frequency() => {
+                Some((self.minute() << 8) | u32::from(counter))
+            }
             _ => None,
         }
     }

@@ -66,6 +66,8 @@ pub struct ClientRecord {
     pub query_buffer: AtomicU64,
     /// Bytes of replies that are not sent.
     pub output_buffer: AtomicU64,
+    /// Bytes of memory that the client takes, as of when it was last counted; 0 once it is to be closed for that.
+    memory_counted: AtomicU64,
     /// Bytes received.
     pub received: AtomicU64,
     /// Bytes sent.
@@ -129,6 +131,7 @@ impl ClientRecord {
             no_touch: AtomicBool::new(false),
             query_buffer: AtomicU64::new(0),
             output_buffer: AtomicU64::new(0),
+            memory_counted: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             commands: AtomicU64::new(0),
@@ -149,6 +152,15 @@ impl ClientRecord {
     /// How many keys it watches; none once one of them has changed, since nothing can mend that.
     pub fn keys_watched(&self) -> u32 {
         if self.watch.is_broken() { 0 } else { self.watched.load(Ordering::Relaxed) }
+    }
+}
+
+impl ClientRecord {
+    /// The memory that it takes, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        let buffers = [&self.query_buffer, &self.output_buffer, &self.queued_bytes];
+        let bytes: u64 = buffers.into_iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        bytes + size_of::<Self>() as u64
     }
 }
 
@@ -207,6 +219,8 @@ impl WaitCounters {
 pub struct Clients {
     records: RwLock<BTreeMap<u64, Arc<ClientRecord>>>,
     last_id: AtomicU64,
+    /// Bytes of memory that all of them take.
+    memory: AtomicU64,
     /// How many wait in a blocking command.
     pub waiting: Arc<WaitCounters>,
     /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),
@@ -228,6 +242,47 @@ impl Clients {
     /// Takes a client out.
     pub fn remove(&self, id: u64) {
         self.records.write().remove(&id);
+    }
+
+    /// Counts the memory that a client takes now. Only its own thread calls this.
+    #[inline]
+    pub fn count_memory(&self, record: &ClientRecord) {
+        let bytes = if record.is_killed.load(Ordering::Relaxed) { 0 } else { record.memory_bytes() };
+        if record.memory_counted.load(Ordering::Relaxed) != bytes {
+            self.recount(record, bytes);
+        }
+    }
+
+    /// Counts the memory of a client no more.
+    pub fn uncount_memory(&self, record: &ClientRecord) {
+        self.recount(record, 0);
+    }
+
+    fn recount(&self, record: &ClientRecord, bytes: u64) {
+        let before = record.memory_counted.swap(bytes, Ordering::Relaxed);
+        self.memory.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    /// The memory that all clients take, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
+    }
+
+    /// Has those closed that take most memory, until all together take no more than `bytes_max`. Clients that asked for it
+    /// stay (CLIENT NO-EVICT). Returns those that are to be closed.
+    pub fn evict(&self, bytes_max: u64) -> Vec<Arc<ClientRecord>> {
+        let mut all = self.all();
+        all.retain(|record| !record.no_evict.load(Ordering::Relaxed));
+        let memory = |record: &Arc<ClientRecord>| record.memory_counted.load(Ordering::Relaxed);
+        all.sort_by_cached_key(|record| std::cmp::Reverse(memory(record)));
+        let is_over = |_: &Arc<ClientRecord>| self.memory_bytes() > bytes_max;
+        let mut evicted = Vec::new();
+        for record in all.into_iter().take_while(is_over) {
+            self.close(&record);
+            self.uncount_memory(&record);
+            evicted.push(record);
+        }
+        evicted
     }
 
     /// How many there are.

@@ -5,6 +5,7 @@ pub mod bystanders;
 mod leaving;
 mod monitor;
 mod replay;
+mod room;
 mod script;
 mod script_host;
 mod transaction;
@@ -17,15 +18,17 @@ use nuthatch_collections::table::{Pin, pin};
 use nuthatch_protocol::reply::Reply;
 use parking_lot::{Mutex, MutexGuard};
 
-use self::admission::{admit, is_web_request, refuse};
+use self::admission::{flags_of, is_web_request, refuse};
 pub use self::replay::{Halt, Replay};
+use self::room::Room;
 use crate::Engine;
 use crate::access::AccessPolicy;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::{Flags, InTransaction};
 use crate::error::{CommandError, Outcome};
-use crate::keyspace::locked::{Guards, Keys};
+use crate::keyspace::eviction::Evictor;
+use crate::keyspace::locked::{Guards, KeyCounters, Keys};
 use crate::keyspace::patience::Busy;
 use crate::session::{ReplyMode, Session};
 use crate::statistics::{Counters, Runs};
@@ -64,6 +67,8 @@ pub struct Worker {
     runs: Runs,
     /// The requests of the batch.
     prepared: Vec<Prepared>,
+    /// What is remembered of keys that may have to go.
+    evictor: Evictor,
 }
 
 impl Worker {
@@ -80,6 +85,8 @@ pub struct Batch<'w> {
     now_ms: u64,
     access: AccessPolicy,
     keeps_latency: bool,
+    /// Whether more memory than allowed is used, and nothing can be done about it.
+    lacks_memory: bool,
     begun: Instant,
     /// When the run began that is not timed yet.
     started: Instant,
@@ -89,7 +96,12 @@ pub struct Batch<'w> {
 impl Engine {
     /// A new thread's side of the engine.
     pub fn worker(&self) -> Worker {
-        Worker { counters: self.statistics.register(), runs: Runs::default(), prepared: Vec::new() }
+        Worker {
+            counters: self.statistics.register(),
+            runs: Runs::default(),
+            prepared: Vec::new(),
+            evictor: Evictor::default(),
+        }
     }
 
     /// Begins a batch. All of its commands see the same time.
@@ -103,6 +115,7 @@ impl Engine {
             now_ms,
             access: self.settings.access_policy(now_ms),
             keeps_latency: self.settings.latency_tracking.load(std::sync::atomic::Ordering::Relaxed),
+            lacks_memory: false,
             begun,
             started: begun,
             ran: false,
@@ -169,10 +182,12 @@ impl Batch<'_> {
     ) -> Next {
         let mark = reply.mark();
         let prepared = self.worker.prepared[place];
+        self.lacks_memory = engine.memory.may_be_exceeded() && !self.make_room(engine, session);
         let outcome = match prepared.command {
             Some(command)
                 if command.row.accepts(arguments.len())
                     && session.is_plain()
+                    && !self.lacks_memory
                     && !engine.keyspace.is_busy()
                     && !engine.persistence.loading.is_active()
                     && !engine.persistence.refuses_writes() =>
@@ -192,13 +207,9 @@ impl Batch<'_> {
                 session.closing = true;
                 return Next::Continue;
             }
-            command => match admit(engine, session, &arguments, command, reply.resp3()) {
+            command => match self.admit(engine, session, &arguments, command, reply.resp3()) {
                 Ok(command) => {
-                    let queued = match command.row.in_transaction {
-                        InTransaction::Executes => session.transaction.as_ref().map(|queued| queued.flags),
-                        _ => None,
-                    };
-                    let flags = command.row.flags.union(queued.unwrap_or_default());
+                    let flags = flags_of(session, command);
                     if let Some(until) = engine.clients.paused_until(writes(flags), self.now_ms) {
                         return Next::Retry(until);
                     }
@@ -232,6 +243,17 @@ impl Batch<'_> {
             None => Next::Continue,
             Some(blocked) => Next::Wait(blocked.deadline_ms().unwrap_or(u64::MAX)),
         }
+    }
+
+    /// Removes keys because too much memory is used. Says whether commands may use more.
+    #[cold]
+    fn make_room(&mut self, engine: &Engine, session: &Session) -> bool {
+        let mut counters = KeyCounters::default();
+        // What is loaded was there before.
+        let may_use_more =
+            session.is_replayed || self.worker.evict(engine, self.access, &mut counters) != Room::None;
+        self.worker.runs.keys.add(counters);
+        may_use_more
     }
 
     #[inline]

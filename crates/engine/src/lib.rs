@@ -15,6 +15,7 @@ pub mod effect;
 pub mod error;
 pub mod host;
 pub mod keyspace;
+pub mod memory;
 pub mod messages;
 pub mod notifications;
 pub mod persistence;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use clients::Clients;
 use host::Host;
 use keyspace::Keyspace;
+use memory::Memory;
 use persistence::Persistence;
 use scripts::Scripts;
 use settings::Settings;
@@ -55,6 +57,8 @@ pub struct Engine {
     pub clients: Clients,
     /// The directives that commands look at.
     pub settings: Settings,
+    /// The limit on memory.
+    pub memory: Memory,
     /// Scripts that clients have sent.
     pub scripts: Scripts,
     /// What is known of loading and saving.
@@ -75,6 +79,7 @@ impl Engine {
             commands,
             clients: Clients::default(),
             settings: Settings::default(),
+            memory: Memory::default(),
             scripts: Scripts::default(),
             persistence: Persistence::default(),
             statistics,

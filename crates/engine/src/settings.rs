@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use crate::access::AccessPolicy;
+use crate::access::{AccessPolicy, Tracking};
 use crate::value::limits::EncodingLimits;
 
 /// The settings in force. The server writes them at start and on CONFIG SET.
@@ -12,8 +12,8 @@ use crate::value::limits::EncodingLimits;
 pub struct Settings {
     /// `proto-max-bulk-len`: no string grows beyond it, in bytes.
     pub string_bytes_max: AtomicU64,
-    /// Whether `maxmemory-policy` is one of the LFU policies.
-    pub frequency: AtomicBool,
+    /// What `maxmemory-policy` needs to know of each key's use.
+    pub tracking: RwLock<Tracking>,
     /// `lfu-log-factor`.
     pub lfu_log_factor: AtomicU32,
     /// `lfu-decay-time`, in minutes.
@@ -55,7 +55,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             string_bytes_max: AtomicU64::new(512 * 1024 * 1024),
-            frequency: AtomicBool::new(false),
+            tracking: RwLock::new(Tracking::LastUse),
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
             password: RwLock::default(),
@@ -76,7 +76,7 @@ impl Settings {
     /// How accesses at `now_ms` are noted.
     pub fn access_policy(&self, now_ms: u64) -> AccessPolicy {
         AccessPolicy {
-            frequency: self.frequency.load(Ordering::Relaxed),
+            tracking: *self.tracking.read(),
             log_factor: self.lfu_log_factor.load(Ordering::Relaxed),
             decay_minutes: self.lfu_decay_minutes.load(Ordering::Relaxed),
             now_ms,

@@ -94,6 +94,8 @@ pub struct Counters {
     pub query_buffer_disconnections: u64,
     /// Clients closed because they did not read their replies.
     pub output_buffer_disconnections: u64,
+    /// Clients closed because the buffers of all clients took too much memory.
+    pub clients_evicted: u64,
 }
 
 impl Counters {
@@ -143,6 +145,7 @@ impl Counters {
         self.writes += other.writes;
         self.query_buffer_disconnections += other.query_buffer_disconnections;
         self.output_buffer_disconnections += other.output_buffer_disconnections;
+        self.clients_evicted += other.clients_evicted;
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn figures() -> MemoryFacts {
     // jemalloc's statistics are a snapshot that advancing the epoch renews.
     let _ = epoch::advance();
     MemoryFacts {
-        allocated: stats::allocated::read().unwrap_or(0) as u64,
+        allocated: allocator::allocated(),
         active: stats::active::read().unwrap_or(0) as u64,
         resident: stats::resident::read().unwrap_or(0) as u64,
         process_resident: process_resident().unwrap_or(0),

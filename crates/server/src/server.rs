@@ -15,7 +15,7 @@ use nuthatch_engine::notifications::Classes;
 use nuthatch_engine::persistence::Job;
 use nuthatch_engine::settings::LocalOnly;
 
-use crate::config::{Config, EvictionPolicy, Settings, system_text};
+use crate::config::{Config, Settings, Share, system_text};
 use crate::host::Process;
 use crate::log;
 use crate::memory;
@@ -76,6 +76,7 @@ impl Server {
         keyspace.set_logged(false);
         let mut engine = Engine::new(keyspace, process.clone());
         engine.persistence.log.appended = log.appended.clone();
+        engine.persistence.log.written = log.written.clone();
         engine.persistence.log.synced = log.synced.clone();
         for (name, new_name) in &config.declarations().renamed_commands {
             engine.commands.rename(name, new_name).map_err(io::Error::other)?;
@@ -305,17 +306,20 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     limits.query_bytes_max.store(settings.client_query_buffer_limit, Ordering::Relaxed);
     limits.bulk_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     limits.protected.store(settings.protected_mode, Ordering::Relaxed);
+    let client_bytes_max = match settings.maxmemory_clients {
+        Share::Bytes(bytes) => bytes,
+        Share::Percent(percent) => settings.maxmemory / 100 * u64::from(percent),
+    };
+    limits.client_memory_max.store(client_bytes_max, Ordering::Relaxed);
     *limits.output.write() = settings.client_output_buffer_limits.normal;
     *limits.output_of_subscribers.write() = settings.client_output_buffer_limits.pubsub;
     shared.log.configure(&settings.append_only);
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
-    let frequency =
-        matches!(settings.maxmemory_policy, EvictionPolicy::AllKeysLfu | EvictionPolicy::VolatileLfu);
-    engine.frequency.store(frequency, Ordering::Relaxed);
-    let recency =
-        matches!(settings.maxmemory_policy, EvictionPolicy::AllKeysLru | EvictionPolicy::VolatileLru);
-    engine.keeps_last_use.store(frequency || recency, Ordering::Relaxed);
+    let policy = settings.eviction.policy;
+    *engine.tracking.write() = policy.tracking();
+    engine.keeps_last_use.store(policy.minds_use(), Ordering::Relaxed);
+    shared.engine.memory.configure(settings.maxmemory, settings.eviction);
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
     engine.checks_files.store(settings.rdbchecksum, Ordering::Relaxed);
     engine.has_save_points.store(!settings.save_points.is_empty(), Ordering::Relaxed);

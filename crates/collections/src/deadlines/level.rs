@@ -72,6 +72,12 @@ impl Level {
         })
     }
 
+    /// The lists with content.
+    pub(super) fn lists(&self) -> impl Iterator<Item = &List> {
+        let slots = (0..SLOTS).filter(|index| self.occupied[index / 64] >> (index % 64) & 1 != 0);
+        slots.map(|index| &self.slots[index])
+    }
+
     /// All lists with content.
     pub(super) fn into_lists(self) -> impl Iterator<Item = List> {
         self.slots.into_iter().filter(|list| !list.is_empty())

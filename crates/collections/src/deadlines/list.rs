@@ -29,6 +29,28 @@ impl List {
         self.len == 0
     }
 
+    /// One of the items that were pushed last, chosen by chance.
+    pub(super) fn sample(&self, random: u64) -> Option<u32> {
+        /// So many chunks are looked at: each is somewhere else in memory.
+        const CHUNKS_MAX: usize = 64;
+        let chunks = self.len.div_ceil(CHUNK_LEN).min(CHUNKS_MAX);
+        let first_len = match self.len % CHUNK_LEN {
+            0 => CHUNK_LEN.min(self.len),
+            len => len,
+        };
+        // The first chunk need not be full.
+        let items = first_len + chunks.saturating_sub(1) * CHUNK_LEN;
+        let mut index = random.checked_rem(items as u64)? as usize;
+        let mut chunk = self.first.as_ref()?;
+        let mut len = first_len;
+        while index >= len {
+            index -= len;
+            chunk = chunk.next.as_ref()?;
+            len = CHUNK_LEN;
+        }
+        Some(chunk.fragments[index])
+    }
+
     pub(super) fn push(&mut self, fragment: u32) {
         let index = self.len % CHUNK_LEN;
         if index == 0 {

@@ -332,3 +332,22 @@ fn deadlines_at_both_ends_of_time_are_accepted() {
     let progress = deadlines.advance(u64::MAX, 100, &mut is_coarse);
     assert!(!progress.more_due && progress.visited > 3, "nothing went down the levels");
 }
+
+#[test]
+fn samples_reach_every_item_of_slots_that_are_not_huge() {
+    let mut deadlines = Deadlines::new();
+    let mut seed = 7u64;
+    let mut random = || {
+        seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        seed >> 20
+    };
+    assert_eq!(deadlines.sample(&mut random), None);
+    let count = if cfg!(miri) { 3 } else { 400 };
+    // Near and far, and more than a chunk in some slots.
+    (0..count).for_each(|item| deadlines.insert(item, 1_000 + u64::from(item % 5).pow(9), 0));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..count * 20 {
+        seen.insert(deadlines.sample(&mut random).expect("there are items"));
+    }
+    assert_eq!(seen.len(), count as usize);
+}

@@ -96,7 +96,10 @@ fn refusal(reason: impl AsRef<[u8]>) -> CommandError {
 }
 
 fn reset_statistics(call: &mut Call<'_, '_>) -> Outcome {
-    call.engine.statistics.reset();
+    let engine = call.engine;
+    engine.statistics.reset();
+    engine.keyspace.reset_reclaim_figures();
+    engine.memory.reset(engine.now_ms());
     call.reply.ok();
     Ok(())
 }

@@ -101,7 +101,7 @@ fn idle_time(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     let policy = call.engine.settings.access_policy(call.now_ms());
     match call.keys.inspect_quietly(&key, |record| record.access()) {
-        Some(_) if policy.frequency => return Err(NOT_TRACKED),
+        Some(_) if policy.keeps_frequency() => return Err(NOT_TRACKED),
         Some(access) => call.reply.integer(policy.idle_seconds(access) as i64),
         None => call.reply.null(),
     }
@@ -116,7 +116,9 @@ fn frequency(call: &mut Call<'_, '_>) -> Outcome {
     let key = call.key(2);
     let policy = call.engine.settings.access_policy(call.now_ms());
     match call.keys.inspect_quietly(&key, |record| record.access()) {
-        Some(access) if policy.frequency => call.reply.integer(i64::from(policy.frequency_of(access))),
+        Some(access) if policy.keeps_frequency() => {
+            call.reply.integer(i64::from(policy.frequency_of(access)))
+        }
         Some(_) => return Err(NOT_TRACKED),
         None => call.reply.null(),
     }

@@ -1,6 +1,6 @@
 //! Whether a request may run: is it known, complete and allowed?
 
-use super::monitor;
+use super::{Batch, monitor};
 use crate::Engine;
 use crate::arguments::{Arguments, is_word};
 use crate::command::{Flags, InTransaction};
@@ -16,55 +16,65 @@ pub(super) fn is_web_request(arguments: &Arguments<'_>) -> bool {
     arguments.get(0).is_some_and(|name| is_word(name, "POST") || is_word(name, "HOST:"))
 }
 
-/// The command that a request may run, or why it may not.
-#[cold]
-pub(super) fn admit(
-    engine: &Engine,
-    session: &Session,
-    arguments: &Arguments<'_>,
-    command: Option<&'static Registered>,
-    resp3: bool,
-) -> Result<&'static Registered, CommandError> {
-    let command = command.ok_or_else(|| unknown_command(engine, arguments))?;
-    if !command.row.accepts(arguments.len()) {
-        return Err(CommandError::wrong_arity(&command.full_name));
-    }
-    if !session.authenticated && !command.row.flags.contains(Flags::NO_AUTH) {
-        return Err(CommandError::fixed("NOAUTH Authentication required."));
-    }
-    if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
-        return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
-    }
-    if engine.persistence.refuses_writes() && is_refused_while_failing(session, command) {
-        return Err(engine.persistence.refusal());
-    }
-    if session.is_subscriber() && !resp3 && !command.row.for_subscribers {
-        return Err(CommandError::new(format!(
-            "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+impl Batch<'_> {
+    /// The command that a request may run, or why it may not.
+    #[cold]
+    pub(super) fn admit(
+        &self,
+        engine: &Engine,
+        session: &Session,
+        arguments: &Arguments<'_>,
+        command: Option<&'static Registered>,
+        resp3: bool,
+    ) -> Result<&'static Registered, CommandError> {
+        let command = command.ok_or_else(|| unknown_command(engine, arguments))?;
+        if !command.row.accepts(arguments.len()) {
+            return Err(CommandError::wrong_arity(&command.full_name));
+        }
+        if !session.authenticated && !command.row.flags.contains(Flags::NO_AUTH) {
+            return Err(CommandError::fixed("NOAUTH Authentication required."));
+        }
+        if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
+            return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
+        }
+        if self.lacks_memory && flags_of(session, command).contains(Flags::DENY_OOM) {
+            return Err(CommandError::OUT_OF_MEMORY);
+        }
+        if engine.persistence.refuses_writes() && is_refused_while_failing(session, command) {
+            return Err(engine.persistence.refusal());
+        }
+        if session.is_subscriber() && !resp3 && !command.row.for_subscribers {
+            return Err(CommandError::new(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
              context",
-            command.full_name
-        )));
+                command.full_name
+            )));
+        }
+        if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
+            return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
+        }
+        if engine.persistence.loading.is_active() && !command.row.flags.contains(Flags::LOADING) {
+            return Err(CommandError::LOADING);
+        }
+        if engine.keyspace.is_busy() && !command.row.flags.contains(Flags::ALLOW_BUSY) {
+            return Err(engine.scripts.busy.refusal());
+        }
+        Ok(command)
     }
-    if session.is_monitor && command.row.flags.intersects(KEY_COMMANDS) {
-        return Err(CommandError::fixed("ERR Replica can't interact with the keyspace"));
-    }
-    if engine.persistence.loading.is_active() && !command.row.flags.contains(Flags::LOADING) {
-        return Err(CommandError::LOADING);
-    }
-    if engine.keyspace.is_busy() && !command.row.flags.contains(Flags::ALLOW_BUSY) {
-        return Err(engine.scripts.busy.refusal());
-    }
-    Ok(command)
 }
 
 /// Whether a command may not run while what is written cannot be kept. PING tells so to those who look after the server.
 fn is_refused_while_failing(session: &Session, command: &Registered) -> bool {
+    flags_of(session, command).contains(Flags::WRITE) || command.full_name == "ping"
+}
+
+/// The flags of a command, and of those that it runs which the client has queued.
+pub(super) fn flags_of(session: &Session, command: &Registered) -> Flags {
     let queued = match command.row.in_transaction {
         InTransaction::Executes => session.transaction.as_ref().map(|queued| queued.flags),
         _ => None,
     };
-    let flags = command.row.flags.union(queued.unwrap_or_default());
-    flags.contains(Flags::WRITE) || command.full_name == "ping"
+    command.row.flags.union(queued.unwrap_or_default())
 }
 
 /// Commands that a client may not run which sees all commands.

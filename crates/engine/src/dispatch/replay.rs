@@ -14,6 +14,7 @@ use crate::clients::{ClientRecord, Peer};
 use crate::command::Flags;
 use crate::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
 use crate::error::CommandError;
+use crate::keyspace::eviction::Evictor;
 use crate::persistence::append_only::{Requests, Stop};
 use crate::session::Session;
 use crate::statistics::Runs;
@@ -169,7 +170,7 @@ impl Engine {
     /// The side of the engine of a thread whose commands are not counted.
     fn silent_worker(&self) -> Worker {
         let counters = Arc::new(Mutex::new(self.statistics.counters()));
-        Worker { counters, runs: Runs::default(), prepared: Vec::new() }
+        Worker { counters, runs: Runs::default(), prepared: Vec::new(), evictor: Evictor::default() }
     }
 
     /// Begins a batch of requests that have been run before. They are run at the beginning of time, at which nothing has

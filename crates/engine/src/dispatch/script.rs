@@ -13,7 +13,7 @@ use nuthatch_protocol::number::parse_i64;
 use nuthatch_scripting::{Failure, LibraryFunction};
 use parking_lot::MutexGuard;
 
-use super::script_host::Running;
+use super::script_host::{Bounds, Running};
 use super::{Batch, monitor};
 use crate::Engine;
 use crate::arguments::Arguments;
@@ -81,7 +81,16 @@ impl Batch<'_> {
             if is_read_only_command && program.may_write() {
                 return Err(WRITES);
             }
-            let is_read_only = is_read_only_command || program.flags.contains(ScriptFlags::NO_WRITES);
+            let allows_more_memory =
+                program.flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES);
+            if self.lacks_memory && program.flags.contains(ScriptFlags::DECLARED) && !allows_more_memory {
+                return Err(CommandError::OUT_OF_MEMORY);
+            }
+            let bounds = Bounds {
+                is_read_only: is_read_only_command || program.flags.contains(ScriptFlags::NO_WRITES),
+                lacks_memory: self.lacks_memory && !allows_more_memory,
+                may_stray: program.may_stray(),
+            };
             let database = call.session.database;
             let in_transaction = std::mem::replace(&mut call.session.is_executing, true);
             call.session.runs_script = true;
@@ -90,8 +99,7 @@ impl Batch<'_> {
                 call.keys.begin_unit();
             }
             let (command, arguments) = (call.command, call.arguments.from(COUNT + 1));
-            let (mut running, reply) =
-                Running::new(self, call, is_read_only, program.may_stray(), program.function_name());
+            let (mut running, reply) = Running::new(self, call, bounds, program.function_name());
             let interpreter = &thread.interpreter;
             let outcome = match &program.code {
                 Code::Script(compiled) => {

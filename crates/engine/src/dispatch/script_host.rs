@@ -23,9 +23,7 @@ pub(super) struct Running<'r, 'w, 'k> {
     keys: &'r mut Keys<'k>,
     session: &'r mut Session,
     engine: &'r Engine,
-    is_read_only: bool,
-    /// Whether it may use keys that it has not declared: then no other such script runs.
-    may_stray: bool,
+    bounds: Bounds,
     request: Arguments<'r>,
     function: Option<&'r str>,
     /// Whether it has used keys that it had not declared.
@@ -40,13 +38,23 @@ pub(super) struct Running<'r, 'w, 'k> {
     busy: Option<Arc<BusyScript>>,
 }
 
+/// What a script is held to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// It changes nothing.
+    pub(super) is_read_only: bool,
+    /// It runs no commands that use more memory, unless it has written already.
+    pub(super) lacks_memory: bool,
+    /// It may use keys that it has not declared: then no other such script runs.
+    pub(super) may_stray: bool,
+}
+
 impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
     /// The script that `call` asks for.
     pub(super) fn new(
         batch: &'r mut Batch<'w>,
         call: &'r mut Call<'_, 'k>,
-        is_read_only: bool,
-        may_stray: bool,
+        bounds: Bounds,
         function: Option<&'r str>,
     ) -> (Self, &'r mut Reply) {
         let Call { keys, session, engine, arguments, reply, .. } = call;
@@ -55,8 +63,7 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
             keys,
             session,
             engine,
-            is_read_only,
-            may_stray,
+            bounds,
             request: *arguments,
             function,
             has_strayed: false,
@@ -100,11 +107,14 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         if row.flags.contains(Flags::NO_SCRIPT) {
             return Err(NOT_ALLOWED);
         }
-        if self.is_read_only && row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
+        if self.bounds.is_read_only && row.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE)) {
             return Err(READ_ONLY);
         }
         let persistence = &self.engine.persistence;
         // What it has begun it may end.
+        if self.bounds.lacks_memory && row.flags.contains(Flags::DENY_OOM) && !self.has_written {
+            return Err(CommandError::OUT_OF_MEMORY);
+        }
         if persistence.refuses_writes() && row.flags.contains(Flags::WRITE) && !self.has_written {
             return Err(persistence.refusal());
         }
@@ -153,7 +163,7 @@ impl<'r, 'w, 'k> Running<'r, 'w, 'k> {
         const ENDED: CommandError = CommandError::fixed("ERR the script is ended");
         const UNDECLARED: CommandError =
             CommandError::fixed("ERR a key that the script has not declared can not be used");
-        if !self.may_stray {
+        if !self.bounds.may_stray {
             // Other scripts run meanwhile that wait for nobody.
             self.engine.host.log_warning(
                 "A script uses a key that it has not declared, although that was thought impossible. Please report it.",

@@ -60,6 +60,11 @@ impl DeadlineIndex {
         self.items.insert(item, due_ms, now_ms);
     }
 
+    /// The fragment of an item by chance, which may be stale.
+    pub(super) fn sample(&self) -> Option<u32> {
+        self.items.sample(&mut || fastrand::u64(..))
+    }
+
     fn needs_sweep(&self, with_deadline: usize) -> bool {
         self.sweeping || self.items.len() > SWEEP_ITEMS_MIN.max(2 * with_deadline).max(2 * self.swept_items)
     }

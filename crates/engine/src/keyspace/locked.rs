@@ -14,7 +14,7 @@ use super::deadlines::Dues;
 use super::observers::NOBODY;
 use super::patience::Busy;
 use super::waiting::Ready;
-use super::{Database, Garbage, Key, Keyspace, ShardState};
+use super::{Database, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::effect::{Change, Effect};
 use crate::error::CommandError;
@@ -102,6 +102,8 @@ pub struct KeyCounters {
     pub misses: u64,
     /// Keys removed because their deadline had passed.
     pub expired: u64,
+    /// Keys removed because memory was short.
+    pub evicted: u64,
     /// Fields removed from hashes because their deadline had passed.
     pub expired_fields: u64,
 }
@@ -113,6 +115,7 @@ impl KeyCounters {
         self.hits += other.hits;
         self.misses += other.misses;
         self.expired += other.expired;
+        self.evicted += other.evicted;
         self.expired_fields += other.expired_fields;
     }
 }
@@ -270,7 +273,7 @@ impl<'k> Keys<'k> {
         match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
                 self.counters.hits += 1;
-                access.touch(&mut slot.get_mut());
+                access.note_read(&mut slot.get_mut());
                 return Some(slot.into_ref());
             }
             Some(slot) => {
@@ -457,18 +460,6 @@ impl<'k> Keys<'k> {
         let entry = database.table.remove(key.hash, key.bytes)?;
         database.count_deadlines(Dues::of(entry.as_ref()), Dues::default());
         Some(entry)
-    }
-}
-
-impl Keyspace {
-    /// Releases an entry, elsewhere if it is big.
-    #[inline]
-    pub(super) fn discard(&self, entry: Entry) {
-        /// Releasing less than this is quicker than handing it over.
-        const HAND_OVER_BYTES: usize = 64 * 1024;
-        if entry.as_ref().allocated_bytes() >= HAND_OVER_BYTES {
-            (self.reclaim)(Garbage::Entry(entry));
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod collections;
 pub mod deadlines;
+pub mod eviction;
 pub mod hashes;
 mod inspect;
 pub mod lists;
@@ -14,6 +15,7 @@ pub mod locked;
 mod moves;
 pub mod observers;
 pub mod patience;
+mod reclaim;
 pub mod sets;
 pub mod snapshot;
 pub mod sorted_sets;
@@ -22,18 +24,19 @@ pub mod strings;
 pub mod sweep;
 pub mod waiting;
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
-use nuthatch_collections::entry::Entry;
 use nuthatch_collections::hash::ElementHasher;
 use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
 use parking_lot::Mutex;
 
 use self::deadlines::DeadlineIndex;
+use self::reclaim::Reclaiming;
+pub use self::reclaim::{Garbage, Reclaim, ReclaimFigures};
 use crate::effect::EffectLog;
 use crate::messages::Messages;
 
@@ -118,31 +121,6 @@ struct Shard {
     prefetchers: Box<[Prefetcher]>,
 }
 
-/// Memory whose release takes long enough to be kept off the data path.
-pub enum Garbage {
-    /// A big value.
-    Entry(Entry),
-    /// All keys of one database in one shard, and their index by deadline.
-    Content(Box<(Table<KeyHash>, DeadlineIndex)>),
-}
-
-impl Garbage {
-    /// Releases it, and calls `pause` now and then, so that the thread can give way to others.
-    pub fn release(self, pause: &mut dyn FnMut()) {
-        match self {
-            Self::Entry(mut entry) => {
-                if let Some(collection) = entry.as_mut().into_collection_mut() {
-                    collection.dismantle(pause);
-                }
-            }
-            Self::Content(mut content) => content.0.dismantle(pause),
-        }
-    }
-}
-
-/// Releases [`Garbage`] later and elsewhere.
-pub type Reclaim = Box<dyn Fn(Garbage) + Send + Sync>;
-
 /// All databases.
 pub struct Keyspace {
     shards: Box<[CachePadded<Shard>]>,
@@ -156,6 +134,7 @@ pub struct Keyspace {
     /// Who is told of changes.
     pub messages: Messages,
     reclaim: Reclaim,
+    reclaiming: Arc<Reclaiming>,
     /// Whether keys whose deadlines have passed are removed at once: DEBUG SET-ACTIVE-EXPIRE.
     active_expiry: AtomicBool,
     /// Whether somebody who holds shards waits for another one, in whatever order.
@@ -168,6 +147,8 @@ pub struct Keyspace {
     snapshot_progress: Mutex<Option<snapshot::Progress>>,
     /// Whether those who serve clients are to help with it.
     snapshot_wants_help: AtomicBool,
+    /// What of it waits for the file, in bytes.
+    snapshot_bytes: Arc<AtomicUsize>,
     /// What is seen of a shard that a script holds which has run for too long.
     nothing: ShardState,
 }
@@ -208,12 +189,14 @@ impl Keyspace {
             log,
             messages: Messages::default(),
             reclaim,
+            reclaiming: Arc::default(),
             active_expiry: AtomicBool::new(true),
             out_of_order: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
             postponed: Mutex::default(),
             snapshot_progress: Mutex::default(),
             snapshot_wants_help: AtomicBool::new(false),
+            snapshot_bytes: Arc::default(),
             nothing: state(),
         }
     }

@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_collections::entry::Entry;
 
+use super::Key;
 use super::deadlines::Dues;
 use super::locked::{Keys, note_creation};
-use super::{Garbage, Key};
 use crate::effect::{Change, Effect};
 use crate::value::Kind;
 
@@ -89,7 +89,7 @@ impl Keys<'_> {
                 None => Some(content),
             };
             match left {
-                Some(content) if !wait => (keyspace.reclaim)(Garbage::Content(Box::new(content))),
+                Some(content) if !wait => keyspace.discard_content(content),
                 // Without a snapshot that needs it, it is dropped here.
                 _ => {}
             }

@@ -16,7 +16,7 @@ use super::locked::{Guards, Keys};
 use super::observers::NOBODY;
 use super::patience::{Busy, OwnedKey, Postponed};
 use super::{Key, Keyspace, ShardState};
-use crate::access::AccessPolicy;
+use crate::access::{AccessPolicy, Tracking};
 
 /// One that waits for any of some keys.
 pub trait Waiter: Send + Sync + Debug {
@@ -117,7 +117,13 @@ impl Keyspace {
 
     /// Has those looked after who wait for these keys, some of which may have expired.
     pub(super) fn end_waits(&self, keys: Vec<(u32, Box<[u8]>)>, now_ms: u64) {
-        let access = AccessPolicy { frequency: false, log_factor: 0, decay_minutes: 0, now_ms, silent: true };
+        let access = AccessPolicy {
+            tracking: Tracking::LastUse,
+            log_factor: 0,
+            decay_minutes: 0,
+            now_ms,
+            silent: true,
+        };
         for (database, bytes) in keys {
             let key = Key { bytes: &bytes, hash: self.hash(&bytes), database };
             let Ok(guards) = self.lock_one(key.hash).and_then(|guards| self.widen(guards)) else {

@@ -21,6 +21,8 @@ pub struct LogState {
     problem: Mutex<String>,
     /// Up to where effects were appended.
     pub appended: Arc<AtomicU64>,
+    /// Up to where they were written.
+    pub written: Arc<AtomicU64>,
     /// Up to where they are on the disk.
     pub synced: Arc<AtomicU64>,
     /// Those who wait until what is before a position is on the disk.
@@ -57,6 +59,11 @@ pub struct LogFacts {
 }
 
 impl LogState {
+    /// What was appended and not written yet, in bytes.
+    pub fn buffered(&self) -> u64 {
+        self.appended.load(Ordering::Relaxed).saturating_sub(self.written.load(Ordering::Relaxed))
+    }
+
     /// Whether there is an append-only file.
     pub fn is_enabled(&self) -> bool {
         self.is_enabled.load(Ordering::Relaxed)

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use nuthatch_engine::keyspace::eviction::EvictionPolicy;
+
 use super::kind::Kind::{self, *};
 use super::text::{
     any, append_only_directory, append_only_file, computed_directory, computed_io_threads, host_name,
@@ -138,17 +140,6 @@ const ALLOWED: &[&str] = &["no", "yes", "local"];
 const SHUTDOWN: &[&str] = &["default", "save", "nosave", "now", "force"];
 const FACILITIES: &[&str] =
     &["user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"];
-const POLICIES: &[&str] = &[
-    "volatile-lru",
-    "volatile-lfu",
-    "volatile-random",
-    "volatile-ttl",
-    "allkeys-lru",
-    "allkeys-lfu",
-    "allkeys-random",
-    "noeviction",
-];
-
 const NETWORK: &[Directive] = &[
     row("bind", Addresses, "* -::*").effective(),
     row("bind-source-addr", TEXT, ""),
@@ -268,16 +259,16 @@ const CLIENTS: &[Directive] = &[
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
     )
     .effective(),
-    row("maxmemory-clients", SizeOrPercent, "0"),
+    row("maxmemory-clients", SizeOrPercent, "0").effective(),
     row("tracking-table-max-keys", Integer(0, i64::MAX), "1000000").effective(),
     row("extended-redis-compatibility", Boolean, "no"),
 ];
 
 const MEMORY: &[Directive] = &[
-    row("maxmemory", Size(0, u64::MAX), "0"),
-    row("maxmemory-policy", Choice(POLICIES), "noeviction"),
-    row("maxmemory-samples", Integer(1, 64), "5"),
-    row("maxmemory-eviction-tenacity", Integer(0, 100), "10"),
+    row("maxmemory", Size(0, u64::MAX), "0").effective(),
+    row("maxmemory-policy", Choice(EvictionPolicy::NAMES), "noeviction").effective(),
+    row("maxmemory-samples", Integer(1, 64), "5").effective(),
+    row("maxmemory-eviction-tenacity", Integer(0, 100), "10").effective(),
     row("lfu-log-factor", Integer(0, INT_MAX), "10").effective(),
     row("lfu-decay-time", Integer(0, INT_MAX), "1").effective(),
     row("active-expire-effort", Integer(1, 10), "1"),

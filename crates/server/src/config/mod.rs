@@ -31,7 +31,7 @@ use values::Values;
 pub(crate) use compound::OutputBufferLimit;
 pub(crate) use documentation::documentation;
 pub(crate) use load::{ConfigError, Declarations, system_text};
-pub(crate) use settings::{AppendOnlySettings, EvictionPolicy, Fsync, Settings, Supervision};
+pub(crate) use settings::{AppendOnlySettings, Fsync, Settings, Share, Supervision};
 
 /// Where scripts that start a server in the background look for its process id.
 const DEFAULT_PIDFILE: &str = "/var/run/redis.pid";

@@ -6,23 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nuthatch_engine::host::ShutdownOptions;
+use nuthatch_engine::keyspace::eviction::EvictionPolicy;
+use nuthatch_engine::memory::{EvictionOptions, time_of_tenacity};
 
 use super::compound::{OutputBufferLimits, SavePoint};
 use super::values::Values;
 use crate::log::Level;
 
-/// What happens when a write needs more memory than `maxmemory` allows.
+/// How much memory something may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-
-pub(crate) enum EvictionPolicy {
-    VolatileLru,
-    VolatileLfu,
-    VolatileRandom,
-    VolatileTtl,
-    AllKeysLru,
-    AllKeysLfu,
-    AllKeysRandom,
-    NoEviction,
+pub(crate) enum Share {
+    /// So many bytes; 0 for no limit.
+    Bytes(u64),
+    /// So many hundredths of `maxmemory`.
+    Percent(u8),
 }
 
 /// Which supervisor the server reports to.
@@ -134,7 +131,9 @@ pub(crate) struct Settings {
     /// Memory that the data set may use, in bytes; 0 for no limit.
     pub(crate) maxmemory: u64,
     /// What happens at that limit.
-    pub(crate) maxmemory_policy: EvictionPolicy,
+    pub(crate) eviction: EvictionOptions,
+    /// Memory that the buffers of clients may take.
+    pub(crate) maxmemory_clients: Share,
     /// Resistance of the use counter of LFU eviction against growing.
     pub(crate) lfu_log_factor: u32,
     /// Minutes after which the use counter of LFU eviction is lowered.
@@ -237,16 +236,15 @@ impl Settings {
             notify_keyspace_events: values.keyspace_events("notify-keyspace-events"),
             hz: values.number("hz"),
             maxmemory: values.size("maxmemory"),
-            maxmemory_policy: match values.choice("maxmemory-policy") {
-                "volatile-lru" => EvictionPolicy::VolatileLru,
-                "volatile-lfu" => EvictionPolicy::VolatileLfu,
-                "volatile-random" => EvictionPolicy::VolatileRandom,
-                "volatile-ttl" => EvictionPolicy::VolatileTtl,
-                "allkeys-lru" => EvictionPolicy::AllKeysLru,
-                "allkeys-lfu" => EvictionPolicy::AllKeysLfu,
-                "allkeys-random" => EvictionPolicy::AllKeysRandom,
-                _ => EvictionPolicy::NoEviction,
+            eviction: EvictionOptions {
+                policy: EvictionPolicy::of_name(values.choice("maxmemory-policy")),
+                samples: values.number("maxmemory-samples"),
+                time_max: match values.number("maxmemory-eviction-tenacity") {
+                    100 => None,
+                    tenacity => Some(time_of_tenacity(tenacity)),
+                },
             },
+            maxmemory_clients: values.share("maxmemory-clients"),
             lfu_log_factor: values.number("lfu-log-factor"),
             lfu_decay_time: values.number("lfu-decay-time"),
             hash_max_listpack_entries: values.number("hash-max-listpack-entries"),

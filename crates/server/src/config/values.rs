@@ -3,6 +3,7 @@
 use super::compound::{OutputBufferLimits, SavePoint};
 use super::directives::{self, Default, Directive, Index};
 use super::kind::Value;
+use super::settings::Share;
 
 /// One value for each row of the table, always of the row's kind.
 #[derive(Debug, Clone)]
@@ -47,6 +48,14 @@ impl Values {
     pub(super) fn size(&self, name: &str) -> u64 {
         let Value::Size(value) = self.get(name) else { mismatch(name) };
         *value
+    }
+
+    pub(super) fn share(&self, name: &str) -> Share {
+        match self.get(name) {
+            Value::Size(bytes) => Share::Bytes(*bytes),
+            Value::Percent(percent) => Share::Percent(*percent),
+            _ => mismatch(name),
+        }
     }
 
     pub(super) fn permissions(&self, name: &str) -> u32 {

@@ -90,7 +90,8 @@ impl Clients {
     fn send(&mut self, token: usize, worker: &Worker) -> bool {
         let connection = &mut self.connections[token];
         let (sent, outcome) = connection.send();
-        connection.publish(self.shared.engine.now_ms(), 0, sent, 0);
+        let engine = &self.shared.engine;
+        connection.publish(&engine.clients, engine.now_ms(), 0, sent, 0);
         worker.counters().sent += sent;
         let waits = match outcome {
             Sent::Part => true,
@@ -204,6 +205,7 @@ impl Clients {
         let record = &connection.session.record;
         self.by_client.remove(&record.id);
         self.shared.engine.clients.remove(record.id);
+        self.shared.engine.clients.uncount_memory(record);
         // Closing the socket takes it out of the epoll set.
         drop(connection);
     }

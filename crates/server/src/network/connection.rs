@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
+use nuthatch_engine::clients::Clients;
 use nuthatch_engine::session::Session;
 use nuthatch_protocol::{Reply, RequestParser};
 use rustix::buffer::spare_capacity;
@@ -155,7 +156,7 @@ impl Connection {
     }
 
     /// Shows others what this connection holds.
-    pub(super) fn publish(&self, now_ms: u64, received: u64, sent: u64, commands: u64) {
+    pub(super) fn publish(&self, clients: &Clients, now_ms: u64, received: u64, sent: u64, commands: u64) {
         let record = &self.session.record;
         let add = |counter: &std::sync::atomic::AtomicU64, amount: u64| {
             // Only this thread writes these counters.
@@ -167,6 +168,7 @@ impl Connection {
         record.active_ms.store(now_ms, Ordering::Relaxed);
         record.query_buffer.store(self.input.len() as u64, Ordering::Relaxed);
         record.output_buffer.store(self.reply.len() as u64, Ordering::Relaxed);
+        clients.count_memory(record);
     }
 }
 

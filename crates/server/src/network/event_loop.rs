@@ -126,6 +126,7 @@ impl EventLoop {
                 }
             }
             self.take_turn();
+            self.limit_client_memory();
             self.clients.release_kept(&self.worker);
             self.clients.shared.engine.keyspace.limit_tracked_keys();
             // Only now: it may close connections that took part in the turn.
@@ -133,6 +134,9 @@ impl EventLoop {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
+            if self.worker.evict_further(&self.clients.shared.engine) {
+                wait_ms = 0;
+            }
             // What has expired is written, too; if it cannot be, nobody waits for it.
             self.clients.shared.log.before_replies();
             if mailbox.has_deliveries() {
@@ -154,6 +158,24 @@ impl EventLoop {
             Help::Later => wait_ms.min(HELP_PAUSE_MS),
             Help::More => 0,
         }
+    }
+
+    /// Closes the clients whose buffers take most memory, if those of all clients take more than they may.
+    fn limit_client_memory(&mut self) {
+        let Shared { engine, limits, .. } = &*self.clients.shared;
+        let bytes_max = match limits.client_memory_max.load(Ordering::Relaxed) {
+            0 if engine.memory.may_be_exceeded() => engine.memory.client_bytes_max(),
+            0 => return,
+            bytes_max => bytes_max,
+        };
+        if engine.clients.memory_bytes() <= bytes_max {
+            return;
+        }
+        let evicted = engine.clients.evict(bytes_max);
+        for record in &evicted {
+            log::notice!("Evicting client: {}", engine.description(record));
+        }
+        self.worker.counters().clients_evicted += evicted.len() as u64;
     }
 
     fn take_turn(&mut self) {

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use nuthatch_engine::arguments::Arguments;
+use nuthatch_engine::clients::Clients;
 use nuthatch_engine::dispatch::{Next, Worker};
 use nuthatch_protocol::{ProtocolError, Reply, RequestParser};
 
@@ -118,6 +119,7 @@ pub(super) struct Aftermath {
 /// What all participants have in common when their parts end.
 pub(super) struct End<'t> {
     pub(super) arena: &'t [u8],
+    pub(super) clients: &'t Clients,
     pub(super) limits: &'t Limits,
     pub(super) now_ms: u64,
     /// Whether replies may leave.
@@ -172,7 +174,7 @@ impl Participant {
         spare_replies: &mut Vec<Reply>,
         aftermath: &mut Aftermath,
     ) -> Traffic {
-        let End { arena, limits, now_ms, gate } = *end;
+        let End { arena, clients, limits, now_ms, gate } = *end;
         let token = self.token;
         match self.source {
             Source::Arena(start, end) if start + self.parsed < end => {
@@ -227,7 +229,7 @@ impl Participant {
         } else {
             connection.output_verdict(limits, now_ms).then_some(Reason::OutputBuffer)
         };
-        connection.publish(now_ms, self.received, traffic.sent, self.commands);
+        connection.publish(clients, now_ms, self.received, traffic.sent, self.commands);
         if let Some(reason) = reason {
             aftermath.close.push((token, reason));
             return traffic;

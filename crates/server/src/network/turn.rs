@@ -22,7 +22,7 @@ use slab::Slab;
 
 use super::clients::Clients;
 use super::connection::{Connection, Lent, Sent};
-use super::limits::Limits;
+use super::event_loop::Shared;
 use super::mailbox::ThreadMailbox;
 use super::participant::{Aftermath, End, Participant, Source, Traffic, write_request};
 use super::stand_in::{Others, StandIn};
@@ -127,7 +127,8 @@ impl Rest<'_> {
             };
             let leaving = std::mem::replace(participant, gone);
             let connection = &mut clients.connections[leaving.token];
-            let end = End { arena: self.arena, limits: &shared.limits, now_ms, gate };
+            let end =
+                End { arena: self.arena, clients: &engine.clients, limits: &shared.limits, now_ms, gate };
             let traffic = leaving.finish(connection, &end, self.spare_replies, aftermath);
             traffic.count(worker);
         }
@@ -233,7 +234,7 @@ impl Turn {
             }
         };
         let gate = shared.log.before_replies();
-        self.finish(worker, &shared.limits, now_ms, gate, &mut clients.connections, aftermath);
+        self.finish(worker, &shared, now_ms, gate, &mut clients.connections, aftermath);
     }
 
     fn lend_reply_buffers(&mut self, connections: &mut Slab<Connection>) {
@@ -417,7 +418,7 @@ impl Turn {
     fn finish(
         &mut self,
         worker: &Worker,
-        limits: &Limits,
+        shared: &Shared,
         now_ms: u64,
         gate: Gate,
         connections: &mut Slab<Connection>,
@@ -425,7 +426,7 @@ impl Turn {
     ) {
         let mut traffic = Traffic::default();
         let Self { arena, spare_replies, .. } = self;
-        let end = End { arena, limits, now_ms, gate };
+        let end = End { arena, clients: &shared.engine.clients, limits: &shared.limits, now_ms, gate };
         for participant in self.participants.drain(..).filter(|participant| !participant.has_left) {
             let connection = &mut connections[participant.token];
             traffic.add(participant.finish(connection, &end, spare_replies, aftermath));

@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::thread;
 use std::time::Instant;
 
+use nuthatch_collections::allocator;
 use nuthatch_engine::Engine;
 use nuthatch_engine::rdb::file::{Batch, Checked, Facts, FileError, Part, Problem, ScanOptions, Scanner};
 
@@ -144,7 +145,10 @@ impl Common<'_> {
         if self.has_failed.load(Ordering::Relaxed) {
             return;
         }
-        if let Err(error) = self.engine.load_entries(batch) {
+        let loaded = self.engine.load_entries(batch);
+        // Tells what this thread has allocated.
+        allocator::allocated();
+        if let Err(error) = loaded {
             self.has_failed.store(true, Ordering::Relaxed);
             if let Ok(mut first) = self.error.lock()
                 && first.as_ref().is_none_or(|first| first.offset > error.offset)

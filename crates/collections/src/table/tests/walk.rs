@@ -149,3 +149,29 @@ fn a_visit_by_fragment_reaches_all_its_entries_and_may_remove_them() {
         assert!((0..count).all(|number| contains(&table, number) == (number % 2 == 1)), "{hash:?}");
     }
 }
+
+#[test]
+fn neighbours_are_visited_each_once_and_all_of_them_if_there_is_room() {
+    for count in [0, 1, 100, 1_500] {
+        let mut table = Table::new(TestHash::Mixed);
+        (0..count).for_each(|number| insert(&mut table, number));
+        let buckets = (table.memory_bytes() / 64).next_power_of_two();
+        let mut numbers = Vec::new();
+        for position in [0, u64::MAX, mix(count)] {
+            numbers.clear();
+            table.visit_near(position, buckets, &mut |record| {
+                numbers.push(number_of(record));
+                true
+            });
+            numbers.sort_unstable();
+            numbers.dedup();
+            assert_eq!(numbers.len() as u64, count);
+            let mut visits = 0;
+            table.visit_near(position, buckets, &mut |_| {
+                visits += 1;
+                visits < 5
+            });
+            assert_eq!(visits, count.min(5));
+        }
+    }
+}

@@ -77,10 +77,7 @@ pub(crate) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
         ("obl", output_bytes.to_string()),
         ("oll", "0".to_owned()),
         ("omem", output_bytes.to_string()),
-        (
-            "tot-mem",
-            (query_bytes + output_bytes + queued_bytes + size_of::<ClientRecord>() as u64).to_string(),
-        ),
+        ("tot-mem", record.memory_bytes().to_string()),
         ("events", if output_bytes > 0 { "rw" } else { "r" }.to_owned()),
         ("cmd", last_command.map_or_else(|| "NULL".to_owned(), |command| command.full_name.clone())),
         ("user", "default".to_owned()),

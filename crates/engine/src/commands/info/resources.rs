@@ -31,22 +31,21 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.bytes("maxmemory", memory.limit);
     lines.field("maxmemory_policy", facts.directive("maxmemory-policy"));
     ratios(lines, memory);
+    lines.field("mem_not_counted_for_evict", facts.engine.uncounted_memory());
     lines.none_of(&[
-        "mem_not_counted_for_evict",
         "mem_replication_backlog",
         "mem_total_replication_buffers",
         "mem_replica_full_sync_buffer",
         "mem_clients_slaves",
     ]);
     lines.field("mem_clients_normal", overhead.clients);
-    lines.none_of(&["mem_cluster_links", "mem_aof_buffer"]);
+    lines.none_of(&["mem_cluster_links"]);
+    lines.field("mem_aof_buffer", facts.engine.persistence.log.buffered());
     lines.field("mem_allocator", &facts.process.allocator);
-    lines.none_of(&[
-        "mem_overhead_db_hashtable_rehashing",
-        "active_defrag_running",
-        "lazyfree_pending_objects",
-        "lazyfreed_objects",
-    ]);
+    lines.none_of(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    let reclaimed = facts.engine.keyspace.reclaim_figures();
+    lines.field("lazyfree_pending_objects", reclaimed.pending);
+    lines.field("lazyfreed_objects", reclaimed.released);
 }
 
 /// Scripts and functions are run by the same interpreters, one for each thread.

@@ -1,7 +1,5 @@
 //! What memory goes to besides the keys and their values.
 
-use std::sync::atomic::Ordering;
-
 use crate::Engine;
 use crate::host::MemoryFacts;
 use crate::keyspace::DatabaseFigures;
@@ -25,11 +23,8 @@ impl Overhead {
             .map(|number| (number, keys.figures(number)))
             .filter(|(_, database)| database.keys > 0)
             .collect();
-        let buffers = engine.clients.all().into_iter().map(|client| {
-            client.query_buffer.load(Ordering::Relaxed) + client.output_buffer.load(Ordering::Relaxed)
-        });
         Self {
-            clients: buffers.sum(),
+            clients: engine.clients.memory_bytes(),
             tables: databases
                 .iter()
                 .map(|(_, database)| (database.table_bytes + database.index_bytes) as u64)

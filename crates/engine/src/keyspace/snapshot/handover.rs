@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -25,28 +27,34 @@ pub(super) struct Piece {
 #[derive(Default)]
 struct Waiting {
     pieces: VecDeque<Piece>,
-    bytes: usize,
     /// Buffers that were written, to be used again.
     spare: Vec<Vec<u8>>,
     is_over: bool,
 }
 
 /// What all who take part in a snapshot share.
-#[derive(Default)]
 pub(super) struct Handover {
     waiting: Mutex<Waiting>,
+    /// How many bytes wait.
+    bytes: Arc<AtomicUsize>,
     given: Condvar,
     taken: Condvar,
 }
 
 impl Handover {
+    /// A handover that counts what waits in `bytes`.
+    pub(super) fn new(bytes: Arc<AtomicUsize>) -> Self {
+        bytes.store(0, Ordering::Relaxed);
+        Self { waiting: Mutex::default(), bytes, given: Condvar::new(), taken: Condvar::new() }
+    }
+
     /// Hands over what was written down of a database.
     pub(super) fn give(&self, database: u32, entries: &mut EntryWriter) {
         if entries.bytes().is_empty() {
             return;
         }
         let mut waiting = self.waiting.lock();
-        waiting.bytes += entries.bytes().len();
+        self.bytes.fetch_add(entries.bytes().len(), Ordering::Relaxed);
         let spare = waiting.spare.pop().unwrap_or_default();
         waiting.pieces.push_back(Piece { database, bytes: entries.replace(spare) });
         drop(waiting);
@@ -55,13 +63,13 @@ impl Handover {
 
     /// How many bytes wait.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting.lock().bytes
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Waits until not too much waits for the file: for those who change data, not for the one who writes the file.
     pub(super) fn wait_for_room(&self) {
         let mut waiting = self.waiting.lock();
-        while waiting.bytes > WAITING_BYTES_MAX && !waiting.is_over {
+        while self.waiting() > WAITING_BYTES_MAX && !waiting.is_over {
             self.taken.wait(&mut waiting);
         }
     }
@@ -72,7 +80,7 @@ impl Handover {
         if waiting.pieces.is_empty() && !patience.is_zero() {
             self.given.wait_for(&mut waiting, patience);
         }
-        waiting.bytes = 0;
+        self.bytes.store(0, Ordering::Relaxed);
         self.taken.notify_all();
         mem::take(&mut waiting.pieces)
     }

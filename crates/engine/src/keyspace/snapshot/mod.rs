@@ -23,7 +23,7 @@ use nuthatch_collections::table::Table;
 use super::deadlines::DeadlineIndex;
 use super::locked::Guards;
 use super::patience::Busy;
-use super::{Database, DatabaseFigures, Garbage, KeyHash, Keyspace, ShardState};
+use super::{Database, DatabaseFigures, KeyHash, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 use crate::rdb::file::EntryWriter;
 use handover::Handover;
@@ -152,7 +152,7 @@ impl Keyspace {
     /// A script holds a shard that has run for too long.
     pub fn begin_snapshot(&self, form: EntryForm, at_moment: &mut dyn FnMut()) -> Result<Snapshot<'_>, Busy> {
         let Guards::Many(mut guards) = self.lock_all()? else { return Err(Busy) };
-        let handover = Arc::new(Handover::default());
+        let handover = Arc::new(Handover::new(self.snapshot_bytes.clone()));
         let mut figures = vec![DatabaseFigures::default(); self.places.len()];
         let mut changes = 0;
         for (_, state) in &mut guards {
@@ -274,7 +274,7 @@ impl Drop for Snapshot<'_> {
             flushed.extend(part.into_iter().flat_map(|part| part.flushed));
         }
         for flushed in flushed {
-            (self.keyspace.reclaim)(Garbage::Content(Box::new(flushed.content)));
+            self.keyspace.discard_content(flushed.content);
         }
     }
 }

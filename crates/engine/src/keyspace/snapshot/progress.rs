@@ -10,7 +10,7 @@ use super::EntryForm;
 use super::handover::Handover;
 use super::ranges::Ranges;
 use crate::keyspace::deadlines::DeadlineIndex;
-use crate::keyspace::{Garbage, KeyHash, Keyspace, ShardState};
+use crate::keyspace::{KeyHash, Keyspace, ShardState};
 use crate::rdb::file::EntryWriter;
 
 /// Who serves clients does not go on while so many bytes wait for the file.
@@ -123,7 +123,7 @@ impl Progress {
             self.flushed = Some(flushed);
             return step;
         }
-        (keyspace.reclaim)(Garbage::Content(Box::new(flushed.content)));
+        keyspace.discard_content(flushed.content);
         Step::More
     }
 }
@@ -133,6 +133,11 @@ impl Keyspace {
     #[inline]
     pub fn snapshot_wants_help(&self) -> bool {
         self.snapshot_wants_help.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of a snapshot that wait for the file.
+    pub fn snapshot_bytes_waiting(&self) -> u64 {
+        self.snapshot_bytes.load(Ordering::Relaxed) as u64
     }
 
     /// Helps with the snapshot that is being made, for about so long. For those who serve clients: no entry is touched that

@@ -92,7 +92,7 @@ pub(crate) struct AppendOnly {
     /// Up to where effects were appended, in bytes since the server started.
     pub(crate) appended: Arc<AtomicU64>,
     /// Up to where they were written.
-    written: AtomicU64,
+    pub(crate) written: Arc<AtomicU64>,
     /// Up to where they are on the disk.
     pub(crate) synced: Arc<AtomicU64>,
     /// Up to where replies may leave that wait for the disk.
@@ -158,7 +158,7 @@ impl AppendOnly {
             files: Mutex::default(),
             trouble: Mutex::default(),
             appended: Arc::default(),
-            written: AtomicU64::new(0),
+            written: Arc::default(),
             synced: Arc::default(),
             released: AtomicU64::new(0),
             holding: OnceLock::new(),

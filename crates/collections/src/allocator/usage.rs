@@ -1,0 +1,123 @@
+//! How much memory the program has allocated.
+//!
+//! jemalloc counts for each thread what the thread has allocated and what it has released, in two words that the thread
+//! may read at any time ("thread.allocatedp" in its manual). Each thread adds now and then what has changed to a sum of
+//! all threads. Asking jemalloc for that sum would take the locks of all its arenas.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::control::exchange;
+
+/// A thread whose share has changed by less than this need not tell, in bytes.
+const STEP_BYTES: i64 = 1024;
+
+/// On a cache line of its own.
+#[repr(align(128))]
+struct Sum(AtomicI64);
+
+/// What all threads have told.
+static SUM: Sum = Sum(AtomicI64::new(0));
+
+/// What the present thread has allocated and released, and what it has told of the difference.
+struct Share {
+    allocated: *const u64,
+    released: *const u64,
+    told: Cell<i64>,
+}
+
+impl Share {
+    fn of_this_thread() -> Self {
+        static ZERO: u64 = 0;
+        let counter = |name| {
+            // SAFETY: the manual gives this type.
+            unsafe { exchange::<*const u64, ()>(name, None) }.unwrap_or(&raw const ZERO)
+        };
+        let (allocated, released) = (counter(c"thread.allocatedp"), counter(c"thread.deallocatedp"));
+        Self { allocated, released, told: Cell::new(0) }
+    }
+
+    /// By how much it has changed since it was told of.
+    #[inline]
+    fn change(&self) -> i64 {
+        // SAFETY: the counters live as long as the thread, and nobody else writes them.
+        let (allocated, released) = unsafe { (self.allocated.read(), self.released.read()) };
+        (allocated.wrapping_sub(released) as i64).wrapping_sub(self.told.get())
+    }
+
+    #[inline]
+    fn tell(&self, change: i64) {
+        self.told.set(self.told.get().wrapping_add(change));
+        SUM.0.fetch_add(change, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.tell(self.change());
+    }
+}
+
+thread_local! {
+    static SHARE: Share = Share::of_this_thread();
+}
+
+/// What the program has allocated and not released, in bytes: of this thread all, and of each other one what it has told
+/// by calling this, or by ending after it has.
+#[inline]
+pub fn allocated() -> u64 {
+    let change = SHARE
+        .try_with(|share| {
+            let change = share.change();
+            if change.abs() < STEP_BYTES {
+                return change;
+            }
+            share.tell(change);
+            0
+        })
+        // The thread is ending, and has told all.
+        .unwrap_or(0);
+    u64::try_from(SUM.0.load(Ordering::Relaxed).wrapping_add(change)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    // The tests' allocator need not be jemalloc, so memory is taken from it directly.
+    fn take(bytes: usize) -> *mut std::ffi::c_void {
+        // SAFETY: what is allocated is not used.
+        unsafe { tikv_jemalloc_sys::malloc(bytes) }
+    }
+
+    /// One test, because the sum belongs to the process.
+    #[test]
+    #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
+    fn what_is_allocated_counts_until_it_is_released_by_whichever_thread() {
+        const BYTES: u64 = 1 << 20;
+        let before = allocated();
+        let memory = take(BYTES as usize);
+        assert!((BYTES..BYTES + 4096).contains(&(allocated() - before)), "{before} {}", allocated());
+        let address = memory.expose_provenance();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let other = take(BYTES as usize);
+                allocated();
+                // SAFETY: both come from `malloc`, and are released once.
+                unsafe {
+                    tikv_jemalloc_sys::free(std::ptr::with_exposed_provenance_mut(address));
+                    tikv_jemalloc_sys::free(other);
+                }
+                // It ends without telling so.
+            });
+        });
+        assert!(allocated().abs_diff(before) < 4096, "{before} {}", allocated());
+        let small = take(100);
+        let difference = allocated() - before;
+        // SAFETY: as above.
+        unsafe { tikv_jemalloc_sys::free(small) };
+        assert!((96..4096).contains(&difference), "{difference}");
+    }
+}

@@ -1,0 +1,99 @@
+//! The best candidates for eviction that were seen lately.
+//!
+//! A sample of five keys finds one that is among the oldest fifth, on average the oldest sixth. What makes sampling nearly
+//! as good as a list of all keys is to remember the good candidates that did not have to go yet, as Redis has done since
+//! version 3 ("Approximated LRU algorithm" in its documentation).
+
+/// How many candidates are remembered.
+const CANDIDATES_MAX: usize = 16;
+
+/// A key that may have to go.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Candidate {
+    /// How willingly: see [`Choice::score`](super::policy::Choice::score).
+    pub(super) score: u64,
+    /// The number of its database, as clients know it.
+    pub(super) database: u32,
+    pub(super) hash: u64,
+    pub(super) key: Vec<u8>,
+}
+
+/// Candidates by their scores, the best last.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    candidates: Vec<Candidate>,
+    /// Memory for keys, to be used again.
+    spare: Vec<Candidate>,
+}
+
+impl Pool {
+    /// Remembers a key, unless there are as many that are better.
+    pub(super) fn offer(&mut self, score: u64, database: u32, hash: u64, key: &[u8]) {
+        let is_full = self.candidates.len() == CANDIDATES_MAX;
+        if is_full && self.candidates.first().is_some_and(|worst| worst.score >= score) {
+            return;
+        }
+        if self.candidates.iter().any(|other| other.hash == hash && other.database == database) {
+            return;
+        }
+        if is_full {
+            self.spare.push(self.candidates.remove(0));
+        }
+        let mut candidate = self.spare.pop().unwrap_or_default();
+        candidate.key.clear();
+        candidate.key.extend_from_slice(key);
+        let candidate = Candidate { score, database, hash, key: candidate.key };
+        let place = self.candidates.partition_point(|other| other.score <= score);
+        self.candidates.insert(place, candidate);
+    }
+
+    /// Takes the best one out. Give it back with [`Self::reuse`].
+    pub(super) fn take_best(&mut self) -> Option<Candidate> {
+        self.candidates.pop()
+    }
+
+    /// Keeps the memory of a candidate that is needed no more, unless its key is long.
+    pub(super) fn reuse(&mut self, candidate: Candidate) {
+        const KEY_BYTES_MAX: usize = 255;
+        if candidate.key.capacity() <= KEY_BYTES_MAX && self.spare.len() < CANDIDATES_MAX {
+            self.spare.push(candidate);
+        }
+    }
+
+    /// Forgets all: they were chosen by other scores.
+    pub(super) fn clear(&mut self) {
+        self.candidates.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_are_remembered_each_once() {
+        let mut pool = Pool::default();
+        let scores = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4];
+        for _ in 0..2 {
+            for (hash, score) in scores.iter().enumerate() {
+                pool.offer(*score, 0, hash as u64, &hash.to_le_bytes());
+            }
+        }
+        let mut expected = scores;
+        expected.sort_unstable();
+        for score in expected.iter().rev().take(CANDIDATES_MAX) {
+            let best = pool.take_best().expect("there are as many");
+            assert_eq!((best.score, best.key.as_slice()), (*score, &(best.hash as usize).to_le_bytes()[..]));
+            pool.reuse(best);
+        }
+        assert!(pool.take_best().is_none());
+    }
+
+    #[test]
+    fn keys_of_different_databases_are_different() {
+        let mut pool = Pool::default();
+        pool.offer(1, 0, 7, b"key");
+        pool.offer(1, 1, 7, b"key");
+        assert!(pool.take_best().is_some() && pool.take_best().is_some());
+    }
+}
