@@ -250,8 +250,8 @@ impl Batch<'_> {
     fn make_room(&mut self, engine: &Engine, session: &Session) -> bool {
         let mut counters = KeyCounters::default();
         // What is loaded was there before.
-        let may_use_more =
-            session.is_replayed || self.worker.evict(engine, self.access, &mut counters) != Room::None;
+        let may_use_more = session.is_replayed
+            || self.worker.evict(engine, &self.pin, self.access, &mut counters) != Room::None;
         self.worker.runs.keys.add(counters);
         may_use_more
     }

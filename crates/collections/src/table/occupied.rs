@@ -77,7 +77,7 @@ impl<'a, H: KeyHasher> Occupied<'a, H> {
                 // SAFETY: the table keeps its segments while it is borrowed.
                 let segment = unsafe { located.segment() };
                 let entry = segment.remove(slot);
-                if self.may_merge && segment.bucket(slot.bucket).is_empty() {
+                if self.may_merge && segment.may_be_sparse(slot.bucket) {
                     self.table.merge(self.hash);
                 }
                 entry

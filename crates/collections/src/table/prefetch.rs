@@ -61,6 +61,23 @@ impl Prefetcher {
         prefetch(std::ptr::from_ref(segment.bucket(located.home(hash))).cast());
     }
 
+    /// Asks for the first cache lines of the entries in the bucket at a position and the one behind it, for
+    /// [`Table::visit_near`](super::Table::visit_near). Useful some time after [`bucket`](Self::bucket).
+    pub fn entries_near(&self, _: &Pin, position: u64) {
+        let directory = self.root.load();
+        if directory.is_empty() {
+            return;
+        }
+        // SAFETY: the pin keeps the directory from being freed.
+        let located = unsafe { directory.locate(position) };
+        // SAFETY: the pin keeps the segment from being freed.
+        let segment = unsafe { located.segment() };
+        let home = located.home(position);
+        for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
+            bucket.occupied().for_each(|slot| prefetch(bucket.address(slot)));
+        }
+    }
+
     /// Asks for the first two cache lines of the entry that a hash probably leads to. Useful some time after
     /// [`bucket`](Self::bucket), when the bucket is in the cache.
     #[inline]

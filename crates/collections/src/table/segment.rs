@@ -235,6 +235,11 @@ impl Segment {
         self.at_home(home).filter(move |place| self.bucket(place.bucket).tag(place.slot) == tag)
     }
 
+    /// Whether two neighbouring buckets are empty, which is rare unless few entries are in the segment.
+    pub(super) fn may_be_sparse(&self, bucket: usize) -> bool {
+        self.bucket(bucket).is_empty() && self.bucket(bucket + 1).is_empty()
+    }
+
     /// Every slot whose entry has its home in `home`.
     pub(super) fn at_home(&self, home: usize) -> impl Iterator<Item = Slot> + '_ {
         let overflow = u32::from(self.bucket(home).overflow());

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use nuthatch_collections::table::{Pin, pin};
+
 use super::Worker;
 use crate::Engine;
 use crate::access::AccessPolicy;
@@ -28,6 +30,7 @@ impl Worker {
     pub(super) fn evict(
         &mut self,
         engine: &Engine,
+        pin: &Pin,
         access: AccessPolicy,
         counters: &mut KeyCounters,
     ) -> Room {
@@ -46,7 +49,7 @@ impl Worker {
             if engine.excess_memory() == 0 {
                 break Room::Enough;
             }
-            if !engine.keyspace.evict(&mut self.evictor, &eviction, counters) {
+            if !engine.keyspace.evict(pin, &mut self.evictor, &eviction, counters) {
                 break Room::None;
             }
             removed += 1;
@@ -68,7 +71,7 @@ impl Worker {
         }
         let mut counters = KeyCounters::default();
         let access = engine.settings.access_policy(engine.now_ms());
-        let room = self.evict(engine, access, &mut counters);
+        let room = self.evict(engine, &pin(), access, &mut counters);
         self.counters().keys.add(counters);
         room == Room::Soon
     }
@@ -78,6 +81,9 @@ impl Engine {
     /// By how many bytes more memory is used than allowed. What is about to be written to files or to be released does not
     /// count, nor what clients' buffers take beyond their part.
     fn excess_memory(&self) -> u64 {
+        if self.memory.excess(0) == 0 {
+            return 0;
+        }
         let buffers = self.clients.memory_bytes().saturating_sub(self.memory.client_bytes_max());
         let uncounted = self.uncounted_memory().saturating_add(self.keyspace.reclaiming_bytes());
         self.memory.excess(uncounted.saturating_add(buffers))

@@ -7,6 +7,7 @@ mod policy;
 mod pool;
 
 use nuthatch_collections::entry::RecordRef;
+use nuthatch_collections::table::Pin;
 
 use self::policy::Choice;
 pub use self::policy::EvictionPolicy;
@@ -33,33 +34,53 @@ pub struct Eviction {
     pub access: AccessPolicy,
 }
 
+/// Keys that are looked at next: those of a shard near a position in its hash space.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spot {
+    shard: usize,
+    position: u64,
+}
+
 /// What a thread remembers from one eviction to the next.
 #[derive(Debug)]
 pub struct Evictor {
     policy: EvictionPolicy,
     pool: Pool,
+    /// Where samples are taken next. The memory of the first's keys was asked for, and that of the second's bucket.
+    spots: [Spot; 2],
+    /// The database that they are taken of, and for how many more times.
+    database: u32,
+    stay: u32,
 }
 
 impl Default for Evictor {
     fn default() -> Self {
-        Self { policy: EvictionPolicy::NONE, pool: Pool::default() }
+        let (policy, pool, spots) = (EvictionPolicy::NONE, Pool::default(), Default::default());
+        Self { policy, pool, spots, database: 0, stay: 0 }
     }
 }
 
 impl Keyspace {
     /// Removes a key that can best be done without, and counts it. Says whether there was one. The caller holds no shards.
-    pub fn evict(&self, evictor: &mut Evictor, eviction: &Eviction, counters: &mut KeyCounters) -> bool {
+    pub fn evict(
+        &self,
+        pin: &Pin,
+        evictor: &mut Evictor,
+        eviction: &Eviction,
+        counters: &mut KeyCounters,
+    ) -> bool {
         if evictor.policy != eviction.policy {
             evictor.policy = eviction.policy;
             evictor.pool.clear();
         }
         let Some(choice) = eviction.policy.choice else { return false };
         loop {
-            let has_sampled = self.sample(&mut evictor.pool, eviction, choice);
+            let has_sampled = self.sample(pin, evictor, eviction, choice);
             while let Some(candidate) = evictor.pool.take_best() {
                 let is_evicted = self.evict_candidate(&candidate, eviction, choice, counters);
                 evictor.pool.reuse(candidate);
                 if is_evicted {
+                    self.prefetch_candidates(pin, &evictor.pool);
                     return true;
                 }
             }
@@ -69,48 +90,85 @@ impl Keyspace {
         }
     }
 
+    /// Asks for the memory of the keys that are likely to go next.
+    fn prefetch_candidates(&self, pin: &Pin, pool: &Pool) {
+        let mut next = pool.best_first();
+        if let Some(first) = next.next() {
+            self.prefetch_record(pin, first.database, first.hash);
+        }
+        if let Some(second) = next.next() {
+            self.prefetch_bucket(pin, second.database, second.hash);
+        }
+    }
+
     /// Offers some keys of a random shard, or of the next one that has any.
-    fn sample(&self, pool: &mut Pool, eviction: &Eviction, choice: Choice) -> bool {
-        let first = fastrand::usize(..self.shards());
-        (first..self.shards()).chain(0..first).any(|shard| {
+    fn sample(&self, pin: &Pin, evictor: &mut Evictor, eviction: &Eviction, choice: Choice) -> bool {
+        let [spot, next] = evictor.spots;
+        let after = Spot { shard: fastrand::usize(..self.shards()), position: fastrand::u64(..) };
+        evictor.spots = [next, after];
+        let place = self.place(evictor.database);
+        self.shards[next.shard].prefetchers[place].entries_near(pin, next.position);
+        self.shards[after.shard].prefetchers[place].bucket(pin, after.position);
+        (spot.shard..self.shards()).chain(0..spot.shard).any(|shard| {
             // A script that has run for too long may hold it.
             let Ok(mut state) = self.lock(shard) else { return false };
-            self.sample_shard(&mut state, pool, eviction, choice)
+            self.sample_shard(&mut state, evictor, spot.position, eviction, choice)
         })
     }
 
-    /// Offers some keys of one of a shard's databases, the bigger the likelier.
+    /// Offers some keys of one of a shard's databases.
     fn sample_shard(
         &self,
         state: &mut ShardState,
-        pool: &mut Pool,
+        evictor: &mut Evictor,
+        position: u64,
         eviction: &Eviction,
         choice: Choice,
     ) -> bool {
         let is_volatile = eviction.policy.is_volatile;
-        let size =
-            |database: &Database| if is_volatile { database.with_deadline } else { database.table.len() };
-        let total: usize = state.databases.iter().map(size).sum();
+        if !self.choose_database(state, evictor, is_volatile) {
+            return false;
+        }
+        let (number, pool) = (evictor.database, &mut evictor.pool);
+        let database = &mut state.databases[self.place(number)];
+        let mut offers = 0;
+        visit_some(database, is_volatile, position, eviction.samples, &mut |record| {
+            offers += 1;
+            let score = choice.score(record, eviction.access);
+            if pool.wants(score) {
+                pool.offer(score, number, self.hash(record.key()), record.key());
+            }
+        });
+        offers > 0
+    }
+
+    /// Chooses the database that samples are taken of: stays with the last one for a while, and then takes another, the
+    /// more keys it has in this shard the likelier. Says whether any has keys.
+    fn choose_database(&self, state: &ShardState, evictor: &mut Evictor, is_volatile: bool) -> bool {
+        /// How many samples are taken of a database before another one is chosen: all have to be looked at for that.
+        const STAY: u32 = 64;
+        let size = |number: u32| {
+            let database = &state.databases[self.place(number)];
+            if is_volatile { database.with_deadline } else { database.table.len() }
+        };
+        if evictor.stay > 0 && size(evictor.database) > 0 {
+            evictor.stay -= 1;
+            return true;
+        }
+        let total: usize = (0..self.databases()).map(size).sum();
         if total == 0 {
             return false;
         }
         let mut chosen = fastrand::usize(..total);
-        for number in 0..self.databases() {
-            let database = &mut state.databases[self.place(number)];
-            match chosen.checked_sub(size(database)) {
-                Some(rest) => chosen = rest,
-                None => {
-                    let mut offers = 0;
-                    visit_some(database, is_volatile, eviction.samples, &mut |record| {
-                        offers += 1;
-                        let score = choice.score(record, eviction.access);
-                        pool.offer(score, number, self.hash(record.key()), record.key());
-                    });
-                    return offers > 0;
-                }
+        let database = (0..self.databases()).find(|number| match chosen.checked_sub(size(*number)) {
+            Some(rest) => {
+                chosen = rest;
+                false
             }
-        }
-        false
+            None => true,
+        });
+        (evictor.database, evictor.stay) = (database.unwrap_or_default(), STAY);
+        true
     }
 
     /// Removes a candidate, unless it was used since it became one.
@@ -156,10 +214,11 @@ impl Keys<'_> {
     }
 }
 
-/// Visits about `count` keys of a database, by chance; if `is_volatile`, only such that have a deadline.
+/// Visits about `count` keys of a database, near a position if there are any; if `is_volatile`, only such that have a deadline.
 fn visit_some(
     database: &mut Database,
     is_volatile: bool,
+    position: u64,
     count: usize,
     visit: &mut dyn FnMut(RecordRef<'_>),
 ) {
@@ -167,7 +226,7 @@ fn visit_some(
     let mut visited = 0;
     if !is_volatile || *with_deadline * NEIGHBOURS >= table.len() {
         let buckets_max = if is_volatile { count * NEIGHBOURS } else { count };
-        table.visit_near(fastrand::u64(..), buckets_max, &mut |record| {
+        table.visit_near(position, buckets_max, &mut |record| {
             if !is_volatile || record.stamp().is_some() {
                 visit(record);
                 visited += 1;

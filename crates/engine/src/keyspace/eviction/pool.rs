@@ -27,16 +27,19 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Remembers a key, unless there are as many that are better.
+    /// Whether a key with this score is not worse than all that are remembered, or there is room.
+    #[inline]
+    pub(super) fn wants(&self, score: u64) -> bool {
+        self.candidates.len() < CANDIDATES_MAX
+            || self.candidates.first().is_some_and(|worst| worst.score < score)
+    }
+
+    /// Remembers a key that is wanted.
     pub(super) fn offer(&mut self, score: u64, database: u32, hash: u64, key: &[u8]) {
-        let is_full = self.candidates.len() == CANDIDATES_MAX;
-        if is_full && self.candidates.first().is_some_and(|worst| worst.score >= score) {
-            return;
-        }
         if self.candidates.iter().any(|other| other.hash == hash && other.database == database) {
             return;
         }
-        if is_full {
+        if self.candidates.len() == CANDIDATES_MAX {
             self.spare.push(self.candidates.remove(0));
         }
         let mut candidate = self.spare.pop().unwrap_or_default();
@@ -45,6 +48,11 @@ impl Pool {
         let candidate = Candidate { score, database, hash, key: candidate.key };
         let place = self.candidates.partition_point(|other| other.score <= score);
         self.candidates.insert(place, candidate);
+    }
+
+    /// The candidates, the best first.
+    pub(super) fn best_first(&self) -> impl Iterator<Item = &Candidate> {
+        self.candidates.iter().rev()
     }
 
     /// Takes the best one out. Give it back with [`Self::reuse`].
@@ -76,7 +84,9 @@ mod tests {
         let scores = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4];
         for _ in 0..2 {
             for (hash, score) in scores.iter().enumerate() {
-                pool.offer(*score, 0, hash as u64, &hash.to_le_bytes());
+                if pool.wants(*score) {
+                    pool.offer(*score, 0, hash as u64, &hash.to_le_bytes());
+                }
             }
         }
         let mut expected = scores;
