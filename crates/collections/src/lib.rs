@@ -29,6 +29,7 @@ pub mod packed;
 pub mod paged;
 mod prefetch;
 pub mod ranked;
+mod slab;
 pub mod sorted_set;
 pub mod stream;
 pub mod table;

@@ -12,9 +12,9 @@ pub(super) const BUCKETS: usize = 1 << BUCKET_BITS;
 pub(super) const SLOTS: usize = 7;
 /// The entries that a segment holds.
 pub(super) const CAPACITY: usize = BUCKETS * SLOTS;
-/// How many buckets behind its home an entry may live. Eight lets a segment fill to 85 % before it is split
-/// (four: 78 %), and is what the eight bits of the overflow map can tell.
-pub(super) const DISTANCE_MAX: usize = 8;
+/// How many buckets behind its home an entry may live. Seven lets a segment fill to 84 % before it is split
+/// (four: 78 %), and is what the three bits that an address leaves free can tell.
+pub(super) const DISTANCE_MAX: usize = 7;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
