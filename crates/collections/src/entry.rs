@@ -26,6 +26,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::collection::Collection;
+use crate::mover::Mover;
 use crate::slab::{self, OBJECT_BYTES_MAX};
 use header::{COLLECTION, Header, LONG_KEY, MARK, SHARED, SHORT_KEY_MAX, STAMP, WORD};
 pub use record::{RecordMut, RecordRef};
@@ -269,6 +270,31 @@ impl Entry {
     pub fn as_mut(&mut self) -> RecordMut<'_> {
         // SAFETY: the entry is borrowed exclusively.
         unsafe { RecordMut::new(self.head) }
+    }
+
+    /// Moves what the mover wants of the entry and its value. Says whether that is done: a value of very many elements is left
+    /// for later.
+    pub(crate) fn relocate(&mut self, mover: &mut Mover<'_>) -> bool {
+        let bytes = self.as_ref().own_bytes();
+        if mover.takes(self.head.as_ptr(), bytes) {
+            let layout = layout(bytes);
+            // SAFETY: `build` allocated as many bytes with this layout. What they hold, owners of a payload included, is
+            // moved: nobody takes the old memory for an entry any more when it is freed.
+            unsafe {
+                let new = allocate(layout);
+                new.cast::<u8>().copy_from_nonoverlapping(self.head.cast(), bytes);
+                dealloc(self.head.as_ptr().cast(), layout);
+                self.head = new;
+            }
+        }
+        let mut record = self.as_mut();
+        if let Some(shared) = record.shared_mut() {
+            mover.shared(shared);
+        } else if let Some(collection) = record.collection_box_mut() {
+            mover.boxed(collection, Collection::empty());
+            return collection.relocate_small(mover);
+        }
+        true
     }
 
     /// The same entry under another key.

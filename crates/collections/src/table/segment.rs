@@ -1,5 +1,6 @@
 //! A segment of the table: 64 buckets of seven entries each, without a word about itself.
 
+use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
@@ -177,6 +178,19 @@ impl Bucket {
     }
 }
 
+/// An entry of which a slot is the owner again when this is dropped.
+struct Loan<'a> {
+    entry: ManuallyDrop<Entry>,
+    slot: &'a AtomicPtr<u64>,
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let extra = self.slot.load(Relaxed).addr() & !POINTER_MASK;
+        self.slot.store(self.entry.head().as_ptr().map_addr(|address| address | extra), Relaxed);
+    }
+}
+
 /// The set bits of an overflow map, lowest first.
 #[derive(Clone, Copy)]
 struct Distances(u32);
@@ -292,6 +306,16 @@ impl Segment {
         bucket.slots[place.slot].store(new.as_ptr().map_addr(|address| address | extra), Relaxed);
         // SAFETY: the slot owned the entry and has just been given another.
         unsafe { Entry::from_raw(old) }
+    }
+
+    /// Lends the entry in a slot that is in use, which may come back in another place.
+    pub(super) fn with_entry(&self, place: Slot, use_entry: &mut dyn FnMut(&mut Entry)) {
+        let bucket = self.bucket(place.bucket);
+        // SAFETY: the slot owns the entry and gets it back when the loan ends; until then nobody looks there, because the
+        // table is borrowed exclusively by whoever lends it.
+        let entry = ManuallyDrop::new(unsafe { Entry::from_raw(bucket.entry(place.slot)) });
+        let mut loan = Loan { entry, slot: &bucket.slots[place.slot] };
+        use_entry(&mut loan.entry);
     }
 
     /// Takes the entry out of a slot that is in use.

@@ -13,6 +13,7 @@ use nuthatch_engine::keyspace::snapshot::Help;
 use rustix::event::{Timespec, epoll};
 
 use super::clients::{Clients, LISTENERS, MAILBOX, end_wait};
+use super::defragmenter::Defragmenter;
 use super::limits::Limits;
 use super::listen::Listener;
 use super::mailbox::{Message, ThreadMailbox};
@@ -21,6 +22,7 @@ use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
 use super::turn::Turn;
 use crate::log;
+use crate::memory;
 use crate::persistence::AppendOnly;
 
 /// Events taken from the system at once.
@@ -65,6 +67,7 @@ pub(crate) struct EventLoop {
     turn: Turn,
     aftermath: Aftermath,
     stand_in: StandIn,
+    defragmenter: Defragmenter,
     /// The shard whose keys are to be expired next.
     expiring: usize,
     next_expiry_ms: u64,
@@ -85,6 +88,7 @@ impl EventLoop {
             turn: Turn::new(),
             aftermath: Aftermath::default(),
             stand_in: StandIn::default(),
+            defragmenter: Defragmenter::new(number),
             expiring: number,
             next_expiry_ms: 0,
             next_review_ms: 0,
@@ -142,11 +146,19 @@ impl EventLoop {
             if mailbox.has_deliveries() {
                 wait_ms = 0;
             }
+            wait_ms = self.defragment(events.is_empty(), wait_ms);
             if self.clients.shared.engine.keyspace.snapshot_wants_help() {
                 wait_ms = self.help(stopwatch.elapsed(), wait_ms);
             }
             stopwatch.stop(&mut self.worker.counters());
         }
+    }
+
+    /// Moves values to where they leave fewer gaps, if it is time for that. Returns how long the loop may sleep then, in
+    /// milliseconds.
+    fn defragment(&mut self, is_idle: bool, wait_ms: u64) -> u64 {
+        let Clients { shared, number, .. } = &self.clients;
+        self.defragmenter.run(&shared.engine, *number, shared.mailboxes.len(), is_idle, wait_ms)
     }
 
     /// Helps with the snapshot that wants it, after a turn that took so long. Returns how long the loop may
@@ -307,7 +319,9 @@ impl EventLoop {
     /// takes the samples that rates are computed from.
     fn review(&mut self, now_ms: u64) {
         if self.clients.number == 0 {
-            self.clients.shared.engine.statistics.sample(now_ms);
+            let engine = &self.clients.shared.engine;
+            engine.statistics.sample(now_ms);
+            engine.defragmentation.review(memory::figures, now_ms, self.clients.shared.mailboxes.len());
         }
         let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);
