@@ -81,6 +81,17 @@ impl Default for Defragmentation {
     }
 }
 
+/// What a thread does besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Nothing: most of the time that it may take is taken.
+    None,
+    /// It serves clients: so much as the gaps are worth.
+    Clients,
+    /// Many keys expire: gaps close by themselves, and the least is taken.
+    Expiry,
+}
+
 /// What INFO tells.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct DefragmentationFigures {
@@ -95,13 +106,15 @@ pub struct DefragmentationFigures {
 }
 
 impl Defragmentation {
-    /// The share of its time, in percent, that a thread gives; 0 for none. One that has nothing else to do gives more.
+    /// The share of its time, in percent, that a thread with this load gives; 0 for none.
     #[inline]
-    pub fn share(&self, is_idle: bool) -> u32 {
-        match self.share.load(Ordering::Relaxed) {
-            0 => 0,
-            share if is_idle => share.max(self.cycle_max.load(Ordering::Relaxed)),
-            share => share,
+    pub fn share(&self, load: Load) -> u32 {
+        let (least, most) = (&self.cycle_min, &self.cycle_max);
+        match (self.share.load(Ordering::Relaxed), load) {
+            (0, _) => 0,
+            (share, Load::None) => share.max(most.load(Ordering::Relaxed)),
+            (share, Load::Clients) => share,
+            (share, Load::Expiry) => share.min(least.load(Ordering::Relaxed)),
         }
     }
 
@@ -216,13 +229,15 @@ mod tests {
     #[test]
     fn it_begins_at_the_threshold_and_ends_at_half_of_it() {
         let defragmentation = enabled();
-        for (now_ms, gaps, share) in [(1, 99, 0), (2, 101, 1), (3, 60, 1), (4, 49, 0), (5, 99, 0), (6, 550, 13)] {
+        for (now_ms, gaps, share) in
+            [(1, 99, 0), (2, 101, 1), (3, 60, 1), (4, 49, 0), (5, 99, 0), (6, 550, 13)]
+        {
             defragmentation.review(|| memory(gaps), now_ms, 1);
-            assert_eq!(defragmentation.share(false), share, "{gaps} MiB");
+            assert_eq!(defragmentation.share(Load::Clients), share, "{gaps} MiB");
         }
-        assert_eq!(defragmentation.share(true), 25);
+        assert_eq!(defragmentation.share(Load::None), 25);
         defragmentation.review(|| memory(5000), 10, 1);
-        assert_eq!(defragmentation.share(false), 25);
+        assert_eq!(defragmentation.share(Load::Clients), 25);
         let figures = defragmentation.figures(12);
         assert_eq!((figures.total_ms, figures.current_ms), (8, 6));
     }
@@ -231,11 +246,11 @@ mod tests {
     fn it_does_nothing_when_it_is_off_or_little_is_lost() {
         let defragmentation = Defragmentation::default();
         defragmentation.review(|| memory(900), 1, 1);
-        assert_eq!(defragmentation.share(true), 0);
+        assert_eq!(defragmentation.share(Load::None), 0);
         let small = MemoryFacts { allocated: 10 * MIB, active: 90 * MIB, ..MemoryFacts::default() };
         let defragmentation = enabled();
         defragmentation.review(|| small, 1, 1);
-        assert_eq!(defragmentation.share(true), 0);
+        assert_eq!(defragmentation.share(Load::None), 0);
     }
 
     #[test]
@@ -245,15 +260,18 @@ mod tests {
         defragmentation.review(|| memory(300), 1, 2);
         defragmentation.end_pass(pass(5));
         defragmentation.review(|| memory(300), 2, 2);
-        assert!(defragmentation.share(false) > 0, "one of two threads has not gone through its shards");
+        assert!(
+            defragmentation.share(Load::Clients) > 0,
+            "one of two threads has not gone through its shards"
+        );
         defragmentation.end_pass(pass(100));
         defragmentation.review(|| memory(300), 3, 2);
-        assert!(defragmentation.share(false) > 0, "it helped");
+        assert!(defragmentation.share(Load::Clients) > 0, "it helped");
         defragmentation.end_pass(pass(5));
         defragmentation.end_pass(pass(5));
         defragmentation.review(|| memory(300), 4, 2);
-        assert_eq!(defragmentation.share(false), 0);
+        assert_eq!(defragmentation.share(Load::Clients), 0);
         defragmentation.review(|| memory(300), 4 + REST_MS, 2);
-        assert!(defragmentation.share(false) > 0);
+        assert!(defragmentation.share(Load::Clients) > 0);
     }
 }

@@ -163,7 +163,8 @@ fn left(client: &mut Client, what: What, count: usize) -> Result<usize> {
             Ok(usize::try_from(keys)?)
         }
         What::Fields => {
-            let expired = client.info("stats", "expired_subkeys")?.or(client.info("stats", "expired_fields")?);
+            let expired =
+                client.info("stats", "expired_subkeys")?.or(client.info("stats", "expired_fields")?);
             let expired = expired.context("the server does not count expired fields")?;
             Ok(count.saturating_sub(usize::try_from(expired)?))
         }

@@ -88,7 +88,8 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
         let server = options.setup.start(index)?;
         let mut lengths = vec![None; options.keys as usize];
         for (name, phase) in PHASES {
-            let figures = measure(options, &server, phase, &mut lengths).with_context(|| spec.name.clone())?;
+            let figures =
+                measure(options, &server, phase, &mut lengths).with_context(|| spec.name.clone())?;
             eprintln!("{}, {name}: {figures:?}", spec.name);
             let keys = lengths.iter().flatten().count();
             let ratio = |bytes: u64, to: u64| format!("{:.3}", bytes as f64 / to as f64);
@@ -109,12 +110,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     Ok(report)
 }
 
-fn measure(
-    options: &Options,
-    server: &Server,
-    phase: Phase,
-    lengths: &mut [Option<u16>],
-) -> Result<Figures> {
+fn measure(options: &Options, server: &Server, phase: Phase, lengths: &mut [Option<u16>]) -> Result<Figures> {
     let key_size = options.setup.key_size;
     run_phase(server, phase, key_size, lengths)?;
     let live = lengths.iter().flatten().map(|length| (key_size + usize::from(*length)) as u64).sum();

@@ -27,6 +27,8 @@ impl<H: KeyHasher> Table<H> {
         let located = unsafe { self.directory.locate(position) };
         // SAFETY: as above.
         let segment = unsafe { located.segment() };
+        // They are looked at in the next call, unless that begins another segment.
+        segment.prefetch_entries(located.home(position) + 1);
         let hasher = &self.hasher;
         let mut relocate = |entry: &mut Entry| {
             let moved = mover.moved;

@@ -5,6 +5,7 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use crate::entry::{ADDRESS_BITS, ALIGN, Entry};
+use crate::prefetch::prefetch;
 
 /// The buckets of a segment, as a power of two.
 pub(super) const BUCKET_BITS: u32 = 6;
@@ -306,6 +307,12 @@ impl Segment {
         bucket.slots[place.slot].store(new.as_ptr().map_addr(|address| address | extra), Relaxed);
         // SAFETY: the slot owned the entry and has just been given another.
         unsafe { Entry::from_raw(old) }
+    }
+
+    /// Asks for the beginnings of the entries in a bucket.
+    pub(super) fn prefetch_entries(&self, bucket: usize) {
+        let bucket = self.bucket(bucket);
+        bucket.occupied().for_each(|slot| prefetch(bucket.address(slot)));
     }
 
     /// Lends the entry in a slot that is in use, which may come back in another place.

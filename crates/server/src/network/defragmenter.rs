@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use nuthatch_collections::allocator::{Uncached, sits_sparsely};
 use nuthatch_engine::Engine;
+use nuthatch_engine::defragmentation::Load;
 use nuthatch_engine::keyspace::defragmentation::{Cursor, Defragmented};
 
 /// A loop that has slept longer than it should have makes up for so much of it.
@@ -27,17 +28,16 @@ impl Defragmenter {
         Self { shard: number, cursor: Cursor::default(), pass: Defragmented::default(), next: Instant::now() }
     }
 
-    /// Defragments for a slice if its time has come. `is_idle` says whether the loop has had nothing else to do. Returns how
-    /// long it may sleep, in milliseconds, if it may otherwise sleep for `wait_ms`.
+    /// Defragments for a slice if its time has come. Returns how long it may sleep, in milliseconds, if it may otherwise sleep for `wait_ms`.
     pub(super) fn run(
         &mut self,
         engine: &Engine,
         number: usize,
         threads: usize,
-        is_idle: bool,
+        load: Load,
         wait_ms: u64,
     ) -> u64 {
-        let share = engine.defragmentation.share(is_idle);
+        let share = engine.defragmentation.share(load);
         if share == 0 {
             return wait_ms;
         }
@@ -48,7 +48,7 @@ impl Defragmenter {
             now = Instant::now();
             // What the loop slept too long, because clocks are coarse, is made up for in further slices, between which it
             // looks at its sockets; what it was busy with is not.
-            let due = if is_idle { begun - LATE_MAX.min(begun - self.next) } else { begun };
+            let due = if load == Load::None { begun - LATE_MAX.min(begun - self.next) } else { begun };
             self.next = due + (now - begun) * 100 / share;
         }
         // No later than its time comes, and no earlier, lest the loop turns in vain.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::defragmentation::Load;
 use nuthatch_engine::delivery::Signal;
 use nuthatch_engine::dispatch::Worker;
 use nuthatch_engine::keyspace::locked::KeyCounters;
@@ -33,6 +34,12 @@ const EXPIRY_MS: u64 = 25;
 
 /// How long keys may be expired before the clients' turn comes again.
 const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
+
+/// While so many keys expire at once, memory comes back without being defragmented.
+const EXPIRED_MANY: u64 = 64;
+
+/// That is taken to go on for so long, in milliseconds.
+const EXPIRING_MS: u64 = 1000;
 
 /// How long a snapshot is helped with after a turn, at least and at most: a fourth of what the turn took.
 const HELP_TIME_MIN: Duration = Duration::from_micros(5);
@@ -71,6 +78,8 @@ pub(crate) struct EventLoop {
     /// The shard whose keys are to be expired next.
     expiring: usize,
     next_expiry_ms: u64,
+    /// When many keys last expired at once.
+    many_expired_ms: u64,
     next_review_ms: u64,
     stopping: bool,
 }
@@ -91,6 +100,7 @@ impl EventLoop {
             defragmenter: Defragmenter::new(number),
             expiring: number,
             next_expiry_ms: 0,
+            many_expired_ms: 0,
             next_review_ms: 0,
             stopping: false,
         })
@@ -157,8 +167,14 @@ impl EventLoop {
     /// Moves values to where they leave fewer gaps, if it is time for that. Returns how long the loop may sleep then, in
     /// milliseconds.
     fn defragment(&mut self, is_idle: bool, wait_ms: u64) -> u64 {
+        let is_expiring = self.many_expired_ms + EXPIRING_MS > self.next_expiry_ms;
+        let load = match (is_expiring, is_idle) {
+            (true, _) => Load::Expiry,
+            (false, true) => Load::None,
+            (false, false) => Load::Clients,
+        };
         let Clients { shared, number, .. } = &self.clients;
-        self.defragmenter.run(&shared.engine, *number, shared.mailboxes.len(), is_idle, wait_ms)
+        self.defragmenter.run(&shared.engine, *number, shared.mailboxes.len(), load, wait_ms)
     }
 
     /// Helps with the snapshot that wants it, after a turn that took so long. Returns how long the loop may
@@ -308,6 +324,9 @@ impl EventLoop {
                 let next = self.expiring + threads;
                 self.expiring = if next < shards { next } else { self.clients.number };
             }
+        }
+        if expired.expired + expired.expired_fields >= EXPIRED_MANY {
+            self.many_expired_ms = now_ms;
         }
         if expired.expired + expired.expired_fields > 0 {
             self.worker.counters().keys.add(expired);
