@@ -1,5 +1,8 @@
 //! Moving allocations to where they leave fewer gaps, a few at a time.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 /// What a move costs besides a look, for each so many bytes.
