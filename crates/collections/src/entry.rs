@@ -276,15 +276,22 @@ impl Entry {
     /// for later.
     pub(crate) fn relocate(&mut self, mover: &mut Mover<'_>) -> bool {
         let bytes = self.as_ref().own_bytes();
-        if mover.takes(self.head.as_ptr(), bytes) {
-            let layout = layout(bytes);
-            // SAFETY: `build` allocated as many bytes with this layout. What they hold, owners of a payload included, is
-            // moved: nobody takes the old memory for an entry any more when it is freed.
+        let is_object = bytes <= OBJECT_BYTES_MAX;
+        let is_taken = if is_object {
+            // SAFETY: `build` allocated so many bytes for the entry, which owns them.
+            unsafe { mover.takes_object(self.head.cast(), bytes) }
+        } else {
+            mover.takes(self.head.as_ptr(), bytes)
+        };
+        if is_taken {
+            let new =
+                if is_object { checked(slab::allocate_from_fullest(bytes).cast()) } else { allocate(bytes) };
+            // SAFETY: both have so many bytes. What they hold, owners of a payload included, is moved: nobody takes the old
+            // memory for an entry any more when it is given back.
             unsafe {
-                let new = allocate(layout);
                 new.cast::<u8>().copy_from_nonoverlapping(self.head.cast(), bytes);
-                dealloc(self.head.as_ptr().cast(), layout);
-                self.head = new;
+                let old = std::mem::replace(&mut self.head, new);
+                if is_object { slab::release_to_slab(old.cast(), bytes) } else { release(old, bytes) }
             }
         }
         let mut record = self.as_mut();
@@ -344,6 +351,10 @@ fn allocate(bytes: usize) -> NonNull<u64> {
         let head = unsafe { alloc(layout) }.cast::<u64>();
         NonNull::new(head).unwrap_or_else(|| handle_alloc_error(layout))
     };
+    checked(head)
+}
+
+fn checked(head: NonNull<u64>) -> NonNull<u64> {
     assert!(head.addr().get() >> ADDRESS_BITS == 0, "the allocator uses uncommonly high addresses");
     head
 }

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::ptr::NonNull;
 use std::sync::Arc;
+
+use crate::allocator;
+use crate::slab;
 
 /// What a move costs besides a look, for each so many bytes.
 const BYTES_FOR_A_LOOK: usize = 512;
@@ -13,7 +17,7 @@ const BYTES_FOR_A_LOOK: usize = 512;
 /// What is moved stays as it is in all but its address. The caller sees to it that new memory does not come from where the
 /// old was: see [`Uncached`](crate::allocator::Uncached).
 pub struct Mover<'a> {
-    is_misplaced: &'a mut dyn FnMut(usize) -> bool,
+    judge: Judge<'a>,
     /// Values of more elements than this are left for [`relocate`](crate::Collection::relocate).
     elements_max: usize,
     /// Allocations that were moved.
@@ -24,10 +28,36 @@ pub struct Mover<'a> {
     pub work: usize,
 }
 
+/// Who says what is to be moved.
+enum Judge<'a> {
+    /// The allocators: what lies among more gaps than others.
+    Allocators,
+    /// Somebody who goes by the address.
+    Given(&'a mut dyn FnMut(usize) -> bool),
+}
+
 impl<'a> Mover<'a> {
+    /// One who moves what lies among more gaps than others.
+    pub fn of_sparse(elements_max: usize) -> Mover<'a> {
+        Mover { judge: Judge::Allocators, elements_max, moved: 0, kept: 0, work: 0 }
+    }
+
     /// One who moves the allocations for whose addresses `is_misplaced` holds.
-    pub fn new(elements_max: usize, is_misplaced: &'a mut dyn FnMut(usize) -> bool) -> Mover<'a> {
-        Mover { is_misplaced, elements_max, moved: 0, kept: 0, work: 0 }
+    pub fn by_address(elements_max: usize, is_misplaced: &'a mut dyn FnMut(usize) -> bool) -> Mover<'a> {
+        Mover { judge: Judge::Given(is_misplaced), elements_max, moved: 0, kept: 0, work: 0 }
+    }
+
+    /// Whether the object of `bytes` bytes in a slab is to be moved, which is counted as done.
+    ///
+    /// # Safety
+    /// It is in use, and has this size.
+    pub(crate) unsafe fn takes_object(&mut self, object: NonNull<u8>, bytes: usize) -> bool {
+        let is_taken = match &mut self.judge {
+            // SAFETY: as the caller promises.
+            Judge::Allocators => unsafe { slab::sits_sparsely(object, bytes) },
+            Judge::Given(is_misplaced) => is_misplaced(object.addr().get()),
+        };
+        self.count(is_taken, bytes)
     }
 
     /// Whether a value of so many elements is left for later.
@@ -37,8 +67,16 @@ impl<'a> Mover<'a> {
 
     /// Whether the allocation of `bytes` bytes at a pointer is to be moved, which is counted as done.
     pub(crate) fn takes<T>(&mut self, pointer: *const T, bytes: usize) -> bool {
+        let address = pointer.addr();
+        let is_taken = match &mut self.judge {
+            Judge::Allocators => allocator::sits_sparsely(address),
+            Judge::Given(is_misplaced) => is_misplaced(address),
+        };
+        self.count(is_taken, bytes)
+    }
+
+    fn count(&mut self, is_taken: bool, bytes: usize) -> bool {
         self.work += 1;
-        let is_taken = (self.is_misplaced)(pointer.addr());
         if is_taken {
             self.moved += 1;
             self.work += 1 + bytes / BYTES_FOR_A_LOOK;

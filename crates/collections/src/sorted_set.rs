@@ -79,11 +79,12 @@ impl SortedSet {
         mover: &mut Mover<'_>,
     ) -> Option<u128> {
         const ORDER: u128 = 1 << 64;
-        if position < ORDER {
-            let next = self.scores.relocate(position, work_max, mover);
-            return next.or(Some(ORDER));
+        if position < ORDER
+            && let Some(next) = self.scores.relocate(position, work_max, mover)
+        {
+            return Some(next);
         }
-        self.order.relocate(position - ORDER, work_max, mover).map(|next| ORDER + next)
+        self.order.relocate(position.saturating_sub(ORDER), work_max, mover).map(|next| ORDER + next)
     }
 
     /// A set of different members that come in order.

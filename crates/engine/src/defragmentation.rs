@@ -2,7 +2,7 @@
 //!
 //! Whoever serves clients also moves values, a slice of time after the other: see
 //! [`Keyspace::defragment_step`](crate::keyspace::Keyspace::defragment_step). It begins when too much of the memory that the
-//! allocator holds is in gaps, and ends when half as much as that is, or when going through everything has hardly moved
+//! allocator holds is in gaps, and ends when a quarter of that is, or when going through everything has hardly moved
 //! anything: then the gaps are elsewhere.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -139,7 +139,7 @@ impl Defragmentation {
             && now_ms >= course.rests_until_ms
             && match course.since_ms {
                 None => gaps > ignored && percent >= lower,
-                Some(_) => gaps > ignored / 2 && percent >= lower / 2,
+                Some(_) => gaps > ignored / 4 && percent >= lower / 4,
             };
         match (goes_on, course.since_ms) {
             (true, None) => {
@@ -227,10 +227,10 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_at_the_threshold_and_ends_at_half_of_it() {
+    fn it_begins_at_the_threshold_and_ends_at_a_quarter_of_it() {
         let defragmentation = enabled();
         for (now_ms, gaps, share) in
-            [(1, 99, 0), (2, 101, 1), (3, 60, 1), (4, 49, 0), (5, 99, 0), (6, 550, 13)]
+            [(1, 99, 0), (2, 101, 1), (3, 40, 1), (4, 19, 0), (5, 99, 0), (6, 550, 13)]
         {
             defragmentation.review(|| memory(gaps), now_ms, 1);
             assert_eq!(defragmentation.share(Load::Clients), share, "{gaps} MiB");

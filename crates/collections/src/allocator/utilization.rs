@@ -14,7 +14,7 @@ use tikv_jemalloc_sys::{mallctlbymib, mallctlnametomib};
 use super::control::exchange;
 
 /// Slabs of a size of which fewer than one region in so many is free are left alone.
-const FREE_MIN: usize = 16;
+const FREE_MIN: usize = 32;
 
 /// What jemalloc tells of the slab that an allocation is in. The comment of `experimental_utilization_query_ctl` in its
 /// source describes this.
@@ -76,7 +76,7 @@ fn numbers(name: &CStr) -> Option<[usize; 3]> {
 }
 
 /// Whether moving the allocation at this address helps to give memory back. Any address may be asked for.
-pub fn sits_sparsely(address: usize) -> bool {
+pub(crate) fn sits_sparsely(address: usize) -> bool {
     address != 0 && Utilization::of(address).is_some_and(|utilization| utilization.is_sparse(address))
 }
 

@@ -60,7 +60,7 @@ fn a_collection_is_the_same_after_all_or_a_part_of_it_has_moved() {
                 looks += 1;
                 looks % share == 0
             };
-            let mut mover = Mover::new(0, &mut is_misplaced);
+            let mut mover = Mover::by_address(0, &mut is_misplaced);
             assert!(!collection.relocate_small(&mut mover), "it is big");
             assert_eq!(mover.work, 0);
             assert_eq!(collection.relocate(0, usize::MAX, &mut mover), None);
@@ -78,7 +78,7 @@ fn parts_make_up_the_whole() {
     for mut collection in collections() {
         let mut whole = HashSet::new();
         let mut is_misplaced = |address| !whole.insert(address);
-        let mut mover = Mover::new(0, &mut is_misplaced);
+        let mut mover = Mover::by_address(0, &mut is_misplaced);
         collection.relocate(0, usize::MAX, &mut mover);
         let mut parts = HashSet::new();
         let mut position = Some(0);
@@ -88,7 +88,7 @@ fn parts_make_up_the_whole() {
                 parts.insert(address);
                 false
             };
-            let mut mover = Mover::new(0, &mut looked);
+            let mut mover = Mover::by_address(0, &mut looked);
             position = collection.relocate(from, WORK, &mut mover);
             assert!(mover.work <= 2 * WORK, "{mover:?}");
             steps += 1;
@@ -103,7 +103,7 @@ fn a_vector_with_other_owners_stays() {
     let mut shared = Arc::new(vec![7; 100]);
     let other = shared.clone();
     let mut always = |_| true;
-    let mut mover = Mover::new(0, &mut always);
+    let mut mover = Mover::by_address(0, &mut always);
     mover.shared(&mut shared);
     assert!(Arc::ptr_eq(&shared, &other) && mover.moved == 0);
     drop(other);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use crate::entry::{ADDRESS_BITS, ALIGN, Entry};
 use crate::prefetch::prefetch;
+use crate::slab;
 
 /// The buckets of a segment, as a power of two.
 pub(super) const BUCKET_BITS: u32 = 6;
@@ -309,10 +310,14 @@ impl Segment {
         unsafe { Entry::from_raw(old) }
     }
 
-    /// Asks for the beginnings of the entries in a bucket.
+    /// Asks for the beginnings of the entries in a bucket, and of their slabs.
     pub(super) fn prefetch_entries(&self, bucket: usize) {
         let bucket = self.bucket(bucket);
-        bucket.occupied().for_each(|slot| prefetch(bucket.address(slot)));
+        for slot in bucket.occupied() {
+            let address = bucket.address(slot);
+            prefetch(address);
+            slab::prefetch_slab(address);
+        }
     }
 
     /// Lends the entry in a slot that is in use, which may come back in another place.

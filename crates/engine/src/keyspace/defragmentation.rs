@@ -49,19 +49,17 @@ impl Defragmented {
 }
 
 impl Keyspace {
-    /// Goes on with a shard for one hold of its lock: moves the allocations for whose addresses `is_misplaced` holds. Values of
-    /// more than `elements_max` elements are moved in several such steps. Says what was done, and whether the shard was gone
-    /// through to its end, where the cursor is the first again. Does nothing while somebody else has the shard.
+    /// Goes on with a shard for one hold of its lock, and moves what the mover, which is new, wants. Values of very many elements
+    /// are moved in several such steps. Says what was done, and whether the shard was gone through to its end, where the cursor
+    /// is the first again. Does nothing while somebody else has the shard.
     pub fn defragment_step(
         &self,
         shard: usize,
         cursor: &mut Cursor,
-        elements_max: usize,
-        is_misplaced: &mut dyn FnMut(usize) -> bool,
+        mut mover: Mover<'_>,
     ) -> (Defragmented, bool) {
         let mut done = Defragmented::default();
         let Some(mut state) = self.shards[shard].state.try_lock() else { return (done, false) };
-        let mut mover = Mover::new(elements_max, is_misplaced);
         let mut buckets = 0;
         let mut is_over = false;
         while !is_over && mover.work < WORK_MAX && buckets < BUCKETS_MAX {

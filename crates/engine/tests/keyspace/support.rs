@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use nuthatch_collections::entry::{Payload, RecordRef};
+use nuthatch_collections::mover::Mover;
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
 use nuthatch_engine::clients::{ClientRecord, Peer};
@@ -143,8 +144,11 @@ impl Server {
         for shard in 0..self.engine.keyspace.shards() {
             let mut cursor = Cursor::default();
             loop {
-                let (step, is_over) =
-                    self.engine.keyspace.defragment_step(shard, &mut cursor, elements_max, is_misplaced);
+                let (step, is_over) = self.engine.keyspace.defragment_step(
+                    shard,
+                    &mut cursor,
+                    Mover::by_address(elements_max, is_misplaced),
+                );
                 done.add(step);
                 if is_over {
                     break;

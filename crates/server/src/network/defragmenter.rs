@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use nuthatch_collections::allocator::{Uncached, sits_sparsely};
+use nuthatch_collections::allocator::Uncached;
+use nuthatch_collections::mover::Mover;
 use nuthatch_engine::Engine;
 use nuthatch_engine::defragmentation::Load;
 use nuthatch_engine::keyspace::defragmentation::{Cursor, Defragmented};
@@ -63,12 +64,8 @@ impl Defragmenter {
         let _uncached = Uncached::begin();
         let mut done = Defragmented::default();
         loop {
-            let (step, is_over) = engine.keyspace.defragment_step(
-                self.shard,
-                &mut self.cursor,
-                elements_max,
-                &mut sits_sparsely,
-            );
+            let (step, is_over) =
+                engine.keyspace.defragment_step(self.shard, &mut self.cursor, Mover::of_sparse(elements_max));
             done.add(step);
             self.pass.add(step);
             if is_over {

@@ -210,7 +210,7 @@ impl Pair {
             moves = all || !moves;
             moves
         };
-        let mut mover = Mover::new(0, &mut is_misplaced);
+        let mut mover = Mover::by_address(0, &mut is_misplaced);
         let (mut visited, mut moved) = (0, 0);
         let mut position = Some(0);
         while let Some(from) = position {
