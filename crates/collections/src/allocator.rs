@@ -15,6 +15,7 @@ mod utilization;
 
 use std::ffi::CStr;
 
+pub(crate) use growth::Arena;
 pub use growth::{Filler, draw_from_reserve, reserve};
 pub use release::{purge, release_in_background};
 pub use usage::allocated;

@@ -36,6 +36,8 @@ pub struct Settings {
     pub checks_files: AtomicBool,
     /// Whether there are save points: `save`.
     pub has_save_points: AtomicBool,
+    /// `active-expire-effort`, from 1 to 10.
+    pub expire_effort: AtomicU32,
     /// `enable-debug-command`: whether DEBUG runs, by the kind of connection.
     pub debug_commands: RwLock<LocalOnly>,
 }
@@ -67,6 +69,7 @@ impl Default for Settings {
             compresses_files: AtomicBool::new(true),
             checks_files: AtomicBool::new(true),
             has_save_points: AtomicBool::new(false),
+            expire_effort: AtomicU32::new(1),
             debug_commands: RwLock::new(LocalOnly::No),
         }
     }

@@ -329,6 +329,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     shared.engine.persistence.background.delay_us.store(settings.rdb_key_save_delay, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
+    engine.expire_effort.store(settings.active_expire_effort, Ordering::Relaxed);
     let defragmentation = &shared.engine.defragmentation;
     let wanted = &settings.defragmentation;
     defragmentation.enabled.store(wanted.enabled, Ordering::Relaxed);

@@ -6,12 +6,15 @@
 #[cfg(test)]
 mod tests;
 
-use std::ffi::{CStr, CString, c_char, c_uint, c_void};
-use std::ptr;
+use std::alloc::Layout;
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
-use tikv_jemalloc_sys::extent_hooks_t;
+use tikv_jemalloc_sys::{
+    MALLOCX_ALIGN, MALLOCX_ARENA, MALLOCX_TCACHE_NONE, extent_hooks_t, mallocx, sdallocx,
+};
 
 use super::control::exchange;
 use super::reserve::{PAGE, Reserve};
@@ -55,7 +58,6 @@ impl Filler {
                 // Whoever serves clients may have the same processor.
                 thread::yield_now();
             }
-            growth.reserve.settle();
             thread::park();
         }
     }
@@ -86,16 +88,60 @@ pub fn reserve() -> Option<Filler> {
 pub fn draw_from_reserve() {
     let Some(growth) = GROWTH.get() else { return };
     let hooks: *const extent_hooks_t = &growth.hooks;
-    // SAFETY: the values have the types that jemalloc's manual gives: the number of an arena, hooks, which live
-    // forever, and a size.
+    // SAFETY: the values have the types that jemalloc's manual gives: the number of an arena, and hooks, which live
+    // forever.
     unsafe {
         let Some(arena) = exchange::<c_uint, usize>(c"thread.arena", None) else { return };
-        let name = |setting: &str| CString::new(format!("arena.{arena}.{setting}")).unwrap_or_default();
-        if exchange::<*const extent_hooks_t, _>(&name("extent_hooks"), Some(hooks)).is_some() {
-            // Larger steps would need more than is ready, and leave much of it unused.
-            let _ = exchange::<usize, usize>(&name("retain_grow_limit"), Some(PAGE));
+        let name = CString::new(format!("arena.{arena}.extent_hooks")).unwrap_or_default();
+        if exchange::<*const extent_hooks_t, _>(&name, Some(hooks)).is_some() {
+            limit_growth(arena);
         }
     }
+}
+
+/// An arena of its own for what is allocated with [`Arena::allocate`]: a number of jemalloc's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arena(c_int);
+
+impl Arena {
+    /// A new arena, which draws from the reserve if there is one by now.
+    pub(crate) fn new() -> Option<Arena> {
+        let hooks = GROWTH.get().map(|growth| &raw const growth.hooks);
+        // SAFETY: the manual gives these types; hooks live forever.
+        let number = unsafe { exchange::<c_uint, *const extent_hooks_t>(c"arenas.create", hooks) }?;
+        if hooks.is_some() {
+            limit_growth(number);
+        }
+        c_int::try_from(number).ok().map(Arena)
+    }
+
+    /// How it is allocated from and released to: aligned, and past the threads' caches.
+    fn flags(self, align: usize) -> c_int {
+        MALLOCX_ARENA(self.0 as usize) | MALLOCX_TCACHE_NONE | MALLOCX_ALIGN(align)
+    }
+
+    /// Memory of this size, which is not zero, and alignment, a power of two.
+    pub(crate) fn allocate(self, layout: Layout) -> Option<NonNull<u8>> {
+        debug_assert!(layout.size() > 0);
+        // SAFETY: the size is not zero, and the flags are valid.
+        NonNull::new(unsafe { mallocx(layout.size(), self.flags(layout.align())) }.cast())
+    }
+
+    /// Gives memory back.
+    ///
+    /// # Safety
+    /// It comes from [`allocate`](Self::allocate) with the same layout, and nobody uses it any more.
+    pub(crate) unsafe fn release(self, memory: NonNull<u8>, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { sdallocx(memory.as_ptr().cast(), layout.size(), self.flags(layout.align())) }
+    }
+}
+
+/// Has an arena that draws from the reserve grow by what is ready. Larger steps would need more, and leave much of it unused.
+fn limit_growth(arena: c_uint) {
+    let name = CString::new(format!("arena.{arena}.retain_grow_limit")).unwrap_or_default();
+    // SAFETY: the manual gives this type.
+    let _ = unsafe { exchange::<usize, usize>(&name, Some(PAGE)) };
 }
 
 fn default_hooks() -> Option<extent_hooks_t> {

@@ -2,10 +2,11 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::{NonNull, null_mut};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::STEP_BYTES;
-use crate::allocator;
+use crate::allocator::{self, Arena};
 use crate::prefetch::prefetch;
 
 /// The size of a slab and its alignment, in bytes: an object's slab follows from its address.
@@ -47,14 +48,22 @@ const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB_BYTES) {
     Err(_) => panic!("the size is a power of two"),
 };
 
+/// Where slabs come from. Among other allocations, aligned as they are, they would leave gaps that nothing fits into.
+fn arena() -> Option<Arena> {
+    static ARENA: OnceLock<Option<Arena>> = OnceLock::new();
+    if cfg!(miri) { None } else { *ARENA.get_or_init(Arena::new) }
+}
+
 impl Slab {
     /// A slab for objects of so many steps.
     pub(super) fn allocate(steps: usize, stripe: usize) -> NonNull<Slab> {
         let capacity = (SLAB_BYTES - HEADER_BYTES) / (steps * STEP_BYTES);
-        // SAFETY: the layout is not of size zero.
-        let Some(slab) = NonNull::new(unsafe { alloc(LAYOUT) }.cast::<Slab>()) else {
-            handle_alloc_error(LAYOUT)
+        let memory = match arena() {
+            Some(arena) => arena.allocate(LAYOUT),
+            // SAFETY: the layout is not of size zero.
+            None => NonNull::new(unsafe { alloc(LAYOUT) }),
         };
+        let Some(slab) = memory.map(NonNull::cast::<Slab>) else { handle_alloc_error(LAYOUT) };
         // The allocator counts all of it as allocated; only the objects are.
         allocator::correct(-(SLAB_BYTES as i64));
         let header = Slab {
@@ -78,8 +87,13 @@ impl Slab {
     /// # Safety
     /// None of its objects is given out, and nobody knows the slab any more.
     pub(super) unsafe fn release(slab: NonNull<Slab>) {
-        // SAFETY: it was allocated with this layout.
-        unsafe { dealloc(slab.as_ptr().cast(), LAYOUT) };
+        // SAFETY: it was allocated with this layout, and from where it is given back to: that never changes.
+        unsafe {
+            match arena() {
+                Some(arena) => arena.release(slab.cast(), LAYOUT),
+                None => dealloc(slab.as_ptr().cast(), LAYOUT),
+            }
+        }
         allocator::correct(SLAB_BYTES as i64);
     }
 

@@ -271,8 +271,9 @@ const MEMORY: &[Directive] = &[
     row("maxmemory-eviction-tenacity", Integer(0, 100), "10").effective(),
     row("lfu-log-factor", Integer(0, INT_MAX), "10").effective(),
     row("lfu-decay-time", Integer(0, INT_MAX), "1").effective(),
-    row("active-expire-effort", Integer(1, 10), "1"),
+    row("active-expire-effort", Integer(1, 10), "1").effective(),
     row("activerehashing", Boolean, "yes"),
+    // Stock servers leave it off. Here gaps are closed by themselves.
     row("activedefrag", Boolean, "yes").effective(),
     row("active-defrag-cycle-max", Integer(1, 99), "25").effective(),
     row("active-defrag-cycle-min", Integer(1, 99), "1").effective(),
@@ -281,11 +282,12 @@ const MEMORY: &[Directive] = &[
     row("active-defrag-max-scan-fields", Integer(1, i64::MAX), "1000").effective(),
     row("active-defrag-threshold-lower", Integer(0, 1000), "10").effective(),
     row("active-defrag-threshold-upper", Integer(0, 1000), "100").effective(),
-    row("lazyfree-lazy-eviction", Boolean, "no"),
-    row("lazyfree-lazy-expire", Boolean, "no"),
-    row("lazyfree-lazy-server-del", Boolean, "no"),
-    row("lazyfree-lazy-user-del", Boolean, "no"),
-    row("lazyfree-lazy-user-flush", Boolean, "no"),
+    // Another thread releases values that take 64 KiB or more and flushed databases, whatever these say.
+    row("lazyfree-lazy-eviction", Boolean, "no").effective(),
+    row("lazyfree-lazy-expire", Boolean, "no").effective(),
+    row("lazyfree-lazy-server-del", Boolean, "no").effective(),
+    row("lazyfree-lazy-user-del", Boolean, "no").effective(),
+    row("lazyfree-lazy-user-flush", Boolean, "no").effective(),
     row("import-mode", Boolean, "no"),
 ];
 

@@ -159,6 +159,8 @@ pub(crate) struct Settings {
     pub(crate) lfu_log_factor: u32,
     /// Minutes after which the use counter of LFU eviction is lowered.
     pub(crate) lfu_decay_time: u32,
+    /// How much is done at once about what has expired.
+    pub(crate) active_expire_effort: u32,
     /// Defragmentation of memory.
     pub(crate) defragmentation: DefragmentationSettings,
     /// Up to how many fields a hash is packed.
@@ -270,6 +272,7 @@ impl Settings {
             maxmemory_clients: values.share("maxmemory-clients"),
             lfu_log_factor: values.number("lfu-log-factor"),
             lfu_decay_time: values.number("lfu-decay-time"),
+            active_expire_effort: values.number("active-expire-effort"),
             defragmentation: DefragmentationSettings {
                 enabled: values.boolean("activedefrag"),
                 ignore_bytes: values.size("active-defrag-ignore-bytes"),

@@ -32,7 +32,7 @@ const EVENTS_MAX: usize = 512;
 /// How often deadlines of keys are looked at, in milliseconds.
 const EXPIRY_MS: u64 = 25;
 
-/// How long keys may be expired before the clients' turn comes again.
+/// How long keys may be expired before the clients' turn comes again, for each step of `active-expire-effort`.
 const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
 
 /// While so many keys expire at once, memory comes back without being defragmented.
@@ -313,9 +313,10 @@ impl EventLoop {
         let started = Instant::now();
         let now_ms = engine.now_ms();
         let mut expired = KeyCounters::default();
+        let time_max = EXPIRY_TIME_MAX * engine.settings.expire_effort.load(Ordering::Relaxed);
         let mut done = 0;
         let own = (self.clients.number..shards).step_by(threads).count();
-        while done < own && started.elapsed() < EXPIRY_TIME_MAX {
+        while done < own && started.elapsed() < time_max {
             let progress = engine.keyspace.expire_step(self.expiring, now_ms);
             expired.expired += progress.expired;
             expired.expired_fields += progress.expired_fields;
