@@ -100,7 +100,8 @@ impl<'a> Mover<'a> {
     pub(crate) fn boxed<T>(&mut self, boxed: &mut Box<T>, empty: T) {
         if self.takes(&raw const **boxed, size_of::<T>()) {
             let content = std::mem::replace(&mut **boxed, empty);
-            *boxed = Box::new(content);
+            // Both are there at once, lest the new one comes where the old one was.
+            drop(std::mem::replace(boxed, Box::new(content)));
         }
     }
 
