@@ -106,6 +106,7 @@ impl Server {
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
+        memory::keep_within_limit(&shared.engine)?;
         background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
         threads.extend(start_loading(&settings, &shared, ending, announce)?);

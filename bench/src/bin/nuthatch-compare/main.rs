@@ -18,6 +18,7 @@ mod saving;
 mod scenarios;
 mod scripts;
 mod server;
+mod soak;
 mod statistics;
 mod table;
 mod throughput;
@@ -56,6 +57,8 @@ enum Profile {
     Scripts(scripts::Options),
     /// Saving all keys while clients write, and loading them again
     Saving(saving::Options),
+    /// Writing beyond the memory that a server may use, with values whose sizes grow and shrink
+    Soak(soak::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -133,6 +136,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
         Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
         Profile::Saving(options) => finish(&options.setup, saving::run(&options)?),
+        Profile::Soak(options) => finish(&options.setup, soak::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }
