@@ -36,7 +36,6 @@ impl Worker {
     ) -> Room {
         let may_wait = engine.persistence.loading.is_active()
             || engine.keyspace.is_busy()
-            || engine.keyspace.is_reclaiming_databases()
             || engine.clients.paused_until(true, access.now_ms).is_some();
         if may_wait {
             return Room::Enough;
@@ -79,14 +78,19 @@ impl Worker {
 
 impl Engine {
     /// By how many bytes more memory is used than allowed. What is about to be written to files or to be released does not
-    /// count, nor what clients' buffers take beyond their part.
+    /// count, nor what clients' buffers take beyond their part. What is written while flushed databases are released takes
+    /// their place.
     fn excess_memory(&self) -> u64 {
         if self.memory.excess(0) == 0 {
             return 0;
         }
         let buffers = self.clients.memory_bytes().saturating_sub(self.memory.client_bytes_max());
         let uncounted = self.uncounted_memory().saturating_add(self.keyspace.reclaiming_bytes());
-        self.memory.excess(uncounted.saturating_add(buffers))
+        let excess = self.memory.excess(uncounted.saturating_add(buffers));
+        match self.keyspace.level_reclaimed() {
+            Some(level) => self.memory.excess_above(level).min(excess),
+            None => excess,
+        }
     }
 
     /// Bytes that do not count, because they are about to be written to files.
