@@ -77,6 +77,11 @@ impl Worker {
 }
 
 impl Engine {
+    /// Whether more memory than allowed is used, and no key may go for it.
+    pub(super) fn lacks_memory(&self) -> bool {
+        self.memory.options().policy.choice.is_none() && self.excess_memory() > 0
+    }
+
     /// By how many bytes more memory is used than allowed. What is about to be written to files or to be released does not
     /// count, nor what clients' buffers take beyond their part. What is written while flushed databases are released takes
     /// their place.
