@@ -103,11 +103,11 @@ impl Memory {
         }
     }
 
-    /// By how many bytes more is used than allowed, if `uncounted` bytes do not count.
-    pub fn excess(&self, uncounted: u64) -> u64 {
+    /// By how many bytes more is used than allowed.
+    pub fn excess(&self) -> u64 {
         match self.limit() {
             0 => 0,
-            limit => allocator::allocated().saturating_sub(uncounted).saturating_sub(limit),
+            limit => allocator::allocated().saturating_sub(limit),
         }
     }
 
@@ -116,7 +116,7 @@ impl Memory {
     pub fn excess_above(&self, level: u64) -> u64 {
         let limit = self.limit();
         if limit <= self.least {
-            return self.excess(0);
+            return self.excess();
         }
         // What comes first needs room before anything is released.
         let allowed = limit.max(level).saturating_add(limit / 8);

@@ -229,7 +229,8 @@ impl Program {
 /// Whether it says of itself that it writes, and not that it does so where memory is short. One that says nothing is looked
 /// at command by command.
 fn may_need_memory(flags: ScriptFlags) -> bool {
-    flags.contains(ScriptFlags::DECLARED) && !flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES)
+    flags.contains(ScriptFlags::DECLARED)
+        && !flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES)
 }
 
 /// What running a request may bring about besides what its command's row says: what the script says of itself.

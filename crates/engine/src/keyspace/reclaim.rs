@@ -118,6 +118,11 @@ impl Keyspace {
         self.reclaiming.bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether memory of keys that are gone is about to be released.
+    pub(crate) fn is_reclaiming(&self) -> bool {
+        self.reclaiming.pending.load(Ordering::Relaxed) > 0
+    }
+
     /// While flushed databases are being released, of which nobody knows how much memory they take: how much was allocated
     /// when they began to be, in bytes.
     pub(crate) fn level_reclaimed(&self) -> Option<u64> {
