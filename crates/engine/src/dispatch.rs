@@ -87,6 +87,8 @@ pub struct Batch<'w> {
     keeps_latency: bool,
     /// Whether more memory than allowed is used, and nothing can be done about it.
     lacks_memory: bool,
+    /// Whether the error that a script has ended with was counted when a command failed.
+    is_error_counted: bool,
     begun: Instant,
     /// When the run began that is not timed yet.
     started: Instant,
@@ -116,6 +118,7 @@ impl Engine {
             access: self.settings.access_policy(now_ms),
             keeps_latency: self.settings.latency_tracking.load(std::sync::atomic::Ordering::Relaxed),
             lacks_memory: false,
+            is_error_counted: false,
             begun,
             started: begun,
             ran: false,
@@ -216,10 +219,11 @@ impl Batch<'_> {
                     self.execute_or_queue(engine, session, arguments, command, place, reply)
                 }
                 Err(error) => {
-                    self.count_rejected(command, &error);
                     let number = command.map_or(u16::MAX, |command| command.id);
                     session.record.last_command.store(number, std::sync::atomic::Ordering::Relaxed);
-                    Err(refuse(engine, session, &arguments, command, error))
+                    let error = refuse(engine, session, &arguments, command, error);
+                    self.count_rejected(command, &error);
+                    Err(error)
                 }
             },
         };
@@ -353,7 +357,9 @@ impl Batch<'_> {
         self.worker.runs.add(command.id);
         if let Err(error) = outcome {
             let mut counters = self.worker.counters.lock();
-            counters.count_error(error.code());
+            if !std::mem::take(&mut self.is_error_counted) {
+                counters.count_error(error.code());
+            }
             if let Some(of_command) = counters.commands.get_mut(usize::from(command.id)) {
                 of_command.failed += 1;
             }

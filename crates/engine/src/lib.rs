@@ -79,7 +79,7 @@ impl Engine {
             commands,
             clients: Clients::default(),
             settings: Settings::default(),
-            memory: Memory::default(),
+            memory: Memory::new(),
             scripts: Scripts::default(),
             persistence: Persistence::default(),
             statistics,

@@ -17,7 +17,8 @@ use super::observers::NOBODY;
 use super::{Database, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 
-/// Of so many keys at least one has a deadline: then keys with deadlines are found among their neighbours.
+/// Of so many keys at least one has a deadline: then keys with deadlines are found among their neighbours. And in so many
+/// buckets for each key that is wanted others are looked for where there are few.
 const NEIGHBOURS: usize = 16;
 
 /// Tries at finding a key with a deadline through the index, of which items may be stale.
@@ -142,10 +143,10 @@ impl Keyspace {
         offers > 0
     }
 
-    /// Chooses the database that samples are taken of: stays with the last one for a while, and then takes another, the
-    /// more keys it has in this shard the likelier. Says whether any has keys.
+    /// Chooses the database that samples are taken of, the more keys it has in this shard the likelier. Where no other has any
+    /// keys it stays with it for a while. Says whether any has keys.
     fn choose_database(&self, state: &ShardState, evictor: &mut Evictor, is_volatile: bool) -> bool {
-        /// How many samples are taken of a database before another one is chosen: all have to be looked at for that.
+        /// How many samples are taken of the only database that has keys before all are looked at again.
         const STAY: u32 = 64;
         let size = |number: u32| {
             let database = &state.databases[self.place(number)];
@@ -167,7 +168,8 @@ impl Keyspace {
             }
             None => true,
         });
-        (evictor.database, evictor.stay) = (database.unwrap_or_default(), STAY);
+        evictor.database = database.unwrap_or_default();
+        evictor.stay = if size(evictor.database) == total { STAY } else { 0 };
         true
     }
 
@@ -225,8 +227,7 @@ fn visit_some(
     let Database { table, deadlines, with_deadline, .. } = database;
     let mut visited = 0;
     if !is_volatile || *with_deadline * NEIGHBOURS >= table.len() {
-        let buckets_max = if is_volatile { count * NEIGHBOURS } else { count };
-        table.visit_near(position, buckets_max, &mut |record| {
+        table.visit_near(position, count * NEIGHBOURS, &mut |record| {
             if !is_volatile || record.stamp().is_some() {
                 visit(record);
                 visited += 1;
