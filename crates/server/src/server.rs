@@ -318,7 +318,10 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     let policy = settings.eviction.policy;
-    *engine.tracking.write() = policy.tracking();
+    let tracked_before = std::mem::replace(&mut *engine.tracking.write(), policy.tracking());
+    if tracked_before != policy.tracking() {
+        shared.engine.keyspace.forget_use();
+    }
     engine.keeps_last_use.store(policy.minds_use(), Ordering::Relaxed);
     shared.engine.memory.configure(settings.maxmemory, settings.eviction);
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
