@@ -11,6 +11,7 @@ mod growth;
 mod release;
 mod reserve;
 mod usage;
+mod utilization;
 
 use std::ffi::CStr;
 
@@ -18,6 +19,8 @@ pub use growth::{Filler, draw_from_reserve, reserve};
 pub use release::{purge, release_in_background};
 pub use usage::allocated;
 pub(crate) use usage::correct;
+pub use utilization::Uncached;
+pub(crate) use utilization::sits_sparsely;
 
 /// In the notation of jemalloc's manual, "TUNING". What jemalloc notes down for itself is in small pages: it takes
 /// them when the heap grows, and then a thread waits for one at a time.

@@ -26,6 +26,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::collection::Collection;
+use crate::mover::Mover;
 use crate::slab::{self, OBJECT_BYTES_MAX};
 use header::{COLLECTION, Header, LONG_KEY, MARK, SHARED, SHORT_KEY_MAX, STAMP, WORD};
 pub use record::{RecordMut, RecordRef};
@@ -271,6 +272,38 @@ impl Entry {
         unsafe { RecordMut::new(self.head) }
     }
 
+    /// Moves what the mover wants of the entry and its value. Says whether that is done: a value of very many elements is left
+    /// for later.
+    pub(crate) fn relocate(&mut self, mover: &mut Mover<'_>) -> bool {
+        let bytes = self.as_ref().own_bytes();
+        let is_object = bytes <= OBJECT_BYTES_MAX;
+        let is_taken = if is_object {
+            // SAFETY: `build` allocated so many bytes for the entry, which owns them.
+            unsafe { mover.takes_object(self.head.cast(), bytes) }
+        } else {
+            mover.takes(self.head.as_ptr(), bytes)
+        };
+        if is_taken {
+            let new =
+                if is_object { checked(slab::allocate_from_fullest(bytes).cast()) } else { allocate(bytes) };
+            // SAFETY: both have so many bytes. What they hold, owners of a payload included, is moved: nobody takes the old
+            // memory for an entry any more when it is given back.
+            unsafe {
+                new.cast::<u8>().copy_from_nonoverlapping(self.head.cast(), bytes);
+                let old = std::mem::replace(&mut self.head, new);
+                if is_object { slab::release_to_slab(old.cast(), bytes) } else { release(old, bytes) }
+            }
+        }
+        let mut record = self.as_mut();
+        if let Some(shared) = record.shared_mut() {
+            mover.shared(shared);
+        } else if let Some(collection) = record.collection_box_mut() {
+            mover.boxed(collection, Collection::empty());
+            return collection.relocate_small(mover);
+        }
+        true
+    }
+
     /// The same entry under another key.
     #[must_use]
     pub fn with_key(mut self, key: &[u8]) -> Entry {
@@ -319,6 +352,10 @@ fn allocate(bytes: usize) -> NonNull<u64> {
         let head = unsafe { alloc(layout) }.cast::<u64>();
         NonNull::new(head).unwrap_or_else(|| handle_alloc_error(layout))
     };
+    checked(head)
+}
+
+fn checked(head: NonNull<u64>) -> NonNull<u64> {
     assert!(head.addr().get() >> ADDRESS_BITS == 0, "the allocator uses uncommonly high addresses");
     head
 }

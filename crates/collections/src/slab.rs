@@ -42,6 +42,36 @@ pub(crate) unsafe fn release(object: NonNull<u8>, bytes: usize) {
     unsafe { magazine::put(object, bytes / STEP_BYTES) }
 }
 
+/// As [`allocate`], but from the fullest slab, and not from what the thread has at hand.
+pub(crate) fn allocate_from_fullest(bytes: usize) -> NonNull<u8> {
+    debug_assert!(is_size(bytes));
+    magazine::take_from_store(bytes / STEP_BYTES)
+}
+
+/// As [`release`], but to the object's slab at once.
+///
+/// # Safety
+/// As for [`release`].
+pub(crate) unsafe fn release_to_slab(object: NonNull<u8>, bytes: usize) {
+    debug_assert!(is_size(bytes));
+    // SAFETY: as the caller promises.
+    unsafe { magazine::put_to_store(object, bytes / STEP_BYTES) }
+}
+
+/// Whether an object had better be moved, so that its slab becomes empty and the gaps in others are filled.
+///
+/// # Safety
+/// It comes from [`allocate`] with the same size, and has not been given back.
+pub(crate) unsafe fn sits_sparsely(object: NonNull<u8>, bytes: usize) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { store::sits_sparsely(object, bytes / STEP_BYTES) }
+}
+
+/// Asks for what [`sits_sparsely`] reads, if there is an object at this address.
+pub(crate) fn prefetch_slab(address: *const u8) {
+    page::Slab::prefetch_at(address);
+}
+
 fn is_size(bytes: usize) -> bool {
     bytes.is_multiple_of(STEP_BYTES) && (STEP_BYTES..=OBJECT_BYTES_MAX).contains(&bytes)
 }

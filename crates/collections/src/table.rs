@@ -26,6 +26,7 @@
 mod directory;
 mod occupied;
 mod prefetch;
+mod relocate;
 mod resize;
 mod segment;
 #[cfg(test)]

@@ -333,6 +333,16 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     shared.engine.persistence.background.delay_us.store(settings.rdb_key_save_delay, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
+    let defragmentation = &shared.engine.defragmentation;
+    let wanted = &settings.defragmentation;
+    defragmentation.enabled.store(wanted.enabled, Ordering::Relaxed);
+    defragmentation.ignore_bytes.store(wanted.ignore_bytes, Ordering::Relaxed);
+    defragmentation.threshold_lower.store(wanted.threshold_lower, Ordering::Relaxed);
+    defragmentation.threshold_upper.store(wanted.threshold_upper, Ordering::Relaxed);
+    defragmentation.cycle_min.store(wanted.cycle_min, Ordering::Relaxed);
+    defragmentation.cycle_max.store(wanted.cycle_max, Ordering::Relaxed);
+    defragmentation.cycle_us.store(wanted.cycle_us, Ordering::Relaxed);
+    defragmentation.elements_max.store(wanted.max_scan_fields, Ordering::Relaxed);
     let encodings = &engine.encodings;
     encodings.hash_entries_max.store(settings.hash_max_listpack_entries, Ordering::Relaxed);
     encodings.hash_value_bytes_max.store(settings.hash_max_listpack_value, Ordering::Relaxed);

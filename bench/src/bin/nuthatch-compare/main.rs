@@ -7,10 +7,13 @@
 
 mod collections;
 mod connections;
+mod expiry;
 mod fill;
+mod fragmentation;
 mod memory;
 mod messages;
 mod pauses;
+mod pipe;
 mod plot;
 mod process;
 mod report;
@@ -47,6 +50,10 @@ enum Profile {
     Throughput(throughput::Options),
     /// Resident bytes for each key, with and without a deadline
     Memory(memory::Options),
+    /// Memory that stays behind when values are replaced by values of other sizes, and how much of it comes back
+    Fragmentation(fragmentation::Options),
+    /// How late the memory of expired keys and fields comes back, and the processor time that it takes
+    Expiry(expiry::Options),
     /// The longest a client waits while keys expire all at once and while the keyspace grows
     Pauses(pauses::Options),
     /// Processor time of commands on collections, and their memory
@@ -131,6 +138,8 @@ fn run(profile: Profile) -> Result<()> {
     match profile {
         Profile::Throughput(options) => finish(&options.setup, throughput::run(&options)?),
         Profile::Memory(options) => finish(&options.setup, memory::run(&options)?),
+        Profile::Fragmentation(options) => finish(&options.setup, fragmentation::run(&options)?),
+        Profile::Expiry(options) => finish(&options.setup, expiry::run(&options)?),
         Profile::Pauses(options) => finish(&options.setup, pauses::run(&options)?),
         Profile::Collections(options) => finish(&options.setup, collections::run(&options)?),
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),

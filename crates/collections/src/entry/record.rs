@@ -344,6 +344,13 @@ impl<'a> RecordMut<'a> {
         })
     }
 
+    /// The collection's box.
+    pub(super) fn collection_box_mut(&mut self) -> Option<&mut Box<Collection>> {
+        let header = self.header();
+        // SAFETY: the flags say that the word holds an initialised Box, and the view is exclusive.
+        header.has(COLLECTION).then(|| unsafe { self.head.add(header.payload_word()).cast().as_mut() })
+    }
+
     /// Takes a shared payload or a collection out; the entry then holds an integer.
     pub(crate) fn take_payload(&mut self) -> Option<NewPayload<'static>> {
         let header = self.header();

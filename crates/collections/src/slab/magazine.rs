@@ -61,6 +61,24 @@ thread_local! {
     static CACHE: Cache = Cache::new();
 }
 
+/// An object of so many steps, though there may be some in the magazine.
+pub(super) fn take_from_store(steps: usize) -> NonNull<u8> {
+    allocator::correct((steps * STEP_BYTES) as i64);
+    let mut object = [NonNull::dangling()];
+    store::take(CACHE.try_with(|cache| cache.stripe).unwrap_or(0), steps, &mut object);
+    object[0]
+}
+
+/// Takes back an object of so many steps, which does not come into the magazine.
+///
+/// # Safety
+/// As for [`put`].
+pub(super) unsafe fn put_to_store(object: NonNull<u8>, steps: usize) {
+    allocator::correct(-((steps * STEP_BYTES) as i64));
+    // SAFETY: as the caller promises.
+    unsafe { store::put(steps, &[object]) };
+}
+
 /// An object of so many steps.
 #[inline]
 pub(super) fn take(steps: usize) -> NonNull<u8> {

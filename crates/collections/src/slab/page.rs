@@ -95,7 +95,22 @@ impl Slab {
     /// Asks for the memory of the header of an object's slab.
     #[inline]
     pub(super) fn prefetch_of(object: NonNull<u8>) {
-        prefetch(Slab::of(object).as_ptr().cast_const().cast());
+        Slab::prefetch_at(object.as_ptr());
+    }
+
+    /// Asks for the memory where the header of a slab is if an object of it is at this address.
+    #[inline]
+    pub(super) fn prefetch_at(address: *const u8) {
+        prefetch(address.map_addr(|address| address & !(SLAB_BYTES - 1)));
+    }
+
+    /// How many objects it has room for.
+    ///
+    /// # Safety
+    /// The slab exists.
+    pub(super) unsafe fn capacity(slab: NonNull<Slab>) -> usize {
+        // SAFETY: it never changes.
+        usize::from(unsafe { (*slab.as_ptr()).capacity })
     }
 
     /// How many objects are given out.

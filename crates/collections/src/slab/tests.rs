@@ -143,3 +143,51 @@ fn what_one_thread_allocates_others_may_release() {
         drop(senders);
     });
 }
+
+#[test]
+fn moving_what_sits_sparsely_leaves_full_slabs() {
+    // A size that no other test of this process has many objects of.
+    const BYTES: usize = 504;
+    let count = if cfg!(miri) { 400 } else { 8_000 };
+    let slabs = |objects: &[NonNull<u8>]| {
+        objects.iter().map(|object| Slab::of(*object).addr()).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    let all: Vec<_> = (0..count).map(|_| allocate(BYTES)).collect();
+    let mut random = 7_u64;
+    let (mut kept, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|_| {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        random >> 62 == 0
+    });
+    for object in gone {
+        // SAFETY: it was allocated with this size, and is forgotten.
+        unsafe { release(object, BYTES) };
+    }
+    let before = slabs(&kept);
+    let mut moved = 0;
+    for _ in 0..10 {
+        for object in &mut kept {
+            // SAFETY: the object is in use, has this size, and is forgotten once it is given back.
+            unsafe {
+                if sits_sparsely(*object, BYTES) {
+                    let new = allocate_from_fullest(BYTES);
+                    assert_ne!(
+                        Slab::of(new),
+                        Slab::of(*object),
+                        "it stays in the slab that is to become empty"
+                    );
+                    release_to_slab(std::mem::replace(object, new), BYTES);
+                    moved += 1;
+                }
+            }
+        }
+    }
+    let capacity = SLAB_BYTES / BYTES;
+    let (after, least) = (slabs(&kept), kept.len().div_ceil(capacity));
+    assert!(before > 3 * least, "{before} slabs, and there must be {least}");
+    assert!(after <= least + least / 8 + 2, "{after} slabs, and there must be {least}");
+    assert!(moved <= 2 * kept.len(), "{moved} moves of {} objects", kept.len());
+    for object in kept {
+        // SAFETY: as above.
+        unsafe { release(object, BYTES) };
+    }
+}

@@ -6,6 +6,7 @@
 
 pub mod collections;
 pub mod deadlines;
+pub mod defragmentation;
 pub mod eviction;
 pub mod hashes;
 mod inspect;

@@ -2,6 +2,7 @@
 
 use crate::commands::memory::overhead::Overhead;
 use crate::commands::memory::stats::ratio;
+use crate::defragmentation::Load;
 use crate::host::MemoryFacts;
 use crate::scripts::Scripts;
 
@@ -42,7 +43,8 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.none_of(&["mem_cluster_links"]);
     lines.field("mem_aof_buffer", facts.engine.persistence.log.buffered());
     lines.field("mem_allocator", &facts.process.allocator);
-    lines.none_of(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    lines.none_of(&["mem_overhead_db_hashtable_rehashing"]);
+    lines.field("active_defrag_running", facts.engine.defragmentation.share(Load::Clients));
     let reclaimed = facts.engine.keyspace.reclaim_figures();
     lines.field("lazyfree_pending_objects", reclaimed.pending);
     lines.field("lazyfreed_objects", reclaimed.released);
