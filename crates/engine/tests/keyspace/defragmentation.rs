@@ -51,7 +51,7 @@ fn values_are_the_same_wherever_they_are() {
 fn big_values_are_moved_in_parts_and_as_a_whole_alike() {
     let mut server = Server::new(None);
     fill_big(&mut server);
-    let mut addresses = |elements_max| {
+    let addresses = |elements_max| {
         let mut addresses = Vec::new();
         let done = server.defragment(elements_max, &mut |address| {
             addresses.push(address);

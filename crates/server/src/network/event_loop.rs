@@ -340,7 +340,12 @@ impl EventLoop {
         if self.clients.number == 0 {
             let engine = &self.clients.shared.engine;
             engine.statistics.sample(now_ms);
-            engine.defragmentation.review(memory::figures, now_ms, self.clients.shared.mailboxes.len());
+            engine.defragmentation.review(
+                memory::figures,
+                engine.memory.limit(),
+                now_ms,
+                self.clients.shared.mailboxes.len(),
+            );
         }
         let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);
