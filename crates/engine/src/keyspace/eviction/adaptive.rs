@@ -7,22 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_collections::entry::{RecordMut, RecordRef};
-use nuthatch_collections::table::Pin;
 use parking_lot::{Mutex, RwLock};
 
 use super::hit_density::{Model, Priority, Ranks, Shard};
+use super::pool::Pool;
 use super::{Eviction, Evictor, visit_some};
 use crate::access::{AccessPolicy, Tracking};
-use crate::keyspace::locked::{Guards, KeyCounters, Keys};
-use crate::keyspace::observers::NOBODY;
-use crate::keyspace::{Database, Key, Keyspace};
+use crate::keyspace::deadlines::fragment;
+use crate::keyspace::{Database, Keyspace};
 
-/// How many keys are compared for each that goes, at least: with fewer than `maxmemory-samples` usually asks for the best
-/// policy is not much better than others.
-const SAMPLES_MIN: usize = 16;
-
-/// So many of them are counted in the census.
-const COUNTED: usize = 4;
+/// How many keys are looked at for each that goes, at least. Together with the candidates that were seen before it makes no
+/// difference whether there are more.
+const SAMPLES_MIN: usize = 8;
 
 /// What a part of a database has learned; nothing unless the policy is an adaptive one.
 pub(in crate::keyspace) type Learner = Option<Box<Shard>>;
@@ -90,16 +86,14 @@ pub(super) struct KnownRanks {
 }
 
 impl KnownRanks {
-    fn get(&mut self, density: &Density) -> Arc<Ranks> {
+    /// Those that hold at the moment.
+    pub(super) fn get(&mut self, density: &Density) -> &Ranks {
         let version = density.version.load(Ordering::Acquire);
-        match &self.ranks {
-            Some(ranks) if self.version == version => ranks.clone(),
-            _ => {
-                let ranks = density.ranks.read().clone();
-                *self = Self { version, ranks: Some(ranks.clone()) };
-                ranks
-            }
+        if self.version != version {
+            self.ranks = None;
+            self.version = version;
         }
+        self.ranks.get_or_insert_with(|| density.ranks.read().clone())
     }
 }
 
@@ -169,52 +163,14 @@ pub(in crate::keyspace) fn note_creation(
 }
 
 fn shard(learner: &mut Learner) -> &mut Shard {
-    learner.get_or_insert_with(|| Box::new(Shard::new(fastrand::u32(..))))
+    learner.get_or_insert_with(new_shard)
+}
+
+fn new_shard() -> Box<Shard> {
+    Box::new(Shard::new(fastrand::u32(..)))
 }
 
 impl Keyspace {
-    /// Removes the best candidate of some keys of a random shard. Says whether there was one.
-    pub(super) fn evict_by_density(
-        &self,
-        pin: &Pin,
-        evictor: &mut Evictor,
-        eviction: &Eviction,
-        counters: &mut KeyCounters,
-    ) -> bool {
-        let spot = self.next_spot(pin, evictor);
-        let ranks = evictor.ranks.get(&self.density);
-        let is_evicted = (spot.shard..self.shards()).chain(0..spot.shard).any(|number| {
-            // A script that has run for too long may hold it.
-            let Ok(mut state) = self.lock(number) else { return false };
-            if !self.choose_database(&state, evictor, eviction.policy.is_volatile) {
-                return false;
-            }
-            let place = self.place(evictor.database);
-            let database = &mut state.databases[place];
-            let Some(hash) = choose(self, database, evictor, eviction, &ranks, spot.position) else {
-                return false;
-            };
-            let keys = database.table.len();
-            let is_due =
-                database.learner.as_mut().is_some_and(|shard| self.density.take(number, keys, shard, &ranks));
-            evictor.is_due |= is_due;
-            let key = Key { bytes: &evictor.key, hash, database: evictor.database };
-            let guards = Guards::One(number, state);
-            let Ok(guards) = (if guards.reach_further() { self.widen(guards) } else { Ok(guards) }) else {
-                return false;
-            };
-            let mut keys = Keys::new(self, guards, eviction.access.now_ms, eviction.access, NOBODY);
-            let is_evicted = keys.evict(&key, |_| true);
-            keys.end();
-            counters.add(keys.counters);
-            is_evicted
-        });
-        if std::mem::take(&mut evictor.is_due) {
-            self.density.work_out(eviction.access.now_ms);
-        }
-        is_evicted
-    }
-
     /// Forgets what was learned, because the policy is another one now.
     pub fn forget_use(&self) {
         for shard in &self.shards {
@@ -222,63 +178,95 @@ impl Keyspace {
             state.databases.iter_mut().for_each(|database| database.learner = None);
         }
     }
+
+    /// Takes what a shard has noted of a database, if that is much. Says whether the ranks are to be worked out anew.
+    pub(super) fn take_notes(&self, number: usize, database: &mut Database, ranks: &Ranks) -> bool {
+        let keys = database.table.len();
+        let shard = database.learner.as_mut().filter(|shard| shard.is_due());
+        shard.is_some_and(|shard| self.density.take(number, keys, shard, ranks))
+    }
+
+    /// Works the ranks out anew if that is due. The caller holds no shards.
+    pub(super) fn work_out_ranks(&self, evictor: &mut Evictor, now_ms: u64) {
+        if std::mem::take(&mut evictor.is_due) {
+            self.density.work_out(now_ms);
+        }
+    }
 }
 
-/// Chooses the key of a database that goes, which is left in the evictor. Returns its hash.
-fn choose(
-    keyspace: &Keyspace,
-    database: &mut Database,
-    evictor: &mut Evictor,
-    eviction: &Eviction,
-    ranks: &Ranks,
-    position: u64,
-) -> Option<u64> {
-    let now_ms = eviction.access.now_ms;
-    let mut learner = database.learner.take().unwrap_or_else(|| Box::new(Shard::new(fastrand::u32(..))));
-    let mut best: Option<(Priority, u32)> = None;
-    let mut drawn = 0;
-    let mut aged = Vec::new();
-    let key = &mut evictor.key;
-    let mut consider = |record: RecordRef<'_>, learner: &mut Shard| {
-        let left_ms =
-            record.stamp().map(|deadline| u32::try_from(deadline.saturating_sub(now_ms)).unwrap_or(u32::MAX));
-        let rank = learner.rank(record.access(), 1, left_ms, ranks);
-        if best.is_none_or(|(least, _)| rank < least) {
-            best = Some((rank, record.access()));
-            key.clear();
-            key.extend_from_slice(record.key());
-        }
-    };
-    let samples = eviction.samples.max(SAMPLES_MIN);
-    visit_some(database, eviction.policy.is_volatile, position, samples, &mut |record| {
-        if drawn < COUNTED {
+impl Database {
+    /// Offers some of its keys near a position, and the one that has come last, by their ranks.
+    pub(super) fn offer_by_density(
+        &mut self,
+        keyspace: &Keyspace,
+        number: u32,
+        position: u64,
+        eviction: &Eviction,
+        ranks: &Ranks,
+        pool: &mut Pool,
+    ) -> bool {
+        let (is_volatile, now_ms) = (eviction.policy.is_volatile, eviction.access.now_ms);
+        let mut learner = self.learner.take().unwrap_or_else(new_shard);
+        let mut has_any = false;
+        let mut offer = |record: RecordRef<'_>, access: u32, learner: &Shard| {
+            has_any = true;
+            let score = score_of(learner.rank(access, 1, left_ms(record, now_ms), ranks));
+            if pool.wants(score) {
+                pool.offer(score, number, keyspace.hash(record.key()), record.key(), access);
+            }
+        };
+        let mut aged = Vec::new();
+        let samples = eviction.samples.max(SAMPLES_MIN);
+        visit_some(self, is_volatile, position, samples, &mut |record| {
             let access = learner.on_draw(record.access());
             if access != record.access() {
-                aged.push((keyspace.hash(record.key()), record.access(), access));
+                aged.push((fragment(keyspace.hash(record.key())), record.access(), access));
             }
+            offer(record, access, &learner);
+        });
+        if let Some(last) = learner.last_inserted() {
+            self.table.visit_fragment(last, &mut |slot| {
+                if !is_volatile || slot.get().stamp().is_some() {
+                    offer(slot.get(), slot.get().access(), &learner);
+                }
+            });
         }
-        drawn += 1;
-        consider(record, &mut learner);
-    });
-    if let Some(fragment) = learner.last_inserted() {
-        database.table.visit_fragment(fragment, &mut |slot| {
-            if !eviction.policy.is_volatile || slot.get().stamp().is_some() {
-                consider(slot.get(), &mut learner);
-            }
-        });
+        for (fragment, before, after) in aged {
+            self.table.visit_fragment(fragment, &mut |mut slot| {
+                if slot.get().access() == before {
+                    slot.get_mut().set_access(after);
+                }
+            });
+        }
+        self.learner = Some(learner);
+        has_any
     }
-    for (hash, before, after) in aged {
-        database.table.visit_fragment((hash >> 32) as u32, &mut |mut slot| {
-            if slot.get().access() == before {
-                slot.get_mut().set_access(after);
-            }
-        });
+
+    /// Notes that a key with this hash and access field is about to be evicted.
+    pub(super) fn note_eviction(&mut self, hash: u64, access: u32, ranks: &Ranks) {
+        let keys = self.table.len();
+        shard(&mut self.learner).on_evict(hash, access, keys, ranks);
     }
-    let chosen = best.map(|(_, access)| {
-        let hash = keyspace.hash(key);
-        learner.on_evict(hash, access, database.table.len(), ranks);
-        hash
-    });
-    database.learner = Some(learner);
-    chosen
+}
+
+/// How willingly a key goes that has this priority.
+fn score_of(priority: Priority) -> u64 {
+    u64::from(i32::MAX.wrapping_sub(priority).cast_unsigned())
+}
+
+/// How long a key has to live, in milliseconds, if it has a deadline.
+fn left_ms(record: RecordRef<'_>, now_ms: u64) -> Option<u32> {
+    let left_ms = record.stamp()?.saturating_sub(now_ms);
+    Some(u32::try_from(left_ms).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_priority_goes_first() {
+        let scores = [i32::MIN / 2, -7, -1, 0, 1, 30_000].map(score_of);
+        assert!(scores.is_sorted_by(|one, other| one > other), "{scores:?}");
+    }
 }

@@ -52,14 +52,18 @@ const INTERVALS: usize = 32;
 const USES: usize = 4;
 const CELLS: usize = USES * INTERVALS * AGES;
 
-/// One use in so many is noted at most, the fewer the more residents there are; which one is drawn.
-const NOTED_USES_MAX: u32 = 8;
-/// Residents up to which each use is noted.
+/// One in so many uses and draws is noted, the fewer the more residents there are; which one is drawn.
+const NOTED_MAX: u32 = 8;
+/// Residents up to which all are noted.
 const RESIDENTS_NOTED: u64 = 1 << 16;
+/// Notes in a journal before the model has to take them: one for so many residents in all, within limits.
+const RESIDENTS_FOR_NOTE: u64 = 512;
+const NOTES_MIN: u64 = 16;
+const NOTES_MAX: u64 = 256;
 /// Notes of uses that a journal has room for.
-const JOURNAL_NOTES: usize = 128;
+const JOURNAL_NOTES_MAX: usize = 2 * NOTES_MAX as usize;
 /// Of what was learned so much stays at each computation.
-const MEMORY: f32 = 0.95;
+const MEMORY: f32 = 0.9;
 /// Requests between two computations: one for so many residents, but no fewer than the least. What was learned is thus forgotten
 /// within about as many requests as there are residents.
 const RESIDENTS_FOR_REQUEST: u64 = 8;
@@ -70,7 +74,7 @@ const PRIOR_USES: f32 = 1.0;
 const PRIOR_INTERVAL: f32 = 64.0;
 
 /// Ghosts for each resident key. A ghost takes four bytes, which makes one byte for each key.
-const RESIDENTS_FOR_GHOST: usize = 1;
+const RESIDENTS_FOR_GHOST: usize = 2;
 /// Ghosts that are looked at together.
 const GHOSTS_IN_BUCKET: usize = 4;
 
@@ -80,7 +84,7 @@ struct Access(u32);
 
 impl Access {
     fn new(stamp: u32, interval: u32, uses: u32) -> Access {
-        Access(stamp % STAMPS | interval << STAMP_BITS | (uses - 1) << (STAMP_BITS + INTERVAL_BITS))
+        Access((stamp % STAMPS) | (interval << STAMP_BITS) | ((uses - 1) << (STAMP_BITS + INTERVAL_BITS)))
     }
 
     fn interval(self) -> u32 {
@@ -144,7 +148,7 @@ fn age_at(place: usize) -> f32 {
     if place == 0 {
         return 0.0;
     }
-    let octave = (1_u32 << ((place + 1) / 2)) as f32;
+    let octave = (1_u32 << place.div_ceil(2)) as f32;
     octave * (1.0 + ((place + 1) % 2) as f32 / 2.0) - 1.0
 }
 
@@ -172,8 +176,9 @@ pub(crate) struct Ranks {
     tick_length: u32,
     /// Milliseconds in a tick.
     tick_ms: u32,
-    /// One use in so many is noted.
-    noted_uses: u32,
+    /// One use or draw in so many is noted, and the model takes so many notes at once.
+    noted: u32,
+    notes: usize,
 }
 
 /// What a shard knows beyond the bits of its keys.
@@ -183,7 +188,8 @@ pub(crate) struct Shard {
     /// Requests until the next tick.
     until_tick: u32,
     tick_length: u32,
-    noted_uses: u32,
+    noted: u32,
+    notes: usize,
     /// The key that has come last, by the upper half of its hash.
     last: Option<u32>,
     ghosts: Ghosts,
@@ -211,7 +217,8 @@ impl Shard {
             clock: 0,
             until_tick: 1,
             tick_length: 1,
-            noted_uses: 1,
+            noted: 1,
+            notes: NOTES_MIN as usize,
             last: None,
             ghosts: Ghosts::default(),
             random: seed | 1,
@@ -250,7 +257,7 @@ impl Shard {
     pub(crate) fn on_evict(&mut self, hash: u64, access: u32, residents: usize, ranks: &Ranks) {
         self.ghosts.fit(residents);
         let drawn = self.ghosts.put(hash, Access(access), self.clock, ranks);
-        if let Some(ghost) = drawn {
+        if let Some(ghost) = drawn.filter(|_| self.is_noted()) {
             self.journal.drawn[1].push(ghost.cell(self.clock) as u16);
         }
     }
@@ -266,14 +273,22 @@ impl Shard {
         Priority::from(if short { now } else { kept }) - priority(size as f32)
     }
 
-    /// Counts a resident key that has been drawn at random, and not for its rank, in the census. Its bits may have to change.
+    /// Counts a resident key that has been drawn at random, and not for its rank, in the census: its bits, which may have changed.
     pub(crate) fn on_draw(&mut self, access: u32) -> u32 {
         let access = Access(access);
-        self.journal.drawn[0].push(access.cell(self.clock) as u16);
+        if self.is_noted() {
+            self.journal.drawn[0].push(access.cell(self.clock) as u16);
+        }
         if access.age(self.clock) < AGE_MAX {
             return access.0;
         }
         Access::new(self.clock.wrapping_sub(AGE_MAX), access.interval(), access.uses()).0
+    }
+
+    /// Whether the model should be told what was seen.
+    pub(crate) fn is_due(&self) -> bool {
+        let Journal { uses, drawn: [residents, ghosts], .. } = &self.journal;
+        uses.len().max(residents.len()).max(ghosts.len()) >= self.notes
     }
 
     fn advance(&mut self, residents: usize) {
@@ -288,17 +303,23 @@ impl Shard {
     }
 
     fn note_use(&mut self, access: Access) {
-        // Xorshift: requests come in patterns, and a pattern of notes might meet them.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 17;
-        self.random ^= self.random << 5;
-        if self.random % self.noted_uses == 0 {
-            if self.journal.uses.len() < JOURNAL_NOTES {
+        if self.is_noted() {
+            // Where no key has to go for long, nobody asks for the notes.
+            if self.journal.uses.len() < JOURNAL_NOTES_MAX {
                 self.journal.uses.push(access.cell(self.clock) as u16);
             } else {
                 self.journal.unnoted += 1;
             }
         }
+    }
+
+    /// By lot: requests come in patterns, and a pattern of notes might meet them.
+    fn is_noted(&mut self) -> bool {
+        // Xorshift.
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random.is_multiple_of(self.noted)
     }
 }
 
@@ -311,11 +332,10 @@ struct Ghosts {
 }
 
 impl Ghosts {
-    /// Makes room for as many as go with a number of residents, once the number has doubled.
+    /// Makes room for as many as go with a number of residents, once the number has grown by a fourth.
     fn fit(&mut self, residents: usize) {
-        let buckets = residents.div_ceil(RESIDENTS_FOR_GHOST * GHOSTS_IN_BUCKET).next_power_of_two();
-        let wanted = buckets * GHOSTS_IN_BUCKET;
-        if wanted > self.ghosts.len() {
+        let wanted = residents.div_ceil(RESIDENTS_FOR_GHOST * GHOSTS_IN_BUCKET).max(1) * GHOSTS_IN_BUCKET;
+        if wanted > self.ghosts.len() + self.ghosts.len() / 4 {
             self.ghosts = vec![0; wanted];
             self.count = 0;
         }
@@ -395,15 +415,16 @@ impl Model {
     pub(crate) fn take(&mut self, shard: &mut Shard, ranks: &Ranks) {
         let noted = shard.journal.uses.len() as f32;
         let unnoted = std::mem::take(&mut shard.journal.unnoted) as f32;
-        let weight = shard.noted_uses as f32 * (1.0 + unnoted / noted.max(1.0));
-        (shard.tick_length, shard.noted_uses) = (ranks.tick_length, ranks.noted_uses);
+        let weight = shard.noted as f32;
+        let weight_of_uses = weight * (1.0 + unnoted / noted.max(1.0));
+        (shard.tick_length, shard.noted, shard.notes) = (ranks.tick_length, ranks.noted, ranks.notes);
         let journal = &mut shard.journal;
         self.seen.requests += std::mem::take(&mut journal.requests);
         self.seen.insertions += std::mem::take(&mut journal.insertions);
         for (sum, presence) in self.seen.presence.iter_mut().zip(&mut journal.presence) {
             *sum += std::mem::take(presence);
         }
-        journal.uses.drain(..).for_each(|cell| self.uses[usize::from(cell)] += weight);
+        journal.uses.drain(..).for_each(|cell| self.uses[usize::from(cell)] += weight_of_uses);
         for (census, drawn) in self.census.iter_mut().zip(&mut journal.drawn) {
             drawn.drain(..).for_each(|cell| census[usize::from(cell)] += 1.0);
         }
@@ -437,7 +458,8 @@ impl Model {
             horizons: vec![0; CELLS].into(),
             tick_length,
             tick_ms: u32::try_from(elapsed_ms / ticks).unwrap_or(u32::MAX),
-            noted_uses: (residents / RESIDENTS_NOTED).clamp(1, u64::from(NOTED_USES_MAX)) as u32,
+            noted: (residents / RESIDENTS_NOTED).clamp(1, u64::from(NOTED_MAX)) as u32,
+            notes: (residents / RESIDENTS_FOR_NOTE).clamp(NOTES_MIN, NOTES_MAX) as usize,
         };
         for class in 0..CELLS / AGES {
             self.rank_class(class, &mut ranks);

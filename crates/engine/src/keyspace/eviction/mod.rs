@@ -55,8 +55,7 @@ pub struct Evictor {
     /// The database that they are taken of, and for how many more times.
     database: u32,
     stay: u32,
-    /// The key that goes, what is known of ranks, and whether they are to be worked out anew: of an adaptive policy.
-    key: Vec<u8>,
+    /// What is known of ranks, and whether they are to be worked out anew: of an adaptive policy.
     ranks: KnownRanks,
     is_due: bool,
 }
@@ -75,16 +74,14 @@ impl Keyspace {
             evictor.pool.clear();
         }
         let Some(choice) = eviction.policy.choice else { return false };
-        if choice == Choice::HitDensity {
-            return self.evict_by_density(pin, evictor, eviction, counters);
-        }
         loop {
             let has_sampled = self.sample(pin, evictor, eviction, choice);
             while let Some(candidate) = evictor.pool.take_best() {
-                let is_evicted = self.evict_candidate(&candidate, eviction, choice, counters);
+                let is_evicted = self.evict_candidate(&candidate, evictor, eviction, choice, counters);
                 evictor.pool.reuse(candidate);
                 if is_evicted {
                     self.prefetch_candidates(pin, &evictor.pool);
+                    self.work_out_ranks(evictor, eviction.access.now_ms);
                     return true;
                 }
             }
@@ -111,7 +108,7 @@ impl Keyspace {
         (spot.shard..self.shards()).chain(0..spot.shard).any(|shard| {
             // A script that has run for too long may hold it.
             let Ok(mut state) = self.lock(shard) else { return false };
-            self.sample_shard(&mut state, evictor, spot.position, eviction, choice)
+            self.sample_shard(shard, &mut state, evictor, spot.position, eviction, choice)
         })
     }
 
@@ -129,6 +126,7 @@ impl Keyspace {
     /// Offers some keys of one of a shard's databases.
     fn sample_shard(
         &self,
+        shard: usize,
         state: &mut ShardState,
         evictor: &mut Evictor,
         position: u64,
@@ -139,14 +137,21 @@ impl Keyspace {
         if !self.choose_database(state, evictor, is_volatile) {
             return false;
         }
-        let (number, pool) = (evictor.database, &mut evictor.pool);
+        let number = evictor.database;
         let database = &mut state.databases[self.place(number)];
+        if choice == Choice::HitDensity {
+            let Evictor { ranks, pool, is_due, .. } = evictor;
+            let ranks = ranks.get(&self.density);
+            *is_due |= self.take_notes(shard, database, ranks);
+            return database.offer_by_density(self, number, position, eviction, ranks, pool);
+        }
+        let pool = &mut evictor.pool;
         let mut offers = 0;
         visit_some(database, is_volatile, position, eviction.samples, &mut |record| {
             offers += 1;
             let score = choice.score(record, eviction.access);
             if pool.wants(score) {
-                pool.offer(score, number, self.hash(record.key()), record.key());
+                pool.offer(score, number, self.hash(record.key()), record.key(), record.access());
             }
         });
         offers > 0
@@ -186,6 +191,7 @@ impl Keyspace {
     fn evict_candidate(
         &self,
         candidate: &Candidate,
+        evictor: &mut Evictor,
         eviction: &Eviction,
         choice: Choice,
         counters: &mut KeyCounters,
@@ -198,7 +204,18 @@ impl Keyspace {
             return false;
         };
         let mut keys = Keys::new(self, guards, eviction.access.now_ms, eviction.access, NOBODY);
-        let is_evicted = keys.evict(&key, |record| choice.score(record, eviction.access) >= candidate.score);
+        let is_evicted = match choice {
+            // Its rank has changed with its age, too.
+            Choice::HitDensity => keys.evict(
+                &key,
+                |record| record.access() == candidate.access,
+                |database| {
+                    let ranks = evictor.ranks.get(&self.density);
+                    database.note_eviction(key.hash, candidate.access, ranks);
+                },
+            ),
+            _ => keys.evict(&key, |record| choice.score(record, eviction.access) >= candidate.score, |_| ()),
+        };
         keys.end();
         counters.add(keys.counters);
         is_evicted
@@ -206,8 +223,13 @@ impl Keyspace {
 }
 
 impl Keys<'_> {
-    /// Removes a key if `may_go` says so. Says whether it is gone.
-    fn evict(&mut self, key: &Key<'_>, may_go: impl FnOnce(RecordRef<'_>) -> bool) -> bool {
+    /// Removes a key if `may_go` says so, after `note` was told. Says whether it is gone.
+    fn evict(
+        &mut self,
+        key: &Key<'_>,
+        may_go: impl FnOnce(RecordRef<'_>) -> bool,
+        note: impl FnOnce(&mut Database),
+    ) -> bool {
         let now_ms = self.now_ms;
         let database = self.database(key);
         match database.table.find(key.hash, key.bytes) {
@@ -216,6 +238,7 @@ impl Keys<'_> {
                 true
             }
             Some(record) if may_go(record) => {
+                note(database);
                 self.counters.evicted += 1;
                 self.remove(key, "evicted");
                 true
