@@ -33,7 +33,7 @@ pub(super) fn bursts(seed: u64) -> Pattern {
 }
 
 /// The part of requests that ask for a key that nobody asks for again.
-const WONDER_SHARE: f64 = 0.25;
+const WONDER_SHARE: f64 = 0.2;
 
 pub(super) fn wonders(seed: u64) -> Pattern {
     let (mut random, ranks) = (random(seed), Ranks::new(POPULAR_KEYS, EXPONENT));

@@ -4,7 +4,7 @@
 
 use super::draw::{Pattern, Ranks, Reference, key, random};
 
-const KEYS: u64 = 1_000_000;
+const KEYS: u64 = 400_000;
 
 pub(super) fn flat(seed: u64) -> Pattern {
     zipf(seed, 0.7)
