@@ -11,16 +11,19 @@ mod deadlines;
 mod draw;
 mod lirs;
 mod loops;
+pub mod optimum;
 mod scans;
 mod shifting;
 mod social;
+mod steps;
 mod twitter;
 mod zipf;
 
 use draw::Pattern;
+pub use steps::{Key, NEVER, Step, Steps, deadline};
 
 /// Requests of virtual time in a millisecond: the pace of a cache that is busy, not of a benchmark.
-const REQUESTS_PER_MS: u64 = 10;
+pub const REQUESTS_PER_MS: u64 = 10;
 
 /// One request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

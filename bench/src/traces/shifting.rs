@@ -34,7 +34,7 @@ pub(super) fn upheaval(seed: u64) -> Pattern {
         let rank = ranks.draw(&mut random);
         // The holder of a rank is the one of the last upheaval that took the rank.
         let (mut age, last) = (0, number / UPHEAVAL_EVERY);
-        while age < last && scattered(rank << 8 | (last - age)) % UPHEAVAL_PART != 0 {
+        while age < last && !scattered(rank << 8 | (last - age)).is_multiple_of(UPHEAVAL_PART) {
             age += 1;
         }
         Reference::plain(key(last - age, rank))

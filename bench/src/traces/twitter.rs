@@ -64,7 +64,7 @@ fn cluster(seed: u64, cluster: Cluster) -> Pattern {
             let group = scattered(rank) % SHIFT_GROUPS;
             key(1 + (shifts + SHIFT_GROUPS - group) / SHIFT_GROUPS, rank)
         };
-        let same = scattered(key ^ 1) % SAME_SIZE_PART == 0;
+        let same = scattered(key ^ 1).is_multiple_of(SAME_SIZE_PART);
         let third = (fraction(key ^ 2) * 3.0) as usize;
         Reference {
             key,

@@ -8,6 +8,7 @@
 mod collections;
 mod connections;
 mod fill;
+mod hit_ratio;
 mod memory;
 mod messages;
 mod pauses;
@@ -56,6 +57,8 @@ enum Profile {
     Scripts(scripts::Options),
     /// Saving all keys while clients write, and loading them again
     Saving(saving::Options),
+    /// The part of reads that miss when traces are replayed, at equal memory
+    HitRatio(hit_ratio::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -133,6 +136,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
         Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
         Profile::Saving(options) => finish(&options.setup, saving::run(&options)?),
+        Profile::HitRatio(options) => finish(&options.setup, hit_ratio::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

@@ -2,15 +2,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::steps::{Key, NEVER, Step, Steps, deadline};
+use nuthatch_bench::traces::{Key, NEVER, Step, Steps, deadline};
 
 /// What a policy may look at.
 pub(crate) struct World {
     pub(crate) now_ms: u32,
     /// Of each key, what it takes of the capacity. A key's cost never changes.
-    pub(crate) costs: Rc<[u32]>,
+    pub(crate) costs: Arc<[u32]>,
     /// Of each resident key, when it expires.
     pub(crate) deadlines: Vec<u32>,
 }
@@ -39,7 +39,7 @@ pub(crate) trait Policy {
 /// The part of reads that miss.
 pub(crate) fn miss_ratio(steps: &Steps, capacity: u64, policy: &mut dyn Policy) -> f64 {
     let keys = steps.keys();
-    let world = World { now_ms: 0, costs: Rc::clone(&steps.costs), deadlines: vec![NEVER; keys] };
+    let world = World { now_ms: 0, costs: Arc::clone(&steps.costs), deadlines: vec![NEVER; keys] };
     let mut cache =
         Cache { world, resident: vec![false; keys], due: BinaryHeap::new(), used: 0, capacity, policy };
     let (warm_up, counted) = steps.steps.split_at(steps.first_counted);

@@ -3,20 +3,17 @@
 #![forbid(unsafe_code)]
 
 mod cache;
-mod optimum;
 mod parts;
 mod policies;
 mod report;
-mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use nuthatch_bench::traces;
+use nuthatch_bench::traces::{self, Steps, optimum};
 use report::{Outcome, Report};
-use steps::Steps;
 
 /// Simulate replacement policies on traces of requests.
 #[derive(Parser, Debug)]

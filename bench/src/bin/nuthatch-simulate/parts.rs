@@ -1,8 +1,8 @@
 //! What policies are built from.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
-use crate::steps::Key;
+use nuthatch_bench::traces::Key;
 
 const NONE: Key = Key::MAX;
 
@@ -11,18 +11,18 @@ pub(crate) struct Queue {
     /// Of each key, who stands in front of it and who behind it.
     neighbours: Vec<(Key, Key)>,
     present: Vec<bool>,
-    costs: Rc<[u32]>,
+    costs: Arc<[u32]>,
     front: Key,
     back: Key,
     cost: u64,
 }
 
 impl Queue {
-    pub(crate) fn new(costs: &Rc<[u32]>) -> Queue {
+    pub(crate) fn new(costs: &Arc<[u32]>) -> Queue {
         Queue {
             neighbours: vec![(NONE, NONE); costs.len()],
             present: vec![false; costs.len()],
-            costs: Rc::clone(costs),
+            costs: Arc::clone(costs),
             front: NONE,
             back: NONE,
             cost: 0,

@@ -7,7 +7,7 @@ use hit_density::{Model, Ranks, Shard};
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random, hash};
-use crate::steps::{Key, NEVER, Steps};
+use nuthatch_bench::traces::{Key, NEVER, Steps};
 
 const SHARDS: usize = 64;
 /// Random keys that are compared. In the server they are the keys of some buckets that lie side by side.

@@ -3,7 +3,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 pub(crate) struct Arc {
     once: Queue,

@@ -2,7 +2,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 pub(crate) struct Fifo(Queue);
 

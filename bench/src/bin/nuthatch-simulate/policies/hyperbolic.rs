@@ -3,7 +3,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random};
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 const SAMPLES: usize = 64;
 

@@ -3,7 +3,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random, hash};
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 const SAMPLES: usize = 32;
 /// Of the samples so many are from the keys that came last.
@@ -146,7 +146,7 @@ impl Policy for Lhd {
         self.last_ages[key as usize] = [0, AGES as u64 * self.unit];
         self.recent[self.inserted % RECENT] = key;
         self.inserted += 1;
-        self.explorer[key as usize] = (hash(key) ^ self.clock) % EXPLORERS == 0;
+        self.explorer[key as usize] = (hash(key) ^ self.clock).is_multiple_of(EXPLORERS);
         if self.explorer[key as usize] {
             self.explorers.push(key);
             if self.explorers.len() > EXPLORED.min(self.members.len() / 100) {

@@ -3,7 +3,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 /// The part of the capacity for keys with long times between uses.
 const LONG_PART: u64 = 100;

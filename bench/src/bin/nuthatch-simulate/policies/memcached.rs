@@ -4,7 +4,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 const HOT_PERCENT: u64 = 20;
 const WARM_PERCENT: u64 = 40;

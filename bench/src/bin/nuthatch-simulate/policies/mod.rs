@@ -14,7 +14,7 @@ mod sieve;
 mod tiny_lfu;
 
 use crate::cache::Policy;
-use crate::steps::Steps;
+use nuthatch_bench::traces::Steps;
 
 /// Makes a policy for a trace and a capacity.
 type Make = fn(&Steps, u64) -> Box<dyn Policy>;

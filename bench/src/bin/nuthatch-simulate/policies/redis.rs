@@ -4,7 +4,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random};
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 const SAMPLES: usize = 5;
 const POOL: usize = 16;

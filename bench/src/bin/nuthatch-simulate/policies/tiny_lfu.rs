@@ -4,7 +4,7 @@
 
 use crate::cache::{Policy, World};
 use crate::parts::{Queue, Random, hash};
-use crate::steps::{Key, Steps};
+use nuthatch_bench::traces::{Key, Steps};
 
 /// The window's first part of the capacity, and the protected segment's part of the rest.
 const WINDOW_PART: f64 = 0.01;

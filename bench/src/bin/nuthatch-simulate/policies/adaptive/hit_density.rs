@@ -82,7 +82,7 @@ struct Access(u32);
 
 impl Access {
     fn new(stamp: u32, interval: u32, uses: u32) -> Access {
-        Access(stamp % STAMPS | interval << STAMP_BITS | (uses - 1) << (STAMP_BITS + INTERVAL_BITS))
+        Access((stamp % STAMPS) | (interval << STAMP_BITS) | ((uses - 1) << (STAMP_BITS + INTERVAL_BITS)))
     }
 
     fn interval(self) -> u32 {
@@ -146,7 +146,7 @@ fn age_at(place: usize) -> f32 {
     if place == 0 {
         return 0.0;
     }
-    let octave = (1_u32 << ((place + 1) / 2)) as f32;
+    let octave = (1_u32 << place.div_ceil(2)) as f32;
     octave * (1.0 + ((place + 1) % 2) as f32 / 2.0) - 1.0
 }
 
@@ -310,7 +310,7 @@ impl Shard {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
-        self.random % self.noted == 0
+        self.random.is_multiple_of(self.noted)
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::steps::{NEVER, Steps, deadline};
+use super::steps::{NEVER, Steps, deadline};
 
 /// The part of reads that miss under the best replacement that knows the future.
-pub(crate) fn miss_ratio(steps: &Steps, capacity: u64, bytes: bool) -> f64 {
+pub fn miss_ratio(steps: &Steps, capacity: u64, bytes: bool) -> f64 {
     let next_reads = next_reads(steps);
     let hits = if bytes {
         hits_bound(steps, capacity, &next_reads)
