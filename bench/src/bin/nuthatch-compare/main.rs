@@ -10,6 +10,7 @@ mod connections;
 mod expiry;
 mod fill;
 mod fragmentation;
+mod hit_ratio;
 mod memory;
 mod messages;
 mod pauses;
@@ -66,6 +67,8 @@ enum Profile {
     Saving(saving::Options),
     /// Writing beyond the memory that a server may use, with values whose sizes grow and shrink
     Soak(soak::Options),
+    /// The part of reads that miss when traces are replayed, at equal memory
+    HitRatio(hit_ratio::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -146,6 +149,7 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
         Profile::Saving(options) => finish(&options.setup, saving::run(&options)?),
         Profile::Soak(options) => finish(&options.setup, soak::run(&options)?),
+        Profile::HitRatio(options) => finish(&options.setup, hit_ratio::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }
