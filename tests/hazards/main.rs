@@ -9,6 +9,7 @@ mod concurrency;
 mod configuration;
 mod connections;
 mod expiry;
+mod fragmentation;
 mod garbage;
 mod iteration;
 mod shutdown;

@@ -55,6 +55,7 @@ impl Filler {
                 // Whoever serves clients may have the same processor.
                 thread::yield_now();
             }
+            growth.reserve.settle();
             thread::park();
         }
     }

@@ -32,6 +32,10 @@ pub(super) struct Reserve {
     taken: AtomicUsize,
     /// How far the memory was prepared; behind `taken` if that was too fast.
     prepared: AtomicUsize,
+    /// How far huge pages are not asked for any more.
+    settled: AtomicUsize,
+    /// Whether they are asked for at all.
+    huge: bool,
     /// How much is to be ready ahead of what was handed out.
     ahead: usize,
 }
@@ -65,7 +69,8 @@ impl Reserve {
             unsafe { munmap(start, len)? };
         }
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Reserve { base, len, taken: AtomicUsize::new(0), prepared: AtomicUsize::new(0), ahead })
+        let [taken, prepared, settled] = [const { AtomicUsize::new(0) }; 3];
+        Ok(Reserve { base, len, taken, prepared, settled, huge, ahead })
     }
 
     /// Hands out zeroed memory, or nothing if there is not enough left. `align` is a power of two.
@@ -80,6 +85,23 @@ impl Reserve {
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, end).ok()?;
         // SAFETY: the end is within the range, as was just checked.
         Some(unsafe { self.base.add(taken.next_multiple_of(align)) }.cast())
+    }
+
+    /// Has the system give out small pages where memory was handed out a while ago, for what is given back and needed again.
+    /// The huge pages that are there stay until a part of them is given back.
+    ///
+    /// With huge pages the whole page would be there again when a part of it is needed, and an arena knows nothing of the
+    /// rest: it would stay for ever.
+    /// Only one thread may call this.
+    pub(super) fn settle(&self) {
+        let from = self.settled.load(Ordering::Relaxed);
+        let to = self.taken.load(Ordering::Relaxed).saturating_sub(self.ahead) / PAGE * PAGE;
+        if self.huge && to > from {
+            // SAFETY: such a part of the range follows. Advice leaves the content as it is.
+            let _ =
+                unsafe { madvise(self.base.add(from).as_ptr().cast(), to - from, Advice::LinuxNoHugepage) };
+            self.settled.store(to, Ordering::Relaxed);
+        }
     }
 
     /// Has the system prepare the next part of a page, if less than wanted is ready: all of it, where it is a huge page. Says
