@@ -31,8 +31,9 @@ pub(crate) struct Process {
     saver: Requests,
     run_id: String,
     started_ms: u64,
-    allocated_at_start: u64,
-    allocated_peak: AtomicU64,
+    /// What was in use when everything was there but the data set.
+    used_at_start: AtomicU64,
+    used_peak: AtomicU64,
 }
 
 impl Process {
@@ -45,8 +46,8 @@ impl Process {
             saver,
             run_id: (0..40).map(|_| fastrand::digit(16)).collect(),
             started_ms: now_us() / 1000,
-            allocated_at_start: memory::figures().allocated,
-            allocated_peak: AtomicU64::new(0),
+            used_at_start: AtomicU64::new(0),
+            used_peak: AtomicU64::new(0),
         }
     }
 
@@ -54,14 +55,14 @@ impl Process {
     pub(crate) fn attach(&self, shared: &Arc<Shared>) {
         // Called once, while the server starts.
         let _ = self.shared.set(Arc::downgrade(shared));
+        self.used_at_start.store(memory::figures().used, Ordering::Relaxed);
     }
 
     fn memory(&self) -> MemoryFacts {
         let figures = memory::figures();
-        let peak = self.allocated_peak.fetch_max(figures.allocated, Ordering::Relaxed).max(figures.allocated);
         MemoryFacts {
-            allocated_peak: peak,
-            allocated_at_start: self.allocated_at_start,
+            used_peak: self.used_peak.fetch_max(figures.used, Ordering::Relaxed).max(figures.used),
+            used_at_start: self.used_at_start.load(Ordering::Relaxed),
             limit: self.config.settings().maxmemory,
             ..figures
         }

@@ -14,7 +14,8 @@ pub(crate) fn figures() -> MemoryFacts {
     // jemalloc's statistics are a snapshot that advancing the epoch renews.
     let _ = epoch::advance();
     MemoryFacts {
-        allocated: allocator::allocated(),
+        used: allocator::allocated(),
+        allocated: stats::allocated::read().unwrap_or(0) as u64,
         active: stats::active::read().unwrap_or(0) as u64,
         resident: stats::resident::read().unwrap_or(0) as u64,
         process_resident: process_resident().unwrap_or(0),
@@ -27,6 +28,12 @@ pub(crate) fn figures() -> MemoryFacts {
 pub(crate) fn version() -> String {
     let version = tikv_jemalloc_ctl::version::read().unwrap_or("?");
     format!("jemalloc-{}", version.split('-').next().unwrap_or(version))
+}
+
+/// Has what the calling thread allocates and releases count: what it has done so far now, and the rest when it ends or calls
+/// this again. Each thread has to do so at its beginning, because memory is released by other threads than have allocated it.
+pub(crate) fn count_thread() {
+    allocator::allocated();
 }
 
 /// Starts the threads that have memory ready before the event loops need it and give back what they need no more.
