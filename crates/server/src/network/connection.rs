@@ -168,6 +168,17 @@ impl Connection {
         record.active_ms.store(now_ms, Ordering::Relaxed);
         record.query_buffer.store(self.input.len() as u64, Ordering::Relaxed);
         record.output_buffer.store(self.reply.len() as u64, Ordering::Relaxed);
+        self.count_memory(clients);
+    }
+
+    /// Has the memory that the connection takes count.
+    pub(super) fn count_memory(&self, clients: &Clients) {
+        let record = &self.session.record;
+        // Buffers grow by more than is read, and empty ones are about to be given back.
+        let spare = |len: usize, memory: usize| if len == 0 { 0 } else { memory.saturating_sub(len) as u64 };
+        let parsed = self.parser.memory() as u64;
+        record.query_spare.store(parsed + spare(self.input.len(), self.input.capacity()), Ordering::Relaxed);
+        record.output_spare.store(spare(self.reply.len(), self.reply.memory()), Ordering::Relaxed);
         clients.count_memory(record);
     }
 }
