@@ -10,18 +10,16 @@ use nuthatch_testkit::server::{Server, wait_until};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use crate::{info, number_in, run, start};
+use crate::{given_out, info, run, start, used};
 
 const MIB: i64 = 1 << 20;
 
 /// What threads keep for what they ask for next, at most: there are a dozen.
-const CACHED: i64 = 8 * MIB;
+const CACHED: i64 = 12 * MIB;
 
 /// By how much more the allocator has given than is used.
 fn difference(client: &mut Client) -> i64 {
-    let text = client.command("INFO memory").text();
-    let [used, allocated] = ["used_memory", "allocator_allocated"].map(|name| number_in(&text, name) as i64);
-    allocated - used
+    given_out(client) as i64 - used(client) as i64
 }
 
 /// Keys that all writers share, so that each releases what others have allocated.

@@ -11,16 +11,20 @@ mod growth;
 mod release;
 mod reserve;
 mod usage;
+mod utilization;
 
 use std::ffi::CStr;
 
 pub use growth::{Filler, draw_from_reserve, reserve};
 pub use release::{purge, release_in_background};
 pub use usage::allocated;
+pub(crate) use usage::correct;
+pub use utilization::Uncached;
+pub(crate) use utilization::sits_sparsely;
 
 /// In the notation of jemalloc's manual, "TUNING". What jemalloc notes down for itself is in small pages: it takes
 /// them when the heap grows, and then a thread waits for one at a time.
-const SETTINGS: &CStr = c"thp:always,metadata_thp:disabled";
+const SETTINGS: &CStr = c"thp:always,metadata_thp:disabled,cache_oblivious:false";
 
 /// A pointer that may be shared: it points to a constant.
 #[repr(transparent)]

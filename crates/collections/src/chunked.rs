@@ -12,6 +12,7 @@ mod folded;
 mod limit;
 mod node;
 mod nodes;
+mod relocate;
 mod remove;
 pub mod strip;
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! The values of many elements, beyond the size at which they are kept as one byte string in their entry.
 
-use crate::chunked::ChunkedList;
+use crate::chunked::{ChunkedList, NodeLimit};
 use crate::field_map::FieldMap;
+use crate::mover::Mover;
 use crate::paged::PagedTable;
 use crate::sorted_set::SortedSet;
 use crate::stream::Stream;
@@ -41,6 +42,50 @@ impl Collection {
             Self::SortedSet(set) => set.dismantle(pause),
             Self::Set(table) => table.dismantle(pause),
             Self::Stream(stream) => stream.dismantle(pause),
+        }
+    }
+
+    /// One without elements that has allocated nothing, of whatever type.
+    pub(crate) fn empty() -> Collection {
+        Collection::List(ChunkedList::new(NodeLimit::from_setting(-1)))
+    }
+
+    /// How many elements there are.
+    fn elements(&self) -> usize {
+        match self {
+            Self::Hash(map) => map.len(),
+            Self::List(list) => list.len(),
+            Self::SortedSet(set) => set.len(),
+            Self::Set(table) => table.len(),
+            Self::Stream(stream) => stream.len(),
+        }
+    }
+
+    /// Moves what the mover wants of what is behind the collection, unless there are so many elements that it leaves that
+    /// for later. Says whether it is done.
+    pub(crate) fn relocate_small(&mut self, mover: &mut Mover<'_>) -> bool {
+        let is_small = !mover.leaves(self.elements());
+        if is_small {
+            self.relocate(0, usize::MAX, mover);
+        }
+        is_small
+    }
+
+    /// Moves what the mover wants of what is behind the collection, from a position on, until the mover's work is this.
+    /// Returns the position at which to go on, or `None` at the end. The first is 0; whatever changes meanwhile, any position
+    /// will do, and at worst something is passed over.
+    pub fn relocate(&mut self, position: u128, work_max: usize, mover: &mut Mover<'_>) -> Option<u128> {
+        match self {
+            Self::Hash(map) => map.relocate(position, work_max, mover),
+            Self::List(list) => list.relocate(position, work_max, mover),
+            Self::SortedSet(set) => set.relocate(position, work_max, mover),
+            Self::Set(table) => table.relocate(position, work_max, mover),
+            Self::Stream(stream) => {
+                if position == 0 {
+                    mover.boxed(stream, Stream::new());
+                }
+                stream.relocate(position, work_max, mover)
+            }
         }
     }
 

@@ -9,9 +9,10 @@
 //! payload           only when the payload is inline
 //! ```
 //!
-//! The allocation is aligned to 16 bytes and within the first 2^48, which leaves four and sixteen bits of its address
-//! to the table, and its size is rounded up to a size class of jemalloc, which costs nothing there and lets a value be overwritten in place
-//! by one of about the same size. The size is never stored: the header tells it.
+//! The allocation is aligned to eight bytes and within the first 2^48, which leaves three and sixteen bits of its address
+//! to the table. Up to 512 bytes it comes from a [slab](crate::slab) and its size is a multiple of eight; beyond, the size is
+//! rounded up to a size class of jemalloc, which costs nothing there. So a value is overwritten in place by one of about the
+//! same size. The size is never stored: the header tells it.
 
 mod header;
 mod record;
@@ -25,6 +26,8 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::collection::Collection;
+use crate::mover::Mover;
+use crate::slab::{self, OBJECT_BYTES_MAX};
 use header::{COLLECTION, Header, LONG_KEY, MARK, SHARED, SHORT_KEY_MAX, STAMP, WORD};
 pub use record::{RecordMut, RecordRef};
 
@@ -32,7 +35,10 @@ pub use record::{RecordMut, RecordRef};
 pub const INLINE_MAX: usize = 16_383;
 
 /// The alignment of every entry in bytes.
-pub(crate) const ALIGN: usize = 16;
+pub(crate) const ALIGN: usize = slab::STEP_BYTES;
+
+/// The general allocator's classes of small sizes are so many bytes apart.
+const QUANTUM: usize = 16;
 
 /// How many bits of an entry's address may be set: what user space gets on 64-bit processors unless it asks for
 /// more. The table uses the others.
@@ -204,12 +210,10 @@ impl Entry {
         let key_len = if is_long { 0 } else { key.len() as u8 };
         let header = Header::new(kind, flags, key_len, inline_len as u16, access);
         let key_offset = header.key_offset();
-        let layout = layout(size_class(key_offset + key.len() + inline_len));
-        // SAFETY: the layout has at least the header's eight bytes, and all that is written lies within it:
+        let head = allocate(entry_bytes(key_offset + key.len() + inline_len));
+        // SAFETY: the allocation has at least the header's eight bytes, and all that is written lies within it:
         // the words that the flags announce, the key behind them and the inline payload behind that.
         let head = unsafe {
-            let Some(head) = NonNull::new(alloc(layout).cast::<u64>()) else { handle_alloc_error(layout) };
-            assert!(head.addr().get() >> ADDRESS_BITS == 0, "the allocator uses uncommonly high addresses");
             head.write(header.0);
             if let Some(stamp) = stamp {
                 head.add(1).write(stamp);
@@ -268,6 +272,38 @@ impl Entry {
         unsafe { RecordMut::new(self.head) }
     }
 
+    /// Moves what the mover wants of the entry and its value. Says whether that is done: a value of very many elements is left
+    /// for later.
+    pub(crate) fn relocate(&mut self, mover: &mut Mover<'_>) -> bool {
+        let bytes = self.as_ref().own_bytes();
+        let is_object = bytes <= OBJECT_BYTES_MAX;
+        let is_taken = if is_object {
+            // SAFETY: `build` allocated so many bytes for the entry, which owns them.
+            unsafe { mover.takes_object(self.head.cast(), bytes) }
+        } else {
+            mover.takes(self.head.as_ptr(), bytes)
+        };
+        if is_taken {
+            let new =
+                if is_object { checked(slab::allocate_from_fullest(bytes).cast()) } else { allocate(bytes) };
+            // SAFETY: both have so many bytes. What they hold, owners of a payload included, is moved: nobody takes the old
+            // memory for an entry any more when it is given back.
+            unsafe {
+                new.cast::<u8>().copy_from_nonoverlapping(self.head.cast(), bytes);
+                let old = std::mem::replace(&mut self.head, new);
+                if is_object { slab::release_to_slab(old.cast(), bytes) } else { release(old, bytes) }
+            }
+        }
+        let mut record = self.as_mut();
+        if let Some(shared) = record.shared_mut() {
+            mover.shared(shared);
+        } else if let Some(collection) = record.collection_box_mut() {
+            mover.boxed(collection, Collection::empty());
+            return collection.relocate_small(mover);
+        }
+        true
+    }
+
     /// The same entry under another key.
     #[must_use]
     pub fn with_key(mut self, key: &[u8]) -> Entry {
@@ -292,10 +328,10 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let layout = layout(self.as_ref().own_bytes());
+        let bytes = self.as_ref().own_bytes();
         drop(self.as_mut().take_payload());
-        // SAFETY: `build` allocated with the layout that the header tells.
-        unsafe { dealloc(self.head.as_ptr().cast(), layout) }
+        // SAFETY: `build` allocated as much as the header tells.
+        unsafe { release(self.head, bytes) }
     }
 }
 
@@ -305,15 +341,55 @@ impl fmt::Debug for Entry {
     }
 }
 
-fn layout(size: usize) -> Layout {
-    Layout::from_size_align(size, ALIGN).expect("a key and an inline payload fit the address space")
+/// Memory for an entry that takes so many bytes.
+fn allocate(bytes: usize) -> NonNull<u64> {
+    // Miri finds more if each entry is an allocation of its own.
+    let head = if bytes <= OBJECT_BYTES_MAX && !cfg!(miri) {
+        slab::allocate(bytes).cast::<u64>()
+    } else {
+        let layout = layout(bytes);
+        // SAFETY: the layout is not of size zero.
+        let head = unsafe { alloc(layout) }.cast::<u64>();
+        NonNull::new(head).unwrap_or_else(|| handle_alloc_error(layout))
+    };
+    checked(head)
+}
+
+fn checked(head: NonNull<u64>) -> NonNull<u64> {
+    assert!(head.addr().get() >> ADDRESS_BITS == 0, "the allocator uses uncommonly high addresses");
+    head
+}
+
+/// Gives an entry's memory back.
+///
+/// # Safety
+/// It comes from [`allocate`] with the same size, and nobody uses it any more.
+unsafe fn release(head: NonNull<u64>, bytes: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if bytes <= OBJECT_BYTES_MAX && !cfg!(miri) {
+            slab::release(head.cast(), bytes);
+        } else {
+            dealloc(head.as_ptr().cast(), layout(bytes));
+        }
+    }
+}
+
+fn layout(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes, ALIGN).expect("a key and an inline payload fit the address space")
+}
+
+/// What an entry takes that has so many bytes.
+#[inline]
+pub(crate) fn entry_bytes(bytes: usize) -> usize {
+    if bytes <= OBJECT_BYTES_MAX { bytes.next_multiple_of(ALIGN) } else { size_class(bytes) }
 }
 
 /// Rounds up to a size class of jemalloc: multiples of 16 up to 128, then four classes to each doubling.
 #[inline]
 pub(crate) fn size_class(size: usize) -> usize {
     let doubling = usize::BITS - size.saturating_sub(1).leading_zeros();
-    let spacing = 1 << doubling.saturating_sub(3).max(ALIGN.ilog2());
+    let spacing = 1 << doubling.saturating_sub(3).max(QUANTUM.ilog2());
     size.next_multiple_of(spacing)
 }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::hash::ElementHasher;
+use crate::mover::Mover;
 use crate::packed::Element;
 use crate::paged::{EntryRef, Fate, Iter, PagedTable, Previous};
 
@@ -49,6 +50,17 @@ impl FieldMap {
                 pause();
             }
         }
+    }
+
+    /// Moves what the mover wants of the fields, as [`Collection::relocate`](crate::Collection::relocate) says. Their order by
+    /// deadline stays where it is.
+    pub(crate) fn relocate(
+        &mut self,
+        position: u128,
+        work_max: usize,
+        mover: &mut Mover<'_>,
+    ) -> Option<u128> {
+        self.table.relocate(position, work_max, mover)
     }
 
     /// How many fields there are.

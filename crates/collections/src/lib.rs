@@ -11,6 +11,7 @@
 //! * [`field_map`]: the fields of a big hash, by name and by deadline.
 //! * [`integer_set`]: a sorted set of integers in one byte string.
 //! * [`hash`]: the hash of elements.
+//! * [`mover`]: moving allocations to where they leave fewer gaps.
 //! * [`ranked`]: scores and members in order, with ranks.
 //! * [`sorted_set`]: a table and an order of the same members.
 //! * [`stream`]: entries in the order of their ids, and those who read them.
@@ -25,10 +26,12 @@ pub mod entry;
 pub mod field_map;
 pub mod hash;
 pub mod integer_set;
+pub mod mover;
 pub mod packed;
 pub mod paged;
 mod prefetch;
 pub mod ranked;
+mod slab;
 pub mod sorted_set;
 pub mod stream;
 pub mod table;
@@ -37,6 +40,7 @@ pub use collection::Collection;
 pub use deadlines::{Deadlines, Progress};
 pub use entry::{Entry, INLINE_MAX, NewPayload, Payload, RecordMut, RecordRef};
 pub use hash::ElementHasher;
+pub use mover::Mover;
 pub use packed::Element;
 pub use paged::PagedTable;
 pub use ranked::RankedTree;

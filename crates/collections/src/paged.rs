@@ -15,6 +15,7 @@
 mod common;
 mod page;
 mod pages;
+mod relocate;
 mod resize;
 mod sample;
 #[cfg(test)]

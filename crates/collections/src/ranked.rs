@@ -10,6 +10,7 @@ mod insert;
 mod leaf;
 mod node;
 mod place;
+mod relocate;
 mod remove;
 #[cfg(test)]
 mod tests;

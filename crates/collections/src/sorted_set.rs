@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::hash::ElementHasher;
+use crate::mover::Mover;
 use crate::packed::Element;
 use crate::paged::PagedTable;
 use crate::ranked::{Entries, EntriesBackward, Place, RankedTree};
@@ -67,6 +68,23 @@ impl SortedSet {
     /// An empty one.
     pub fn new() -> SortedSet {
         SortedSet { scores: PagedTable::new(2), order: RankedTree::new() }
+    }
+
+    /// Moves what the mover wants, as [`Collection::relocate`](crate::Collection::relocate) says. Positions are those of the
+    /// table, and behind them those of the order.
+    pub(crate) fn relocate(
+        &mut self,
+        position: u128,
+        work_max: usize,
+        mover: &mut Mover<'_>,
+    ) -> Option<u128> {
+        const ORDER: u128 = 1 << 64;
+        if position < ORDER
+            && let Some(next) = self.scores.relocate(position, work_max, mover)
+        {
+            return Some(next);
+        }
+        self.order.relocate(position.saturating_sub(ORDER), work_max, mover).map(|next| ORDER + next)
     }
 
     /// A set of different members that come in order.

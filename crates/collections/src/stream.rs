@@ -9,6 +9,7 @@ mod block;
 mod group;
 mod id;
 mod lag;
+mod relocate;
 #[cfg(test)]
 mod tests;
 mod trim;

@@ -2,8 +2,8 @@
 //!
 //! A directory of pointers is indexed by the top bits of a hash. Each pointer leads to a segment of 4 KiB, 64
 //! buckets of one cache line with seven entries each. The six bits below those that choose the segment choose an
-//! entry's home bucket; when that is full, the entry goes to one of the eight buckets behind it, and the home
-//! bucket notes how far. When all nine are full the segment is split in two, which moves half of at most 448
+//! entry's home bucket; when that is full, the entry goes to one of the seven buckets behind it, and the home
+//! bucket notes how far. When all eight are full the segment is split in two, which moves half of at most 448
 //! entries and takes some microseconds, instead of moving the whole table. Two halves that have become sparse are
 //! merged again. A slot keeps sixteen bits of the hash beside the pointer, so that neither has to look at the
 //! entries, until a table has some ten million of them.
@@ -26,6 +26,7 @@
 mod directory;
 mod occupied;
 mod prefetch;
+mod relocate;
 mod resize;
 mod segment;
 #[cfg(test)]

@@ -71,9 +71,7 @@ pub struct ProcessFacts {
 /// Memory figures, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MemoryFacts {
-    /// What the program has asked for and not given back.
-    pub used: u64,
-    /// Given out by the allocator, what threads keep for what they ask for next included.
+    /// Given out by the allocator.
     pub allocated: u64,
     /// In pages that hold allocations.
     pub active: u64,
@@ -81,10 +79,10 @@ pub struct MemoryFacts {
     pub resident: u64,
     /// The process's resident set.
     pub process_resident: u64,
-    /// The highest `used` that was seen.
-    pub used_peak: u64,
-    /// `used` when the server had started.
-    pub used_at_start: u64,
+    /// The highest `allocated` that was seen.
+    pub allocated_peak: u64,
+    /// `allocated` when the server had started.
+    pub allocated_at_start: u64,
     /// The machine's memory.
     pub system: u64,
     /// `maxmemory`.

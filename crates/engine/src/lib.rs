@@ -9,6 +9,7 @@ pub mod categories;
 pub mod clients;
 pub mod command;
 pub mod commands;
+pub mod defragmentation;
 pub mod delivery;
 pub mod dispatch;
 pub mod effect;
@@ -35,6 +36,7 @@ pub mod watch;
 use std::sync::Arc;
 
 use clients::Clients;
+use defragmentation::Defragmentation;
 use host::Host;
 use keyspace::Keyspace;
 use memory::Memory;
@@ -61,6 +63,8 @@ pub struct Engine {
     pub memory: Memory,
     /// Scripts that clients have sent.
     pub scripts: Scripts,
+    /// When memory is defragmented.
+    pub defragmentation: Defragmentation,
     /// What is known of loading and saving.
     pub persistence: Persistence,
     /// What was counted.
@@ -81,6 +85,7 @@ impl Engine {
             settings: Settings::default(),
             memory: Memory::new(),
             scripts: Scripts::default(),
+            defragmentation: Defragmentation::default(),
             persistence: Persistence::default(),
             statistics,
             host,

@@ -31,9 +31,9 @@ pub(crate) struct Process {
     saver: Requests,
     run_id: String,
     started_ms: u64,
-    /// What was in use when everything was there but the data set.
-    used_at_start: AtomicU64,
-    used_peak: AtomicU64,
+    /// What was allocated when everything was there but the data set.
+    allocated_at_start: AtomicU64,
+    allocated_peak: AtomicU64,
 }
 
 impl Process {
@@ -46,8 +46,8 @@ impl Process {
             saver,
             run_id: (0..40).map(|_| fastrand::digit(16)).collect(),
             started_ms: now_us() / 1000,
-            used_at_start: AtomicU64::new(0),
-            used_peak: AtomicU64::new(0),
+            allocated_at_start: AtomicU64::new(0),
+            allocated_peak: AtomicU64::new(0),
         }
     }
 
@@ -55,14 +55,17 @@ impl Process {
     pub(crate) fn attach(&self, shared: &Arc<Shared>) {
         // Called once, while the server starts.
         let _ = self.shared.set(Arc::downgrade(shared));
-        self.used_at_start.store(memory::figures().used, Ordering::Relaxed);
+        self.allocated_at_start.store(memory::figures().allocated, Ordering::Relaxed);
     }
 
     fn memory(&self) -> MemoryFacts {
         let figures = memory::figures();
         MemoryFacts {
-            used_peak: self.used_peak.fetch_max(figures.used, Ordering::Relaxed).max(figures.used),
-            used_at_start: self.used_at_start.load(Ordering::Relaxed),
+            allocated_peak: self
+                .allocated_peak
+                .fetch_max(figures.allocated, Ordering::Relaxed)
+                .max(figures.allocated),
+            allocated_at_start: self.allocated_at_start.load(Ordering::Relaxed),
             limit: self.config.settings().maxmemory,
             ..figures
         }

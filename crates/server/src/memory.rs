@@ -1,8 +1,11 @@
 //! The allocator's figures.
 
+use std::sync::Arc;
+use std::time::Duration;
 use std::{io, thread};
 
 use nuthatch_collections::allocator;
+use nuthatch_engine::Engine;
 use nuthatch_engine::host::MemoryFacts;
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -14,8 +17,7 @@ pub(crate) fn figures() -> MemoryFacts {
     // jemalloc's statistics are a snapshot that advancing the epoch renews.
     let _ = epoch::advance();
     MemoryFacts {
-        used: allocator::allocated(),
-        allocated: stats::allocated::read().unwrap_or(0) as u64,
+        allocated: allocator::allocated(),
         active: stats::active::read().unwrap_or(0) as u64,
         resident: stats::resident::read().unwrap_or(0) as u64,
         process_resident: process_resident().unwrap_or(0),
@@ -49,6 +51,35 @@ pub(crate) fn start_threads() -> io::Result<()> {
     Ok(())
 }
 
+/// Starts a thread that gives free pages back at once where memory is limited: else they would be there for ten seconds
+/// besides what the limit allows. It ends with the engine.
+///
+/// # Errors
+/// The system refuses the thread.
+pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
+    /// How often it is looked at that.
+    const PERIOD: Duration = Duration::from_millis(100);
+    /// As much may be free, which will soon be used again: a part of the limit, and bytes.
+    const FREE_SHARE: u64 = 50;
+    const FREE_BYTES: u64 = 4 * 1024 * 1024;
+    let engine = Arc::downgrade(engine);
+    thread::Builder::new().name("purge".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            let limit = engine.memory.limit();
+            drop(engine);
+            if limit > 0 {
+                let figures = figures();
+                let free = figures.resident.saturating_sub(figures.active);
+                if free > FREE_BYTES.max(limit / FREE_SHARE) && figures.resident > limit {
+                    purge();
+                }
+            }
+            thread::sleep(PERIOD);
+        }
+    })?;
+    Ok(())
+}
+
 /// Has the calling thread use that memory.
 pub(crate) fn draw_from_reserve() {
     allocator::draw_from_reserve();
@@ -60,14 +91,14 @@ pub(crate) fn purge() {
     let _ = allocator::purge();
 }
 
-/// The allocator's own report.
+/// The allocator's own report. What it has given out includes what threads keep for what they ask for next.
 pub(crate) fn report() -> String {
     let figures = figures();
     format!(
         "{} ({}): allocated {} active {} resident {}\n",
         version(),
         allocator::settings().to_string_lossy(),
-        figures.allocated,
+        stats::allocated::read().unwrap_or(0),
         figures.active,
         figures.resident
     )

@@ -106,6 +106,7 @@ impl Server {
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
+        memory::keep_within_limit(&shared.engine)?;
         background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
         threads.extend(start_loading(&settings, &shared, ending, announce)?);
@@ -319,7 +320,10 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     let policy = settings.eviction.policy;
-    *engine.tracking.write() = policy.tracking();
+    let tracked_before = std::mem::replace(&mut *engine.tracking.write(), policy.tracking());
+    if tracked_before != policy.tracking() {
+        shared.engine.keyspace.forget_use();
+    }
     engine.keeps_last_use.store(policy.minds_use(), Ordering::Relaxed);
     shared.engine.memory.configure(settings.maxmemory, settings.eviction);
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
@@ -331,6 +335,16 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     shared.engine.persistence.background.delay_us.store(settings.rdb_key_save_delay, Ordering::Relaxed);
     engine.lfu_log_factor.store(settings.lfu_log_factor, Ordering::Relaxed);
     engine.lfu_decay_minutes.store(settings.lfu_decay_time, Ordering::Relaxed);
+    let defragmentation = &shared.engine.defragmentation;
+    let wanted = &settings.defragmentation;
+    defragmentation.enabled.store(wanted.enabled, Ordering::Relaxed);
+    defragmentation.ignore_bytes.store(wanted.ignore_bytes, Ordering::Relaxed);
+    defragmentation.threshold_lower.store(wanted.threshold_lower, Ordering::Relaxed);
+    defragmentation.threshold_upper.store(wanted.threshold_upper, Ordering::Relaxed);
+    defragmentation.cycle_min.store(wanted.cycle_min, Ordering::Relaxed);
+    defragmentation.cycle_max.store(wanted.cycle_max, Ordering::Relaxed);
+    defragmentation.cycle_us.store(wanted.cycle_us, Ordering::Relaxed);
+    defragmentation.elements_max.store(wanted.max_scan_fields, Ordering::Relaxed);
     let encodings = &engine.encodings;
     encodings.hash_entries_max.store(settings.hash_max_listpack_entries, Ordering::Relaxed);
     encodings.hash_value_bytes_max.store(settings.hash_max_listpack_value, Ordering::Relaxed);

@@ -7,10 +7,13 @@
 
 mod collections;
 mod connections;
+mod expiry;
 mod fill;
+mod fragmentation;
 mod memory;
 mod messages;
 mod pauses;
+mod pipe;
 mod plot;
 mod process;
 mod report;
@@ -18,6 +21,7 @@ mod saving;
 mod scenarios;
 mod scripts;
 mod server;
+mod soak;
 mod statistics;
 mod table;
 mod throughput;
@@ -46,6 +50,10 @@ enum Profile {
     Throughput(throughput::Options),
     /// Resident bytes for each key, with and without a deadline
     Memory(memory::Options),
+    /// Memory that stays behind when values are replaced by values of other sizes, and how much of it comes back
+    Fragmentation(fragmentation::Options),
+    /// How late the memory of expired keys and fields comes back, and the processor time that it takes
+    Expiry(expiry::Options),
     /// The longest a client waits while keys expire all at once and while the keyspace grows
     Pauses(pauses::Options),
     /// Processor time of commands on collections, and their memory
@@ -56,6 +64,8 @@ enum Profile {
     Scripts(scripts::Options),
     /// Saving all keys while clients write, and loading them again
     Saving(saving::Options),
+    /// Writing beyond the memory that a server may use, with values whose sizes grow and shrink
+    Soak(soak::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -128,11 +138,14 @@ fn run(profile: Profile) -> Result<()> {
     match profile {
         Profile::Throughput(options) => finish(&options.setup, throughput::run(&options)?),
         Profile::Memory(options) => finish(&options.setup, memory::run(&options)?),
+        Profile::Fragmentation(options) => finish(&options.setup, fragmentation::run(&options)?),
+        Profile::Expiry(options) => finish(&options.setup, expiry::run(&options)?),
         Profile::Pauses(options) => finish(&options.setup, pauses::run(&options)?),
         Profile::Collections(options) => finish(&options.setup, collections::run(&options)?),
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
         Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
         Profile::Saving(options) => finish(&options.setup, saving::run(&options)?),
+        Profile::Soak(options) => finish(&options.setup, soak::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

@@ -23,6 +23,8 @@ static SUM: Sum = Sum(AtomicI64::new(0));
 struct Share {
     allocated: *const u64,
     released: *const u64,
+    /// By how much more it is than jemalloc knows.
+    correction: Cell<i64>,
     told: Cell<i64>,
 }
 
@@ -30,11 +32,14 @@ impl Share {
     fn of_this_thread() -> Self {
         static ZERO: u64 = 0;
         let counter = |name| {
+            if cfg!(miri) {
+                return &raw const ZERO;
+            }
             // SAFETY: the manual gives this type.
             unsafe { exchange::<*const u64, ()>(name, None) }.unwrap_or(&raw const ZERO)
         };
         let (allocated, released) = (counter(c"thread.allocatedp"), counter(c"thread.deallocatedp"));
-        Self { allocated, released, told: Cell::new(0) }
+        Self { allocated, released, correction: Cell::new(0), told: Cell::new(0) }
     }
 
     /// By how much it has changed since it was told of.
@@ -42,7 +47,7 @@ impl Share {
     fn change(&self) -> i64 {
         // SAFETY: the counters live as long as the thread, and nobody else writes them.
         let (allocated, released) = unsafe { (self.allocated.read(), self.released.read()) };
-        (allocated.wrapping_sub(released) as i64).wrapping_sub(self.told.get())
+        (allocated.wrapping_sub(released) as i64 + self.correction.get()).wrapping_sub(self.told.get())
     }
 
     #[inline]
@@ -60,6 +65,16 @@ impl Drop for Share {
 
 thread_local! {
     static SHARE: Share = Share::of_this_thread();
+}
+
+/// Counts so many bytes more, because of what is allocated from, or released to, memory that jemalloc counts otherwise.
+#[inline]
+pub(crate) fn correct(bytes: i64) {
+    let corrected = SHARE.try_with(|share| share.correction.set(share.correction.get() + bytes));
+    if corrected.is_err() {
+        // The thread is ending.
+        SUM.0.fetch_add(bytes, Ordering::Relaxed);
+    }
 }
 
 /// What the program has allocated and not released, in bytes: of this thread all, and of each other one what it has told

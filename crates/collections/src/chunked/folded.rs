@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use lz4_flex::block::{compress, decompress};
 
 use crate::entry::size_class;
+use crate::mover::Mover;
 
 /// Fewer bytes than this are not worth the effort.
 const LEN_MIN: usize = if cfg!(test) { 64 } else { 1024 };
@@ -61,6 +62,13 @@ impl Folded {
     /// Drops the elements that somebody has looked at.
     pub(super) fn close(&mut self) {
         self.elements.take();
+    }
+
+    /// Moves what is compressed, if the mover wants that.
+    pub(super) fn relocate(&mut self, mover: &mut Mover<'_>) {
+        if !self.compressed.is_empty() && mover.takes(self.compressed.as_ptr(), self.compressed.len()) {
+            self.compressed = self.compressed.clone();
+        }
     }
 
     fn decompressed(&self) -> Vec<u8> {

@@ -4,6 +4,7 @@ use super::folded::Folded;
 use super::limit::NodeLimit;
 use super::strip;
 use crate::entry::size_class;
+use crate::mover::Mover;
 use crate::packed::Element;
 
 /// A node with less memory than this is not made smaller as its elements go.
@@ -316,6 +317,14 @@ impl Node {
     /// Twice the memory, but more than a node may have only if `needed` is.
     fn grown_capacity(&self, needed: usize, limit: NodeLimit) -> usize {
         size_class(needed.max(self.buffer.capacity().saturating_mul(2).min(limit.bytes())))
+    }
+
+    /// Moves what the mover wants of the elements.
+    pub(super) fn relocate_memory(&mut self, mover: &mut Mover<'_>) {
+        match &mut self.folded {
+            None => mover.vector(&mut self.buffer),
+            Some(folded) => folded.relocate(mover),
+        }
     }
 
     /// Moves the elements to new memory, behind `start` unused bytes.

@@ -8,7 +8,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::header::{ACCESS_MAX, COLLECTION, Header, LONG_KEY, MARK, SHARED, STAMP, WORD};
-use super::{INLINE_MAX, NewPayload, Payload, size_class};
+use super::{INLINE_MAX, NewPayload, Payload, entry_bytes, size_class};
 use crate::collection::Collection;
 
 /// A shared view of an entry.
@@ -124,7 +124,7 @@ impl<'a> RecordRef<'a> {
     /// The size of the entry's own allocation.
     pub(super) fn own_bytes(self) -> usize {
         let header = self.header();
-        size_class(header.key_offset() + self.key_len(header) + header.inline_len())
+        entry_bytes(header.key_offset() + self.key_len(header) + header.inline_len())
     }
 }
 
@@ -260,7 +260,7 @@ impl<'a> RecordMut<'a> {
                 let offset = header.key_offset() + self.key().len();
                 let fits = bytes.len() <= INLINE_MAX
                     && !header.has(WORD)
-                    && size_class(offset.saturating_add(bytes.len())) == old_size;
+                    && entry_bytes(offset.saturating_add(bytes.len())) == old_size;
                 if fits {
                     self.set_header(header.with_kind(kind).with_inline_len(bytes.len() as u16));
                     // SAFETY: the allocation has the size that key and new payload need, and `bytes` cannot
@@ -300,7 +300,7 @@ impl<'a> RecordMut<'a> {
         assert!(range.start <= range.end && range.end <= old_len, "the range is within the payload");
         let new_len = old_len - range.len() + with.len();
         let offset = header.key_offset() + self.key().len();
-        if new_len > INLINE_MAX || size_class(offset + new_len) != self.as_ref().own_bytes() {
+        if new_len > INLINE_MAX || entry_bytes(offset + new_len) != self.as_ref().own_bytes() {
             return false;
         }
         self.set_header(header.with_kind(kind).with_inline_len(new_len as u16));
@@ -342,6 +342,13 @@ impl<'a> RecordMut<'a> {
         header.has(COLLECTION).then(|| unsafe {
             self.head.add(header.payload_word()).cast::<Box<Collection>>().as_mut().as_mut()
         })
+    }
+
+    /// The collection's box.
+    pub(super) fn collection_box_mut(&mut self) -> Option<&mut Box<Collection>> {
+        let header = self.header();
+        // SAFETY: the flags say that the word holds an initialised Box, and the view is exclusive.
+        header.has(COLLECTION).then(|| unsafe { self.head.add(header.payload_word()).cast().as_mut() })
     }
 
     /// Takes a shared payload or a collection out; the entry then holds an integer.

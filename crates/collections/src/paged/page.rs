@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::entry::size_class;
+use crate::mover::Mover;
 use crate::packed::{DEADLINE, Element, Found, encode, encoded_len, overwrite, read};
 
 use super::EntryRef;
@@ -113,6 +114,11 @@ impl Page {
         self.fit();
         moved.fit();
         moved
+    }
+
+    /// Moves the entries to other memory, if the mover wants that.
+    pub(super) fn relocate(&mut self, mover: &mut Mover<'_>) {
+        mover.vector(&mut self.0);
     }
 
     fn reserve(&mut self, additional: usize) {

@@ -2,6 +2,7 @@
 
 use super::page::Page;
 use crate::entry::vector_bytes;
+use crate::mover::Mover;
 
 /// How many pages are in a full chunk, as a power of two.
 const CHUNK_BITS: u32 = 9;
@@ -82,6 +83,18 @@ impl Pages {
             chunk.shrink_to(chunk.len() + GROWTH_MIN);
         }
         page
+    }
+
+    /// Moves what the mover wants of a page, and of the row where that begins a chunk of it.
+    pub(super) fn relocate(&mut self, index: usize, mover: &mut Mover<'_>) {
+        if index == 0 {
+            mover.vector(&mut self.chunks);
+        }
+        let chunk = &mut self.chunks[index >> CHUNK_BITS];
+        if index.is_multiple_of(CHUNK_LEN) {
+            mover.vector(chunk);
+        }
+        chunk[index % CHUNK_LEN].relocate(mover);
     }
 
     /// What the row has allocated without the pages' own bytes.

@@ -3,6 +3,7 @@
 use super::entry::{self, Entry};
 use super::place::Place;
 use crate::entry::size_class;
+use crate::mover::Mover;
 
 /// The most entries of a leaf. They are passed over one by one, so that this bounds the time for a search.
 pub(super) const ENTRIES_MAX: usize = 48;
@@ -119,6 +120,11 @@ impl Leaf {
         self.bytes.resize(new_len, 0);
         self.bytes.copy_within(offset..old_len, offset + new.encoded_len);
         entry::encode(new.score, new.member, &mut self.bytes[offset..offset + new.encoded_len]);
+    }
+
+    /// Moves the entries to other memory, if the mover wants that.
+    pub(super) fn relocate(&mut self, mover: &mut Mover<'_>) {
+        mover.vector(&mut self.bytes);
     }
 
     /// Allocates exactly what the allocator would give out anyway.

@@ -15,6 +15,7 @@
 
 use super::StreamId;
 use super::varint;
+use crate::mover::Mover;
 use crate::packed::{self, Element};
 
 /// Fewer skipped bytes than this are left where they are.
@@ -50,6 +51,11 @@ impl Block {
         }
         let names_end = bytes.len();
         Self { base, last: base, bytes, names_end, names: count, start: names_end, live: 0, total: 0 }
+    }
+
+    /// Moves the entries to other memory, if the mover wants that.
+    pub(super) fn relocate(&mut self, mover: &mut Mover<'_>) {
+        mover.vector(&mut self.bytes);
     }
 
     /// Adds an entry behind all others.

@@ -1,9 +1,12 @@
 //! A segment of the table: 64 buckets of seven entries each, without a word about itself.
 
+use std::mem::ManuallyDrop;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Relaxed};
 
 use crate::entry::{ADDRESS_BITS, ALIGN, Entry};
+use crate::prefetch::prefetch;
+use crate::slab;
 
 /// The buckets of a segment, as a power of two.
 pub(super) const BUCKET_BITS: u32 = 6;
@@ -12,9 +15,9 @@ pub(super) const BUCKETS: usize = 1 << BUCKET_BITS;
 pub(super) const SLOTS: usize = 7;
 /// The entries that a segment holds.
 pub(super) const CAPACITY: usize = BUCKETS * SLOTS;
-/// How many buckets behind its home an entry may live. Eight lets a segment fill to 85 % before it is split
-/// (four: 78 %), and is what the eight bits of the overflow map can tell.
-pub(super) const DISTANCE_MAX: usize = 8;
+/// How many buckets behind its home an entry may live. Seven lets a segment fill to 84 % before it is split
+/// (four: 78 %), and is what the three bits that an address leaves free can tell.
+pub(super) const DISTANCE_MAX: usize = 7;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
@@ -177,6 +180,19 @@ impl Bucket {
     }
 }
 
+/// An entry of which a slot is the owner again when this is dropped.
+struct Loan<'a> {
+    entry: ManuallyDrop<Entry>,
+    slot: &'a AtomicPtr<u64>,
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let extra = self.slot.load(Relaxed).addr() & !POINTER_MASK;
+        self.slot.store(self.entry.head().as_ptr().map_addr(|address| address | extra), Relaxed);
+    }
+}
+
 /// The set bits of an overflow map, lowest first.
 #[derive(Clone, Copy)]
 struct Distances(u32);
@@ -292,6 +308,26 @@ impl Segment {
         bucket.slots[place.slot].store(new.as_ptr().map_addr(|address| address | extra), Relaxed);
         // SAFETY: the slot owned the entry and has just been given another.
         unsafe { Entry::from_raw(old) }
+    }
+
+    /// Asks for the beginnings of the entries in a bucket, and of their slabs.
+    pub(super) fn prefetch_entries(&self, bucket: usize) {
+        let bucket = self.bucket(bucket);
+        for slot in bucket.occupied() {
+            let address = bucket.address(slot);
+            prefetch(address);
+            slab::prefetch_slab(address);
+        }
+    }
+
+    /// Lends the entry in a slot that is in use, which may come back in another place.
+    pub(super) fn with_entry(&self, place: Slot, use_entry: &mut dyn FnMut(&mut Entry)) {
+        let bucket = self.bucket(place.bucket);
+        // SAFETY: the slot owns the entry and gets it back when the loan ends; until then nobody looks there, because the
+        // table is borrowed exclusively by whoever lends it.
+        let entry = ManuallyDrop::new(unsafe { Entry::from_raw(bucket.entry(place.slot)) });
+        let mut loan = Loan { entry, slot: &bucket.slots[place.slot] };
+        use_entry(&mut loan.entry);
     }
 
     /// Takes the entry out of a slot that is in use.

@@ -160,7 +160,8 @@ impl<H: KeyHasher> Table<H> {
                 visit(Occupied::without_merge(self, hash, Place::Stash(index)));
             }
         }
-        if self.len < len {
+        // As after a single removal: a segment is only counted where it may well have become sparse.
+        if self.len < len && segment.may_be_sparse(located.home(prefix)) {
             self.merge(prefix);
         }
     }

@@ -98,6 +98,7 @@ fn refusal(reason: impl AsRef<[u8]>) -> CommandError {
 fn reset_statistics(call: &mut Call<'_, '_>) -> Outcome {
     let engine = call.engine;
     engine.statistics.reset();
+    engine.defragmentation.reset(engine.now_ms());
     engine.keyspace.reset_reclaim_figures();
     engine.memory.reset(engine.now_ms());
     call.reply.ok();

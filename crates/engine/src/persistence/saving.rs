@@ -142,7 +142,7 @@ impl Engine {
             with_last_use: self.settings.keeps_last_use.load(Ordering::Relaxed),
             compresses: self.settings.compresses_files.load(Ordering::Relaxed),
             with_checksum: self.settings.checks_files.load(Ordering::Relaxed),
-            memory: self.host.facts().memory.used,
+            memory: self.host.facts().memory.allocated,
             is_log_base: false,
         }
     }

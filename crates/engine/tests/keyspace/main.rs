@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test binary has no users of its items")]
 
 mod deadlines;
+mod defragmentation;
 mod events;
 mod field_deadlines;
 mod files;

@@ -86,7 +86,7 @@ fn filled() -> Server {
 }
 
 /// A command of any kind, or of those on the many keys.
-fn command(rng: &mut Rng, now_ms: u64) -> Vec<Vec<u8>> {
+pub(crate) fn command(rng: &mut Rng, now_ms: u64) -> Vec<Vec<u8>> {
     if rng.bool() {
         let (one, other) = (rng.u64(..KEYS), rng.u64(..KEYS));
         let text = match rng.u32(..8) {
@@ -134,6 +134,9 @@ fn a_snapshot_is_the_data_of_its_moment() {
                     _ => command(&mut rng, server.now_ms()),
                 };
                 client.call(&server.engine, &words);
+            }
+            if rng.u32(..50) == 0 {
+                server.defragment(10, &mut |_| rng.bool());
             }
             if rng.u32(..10) == 0 {
                 server.set_clock(server.now_ms() + 100);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use nuthatch_collections::entry::{Payload, RecordRef};
+use nuthatch_collections::mover::Mover;
 use nuthatch_engine::Engine;
 use nuthatch_engine::arguments::Arguments;
 use nuthatch_engine::clients::{ClientRecord, Peer};
@@ -15,6 +16,7 @@ use nuthatch_engine::dispatch::{Next, Worker};
 use nuthatch_engine::effect::EffectLog;
 use nuthatch_engine::host::{Host, LogLevel, ProcessFacts, ShutdownOptions};
 use nuthatch_engine::keyspace::Keyspace;
+use nuthatch_engine::keyspace::defragmentation::{Cursor, Defragmented};
 use nuthatch_engine::keyspace::locked::{Guards, Keys};
 use nuthatch_engine::session::Session;
 use nuthatch_protocol::{Reply, Span};
@@ -129,6 +131,31 @@ impl Server {
         for shard in 0..self.engine.keyspace.shards() {
             while self.engine.keyspace.expire_step(shard, self.now_ms()).more_due {}
         }
+    }
+
+    /// Moves everything to other memory for whose address `is_misplaced` holds. Values of more than `elements_max` elements are
+    /// moved in parts.
+    pub(crate) fn defragment(
+        &self,
+        elements_max: usize,
+        is_misplaced: &mut dyn FnMut(usize) -> bool,
+    ) -> Defragmented {
+        let mut done = Defragmented::default();
+        for shard in 0..self.engine.keyspace.shards() {
+            let mut cursor = Cursor::default();
+            loop {
+                let (step, is_over) = self.engine.keyspace.defragment_step(
+                    shard,
+                    &mut cursor,
+                    Mover::by_address(elements_max, is_misplaced),
+                );
+                done.add(step);
+                if is_over {
+                    break;
+                }
+            }
+        }
+        done
     }
 
     /// For looking at all keys. It is the beginning of time, so that nothing has expired.

@@ -46,6 +46,27 @@ pub(crate) enum Fsync {
     No,
 }
 
+/// When and how memory is defragmented.
+#[derive(Debug, Clone)]
+pub(crate) struct DefragmentationSettings {
+    /// Whether it is.
+    pub(crate) enabled: bool,
+    /// Fewer bytes in gaps are not worth it.
+    pub(crate) ignore_bytes: u64,
+    /// The percentage of memory in gaps at which it begins.
+    pub(crate) threshold_lower: u32,
+    /// The percentage at which it takes most.
+    pub(crate) threshold_upper: u32,
+    /// The percentage of time that it takes at the lower threshold.
+    pub(crate) cycle_min: u32,
+    /// The percentage of time that it takes at the upper threshold.
+    pub(crate) cycle_max: u32,
+    /// How long it goes on at once, in microseconds.
+    pub(crate) cycle_us: u64,
+    /// Values of more elements are gone through in parts.
+    pub(crate) max_scan_fields: usize,
+}
+
 /// The settings of the append-only file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AppendOnlySettings {
@@ -138,6 +159,8 @@ pub(crate) struct Settings {
     pub(crate) lfu_log_factor: u32,
     /// Minutes after which the use counter of LFU eviction is lowered.
     pub(crate) lfu_decay_time: u32,
+    /// Defragmentation of memory.
+    pub(crate) defragmentation: DefragmentationSettings,
     /// Up to how many fields a hash is packed.
     pub(crate) hash_max_listpack_entries: u64,
     /// Up to how long a field or value of a packed hash may be, in bytes.
@@ -247,6 +270,16 @@ impl Settings {
             maxmemory_clients: values.share("maxmemory-clients"),
             lfu_log_factor: values.number("lfu-log-factor"),
             lfu_decay_time: values.number("lfu-decay-time"),
+            defragmentation: DefragmentationSettings {
+                enabled: values.boolean("activedefrag"),
+                ignore_bytes: values.size("active-defrag-ignore-bytes"),
+                threshold_lower: values.number("active-defrag-threshold-lower"),
+                threshold_upper: values.number("active-defrag-threshold-upper"),
+                cycle_min: values.number("active-defrag-cycle-min"),
+                cycle_max: values.number("active-defrag-cycle-max"),
+                cycle_us: values.number("active-defrag-cycle-us"),
+                max_scan_fields: values.number("active-defrag-max-scan-fields"),
+            },
             hash_max_listpack_entries: values.number("hash-max-listpack-entries"),
             hash_max_listpack_value: values.size("hash-max-listpack-value"),
             list_max_listpack_size: values.number("list-max-listpack-size"),

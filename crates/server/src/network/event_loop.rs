@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
+use nuthatch_engine::defragmentation::Load;
 use nuthatch_engine::delivery::Signal;
 use nuthatch_engine::dispatch::Worker;
 use nuthatch_engine::keyspace::locked::KeyCounters;
@@ -13,6 +14,7 @@ use nuthatch_engine::keyspace::snapshot::Help;
 use rustix::event::{Timespec, epoll};
 
 use super::clients::{Clients, LISTENERS, MAILBOX, end_wait};
+use super::defragmenter::Defragmenter;
 use super::limits::Limits;
 use super::listen::Listener;
 use super::mailbox::{Message, ThreadMailbox};
@@ -31,6 +33,12 @@ const EXPIRY_MS: u64 = 25;
 
 /// How long keys may be expired before the clients' turn comes again.
 const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
+
+/// While so many keys expire at once, memory comes back without being defragmented.
+const EXPIRED_MANY: u64 = 64;
+
+/// That is taken to go on for so long, in milliseconds.
+const EXPIRING_MS: u64 = 1000;
 
 /// How long a snapshot is helped with after a turn, at least and at most: a fourth of what the turn took.
 const HELP_TIME_MIN: Duration = Duration::from_micros(5);
@@ -65,9 +73,12 @@ pub(crate) struct EventLoop {
     turn: Turn,
     aftermath: Aftermath,
     stand_in: StandIn,
+    defragmenter: Defragmenter,
     /// The shard whose keys are to be expired next.
     expiring: usize,
     next_expiry_ms: u64,
+    /// When many keys last expired at once.
+    many_expired_ms: u64,
     next_review_ms: u64,
     stopping: bool,
 }
@@ -85,8 +96,10 @@ impl EventLoop {
             turn: Turn::new(),
             aftermath: Aftermath::default(),
             stand_in: StandIn::default(),
+            defragmenter: Defragmenter::new(number),
             expiring: number,
             next_expiry_ms: 0,
+            many_expired_ms: 0,
             next_review_ms: 0,
             stopping: false,
         })
@@ -143,11 +156,25 @@ impl EventLoop {
             if mailbox.has_deliveries() {
                 wait_ms = 0;
             }
+            wait_ms = self.defragment(events.is_empty(), wait_ms);
             if self.clients.shared.engine.keyspace.snapshot_wants_help() {
                 wait_ms = self.help(stopwatch.elapsed(), wait_ms);
             }
             stopwatch.stop(&mut self.worker.counters());
         }
+    }
+
+    /// Moves values to where they leave fewer gaps, if it is time for that. Returns how long the loop may sleep then, in
+    /// milliseconds.
+    fn defragment(&mut self, is_idle: bool, wait_ms: u64) -> u64 {
+        let is_expiring = self.many_expired_ms + EXPIRING_MS > self.next_expiry_ms;
+        let load = match (is_expiring, is_idle) {
+            (true, _) => Load::Expiry,
+            (false, true) => Load::None,
+            (false, false) => Load::Clients,
+        };
+        let Clients { shared, number, .. } = &self.clients;
+        self.defragmenter.run(&shared.engine, *number, shared.mailboxes.len(), load, wait_ms)
     }
 
     /// Helps with the snapshot that wants it, after a turn that took so long. Returns how long the loop may
@@ -298,6 +325,9 @@ impl EventLoop {
                 self.expiring = if next < shards { next } else { self.clients.number };
             }
         }
+        if expired.expired + expired.expired_fields >= EXPIRED_MANY {
+            self.many_expired_ms = now_ms;
+        }
         if expired.expired + expired.expired_fields > 0 {
             self.worker.counters().keys.add(expired);
         }
@@ -308,7 +338,9 @@ impl EventLoop {
     /// takes the samples that rates are computed from.
     fn review(&mut self, now_ms: u64) {
         if self.clients.number == 0 {
-            self.clients.shared.engine.statistics.sample(now_ms);
+            let engine = &self.clients.shared.engine;
+            engine.statistics.sample(now_ms);
+            engine.defragmentation.review(memory::figures, now_ms, self.clients.shared.mailboxes.len());
         }
         let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);

@@ -2,6 +2,7 @@
 
 mod clients;
 mod connection;
+mod defragmenter;
 mod event_loop;
 mod held;
 mod limits;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entry::{INLINE_MAX, Payload};
+use crate::mover::Mover;
 
 /// What a map has to know about an entry to be its twin.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,8 @@ enum Operation {
     Rename(u32, u32),
     SetAccess(u32, u32),
     SetMark(u32, bool),
+    /// Moves all entries to other memory, or about every other.
+    Relocate(bool),
     Take,
 }
 
@@ -95,6 +98,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => (number.clone(), number.clone()).prop_map(|(from, to)| Operation::Rename(from, to)),
         3 => (number.clone(), 0u32..1 << 24).prop_map(|(number, access)| Operation::SetAccess(number, access)),
         3 => (number, any::<bool>()).prop_map(|(number, mark)| Operation::SetMark(number, mark)),
+        2 => any::<bool>().prop_map(Operation::Relocate),
         1 => Just(Operation::Take),
     ]
 }
@@ -190,6 +194,7 @@ impl Pair {
                 slot.get_mut().set_mark(mark);
                 twin.mark = mark;
             }),
+            Operation::Relocate(all) => self.relocate(all),
             Operation::Take => {
                 let content = self.table.take();
                 assert_eq!(content.len(), self.map.len());
@@ -197,6 +202,26 @@ impl Pair {
                 self.map.clear();
             }
         }
+    }
+
+    fn relocate(&mut self, all: bool) {
+        let mut moves = false;
+        let mut is_misplaced = |_| {
+            moves = all || !moves;
+            moves
+        };
+        let mut mover = Mover::by_address(0, &mut is_misplaced);
+        let (mut visited, mut moved) = (0, 0);
+        let mut position = Some(0);
+        while let Some(from) = position {
+            let later = &mut |_| unreachable!("there are no collections");
+            position = self.table.relocate(from, &mut mover, later, &mut |is_moved| {
+                visited += 1;
+                moved += u64::from(is_moved);
+            });
+        }
+        assert!(visited >= self.map.len(), "{visited} of {}", self.map.len());
+        assert!(moved <= mover.moved && mover.moved >= if all { visited as u64 } else { visited as u64 / 2 });
     }
 
     fn check(&self) {

@@ -157,7 +157,7 @@ fn neighbours_are_visited_each_once_and_all_of_them_if_there_is_room() {
         (0..count).for_each(|number| insert(&mut table, number));
         let buckets = (table.memory_bytes() / 64).next_power_of_two();
         let mut numbers = Vec::new();
-        for position in [0, u64::MAX, mix(count)] {
+        for position in [0, u64::MAX, mix(u64::from(count))] {
             numbers.clear();
             table.visit_near(position, buckets, &mut |record| {
                 numbers.push(number_of(record));
@@ -165,7 +165,7 @@ fn neighbours_are_visited_each_once_and_all_of_them_if_there_is_room() {
             });
             numbers.sort_unstable();
             numbers.dedup();
-            assert_eq!(numbers.len() as u64, count);
+            assert_eq!(numbers.len() as u32, count);
             let mut visits = 0;
             table.visit_near(position, buckets, &mut |_| {
                 visits += 1;

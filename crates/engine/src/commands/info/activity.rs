@@ -86,13 +86,14 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_>) {
         "total_forks",
         "migrate_cached_sockets",
         "slave_expires_tracked_keys",
-        "active_defrag_hits",
-        "active_defrag_misses",
-        "active_defrag_key_hits",
-        "active_defrag_key_misses",
-        "total_active_defrag_time",
-        "current_active_defrag_time",
     ]);
+    let defragmentation = facts.engine.defragmentation.figures(facts.engine.now_ms());
+    lines.field("active_defrag_hits", defragmentation.done.moved);
+    lines.field("active_defrag_misses", defragmentation.done.kept);
+    lines.field("active_defrag_key_hits", defragmentation.done.keys_moved);
+    lines.field("active_defrag_key_misses", defragmentation.done.keys_kept);
+    lines.field("total_active_defrag_time", defragmentation.total_ms);
+    lines.field("current_active_defrag_time", defragmentation.current_ms);
     lines.field("tracking_total_keys", messages.followers.tracked_keys.load(Ordering::Relaxed));
     lines.field("tracking_total_items", messages.followers.tracked_items.load(Ordering::Relaxed));
     lines.field("tracking_total_prefixes", messages.followers.prefixes());

@@ -2,6 +2,7 @@
 
 use crate::commands::memory::overhead::Overhead;
 use crate::commands::memory::stats::ratio;
+use crate::defragmentation::Load;
 use crate::host::MemoryFacts;
 use crate::scripts::Scripts;
 
@@ -11,15 +12,15 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     let memory = &facts.process.memory;
     let overhead = Overhead::of(facts.engine, facts.keys);
     let overhead_bytes = overhead.total(memory);
-    let data_bytes = memory.used.saturating_sub(overhead_bytes);
-    let since_start = memory.used.saturating_sub(memory.used_at_start);
+    let data_bytes = memory.allocated.saturating_sub(overhead_bytes);
+    let since_start = memory.allocated.saturating_sub(memory.allocated_at_start);
     let percent = |of: u64, to: u64| format!("{:.2}%", 100.0 * ratio(of, to));
-    lines.bytes("used_memory", memory.used);
+    lines.bytes("used_memory", memory.allocated);
     lines.bytes("used_memory_rss", memory.process_resident);
-    lines.bytes("used_memory_peak", memory.used_peak);
-    lines.field("used_memory_peak_perc", percent(memory.used, memory.used_peak));
+    lines.bytes("used_memory_peak", memory.allocated_peak);
+    lines.field("used_memory_peak_perc", percent(memory.allocated, memory.allocated_peak));
     lines.field("used_memory_overhead", overhead_bytes);
-    lines.field("used_memory_startup", memory.used_at_start);
+    lines.field("used_memory_startup", memory.allocated_at_start);
     lines.field("used_memory_dataset", data_bytes);
     lines.field("used_memory_dataset_perc", percent(data_bytes, since_start));
     lines.field("allocator_allocated", memory.allocated);
@@ -42,7 +43,8 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.none_of(&["mem_cluster_links"]);
     lines.field("mem_aof_buffer", facts.engine.persistence.log.buffered());
     lines.field("mem_allocator", &facts.process.allocator);
-    lines.none_of(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    lines.none_of(&["mem_overhead_db_hashtable_rehashing"]);
+    lines.field("active_defrag_running", facts.engine.defragmentation.share(Load::Clients));
     let reclaimed = facts.engine.keyspace.reclaim_figures();
     lines.field("lazyfree_pending_objects", reclaimed.pending);
     lines.field("lazyfreed_objects", reclaimed.released);
@@ -76,7 +78,7 @@ fn ratios(lines: &mut Lines, memory: &MemoryFacts) {
     compare("allocator_frag_ratio", "allocator_frag_bytes", memory.active, memory.allocated);
     compare("allocator_rss_ratio", "allocator_rss_bytes", memory.resident, memory.active);
     compare("rss_overhead_ratio", "rss_overhead_bytes", memory.process_resident, memory.resident);
-    compare("mem_fragmentation_ratio", "mem_fragmentation_bytes", memory.process_resident, memory.used);
+    compare("mem_fragmentation_ratio", "mem_fragmentation_bytes", memory.process_resident, memory.allocated);
 }
 
 pub(super) fn processor(lines: &mut Lines, facts: &Facts<'_>) {

@@ -20,11 +20,11 @@ fn report(memory: &MemoryFacts) -> String {
     const PEAK_RATIO_MAX: f64 = 1.5;
     const FRAGMENTATION_MAX: f64 = 1.1;
     const RESIDENT_RATIO_MAX: f64 = 1.1;
-    if memory.used < ALLOCATED_MIN {
+    if memory.allocated < ALLOCATED_MIN {
         return "There is too little data for a diagnosis.\n".to_owned();
     }
     let mut findings = Vec::new();
-    if ratio(memory.used_peak, memory.used) > PEAK_RATIO_MAX {
+    if ratio(memory.allocated_peak, memory.allocated) > PEAK_RATIO_MAX {
         findings.push(
             "Peak: more than one and a half times as much memory was in use as is now. Memory that was \
              given back by values may not have gone back to the operating system yet.",
@@ -46,7 +46,7 @@ fn report(memory: &MemoryFacts) -> String {
     if exceeds(memory.process_resident, memory.resident, RESIDENT_RATIO_MAX) {
         findings.push("Other memory: much of the process's memory is not the allocator's.");
     }
-    if memory.limit > 0 && memory.used > memory.limit {
+    if memory.limit > 0 && memory.allocated > memory.limit {
         findings.push("Limit: more memory is in use than maxmemory allows.");
     }
     if findings.is_empty() {
@@ -63,9 +63,8 @@ mod tests {
 
     fn sound() -> MemoryFacts {
         MemoryFacts {
-            used: 100 * MIB,
             allocated: 100 * MIB,
-            used_peak: 101 * MIB,
+            allocated_peak: 101 * MIB,
             active: 102 * MIB,
             resident: 103 * MIB,
             process_resident: 105 * MIB,
@@ -77,7 +76,7 @@ mod tests {
     fn only_real_trouble_is_reported() {
         assert!(report(&MemoryFacts::default()).contains("too little data"));
         assert!(report(&sound()).contains("No trouble"));
-        assert!(report(&MemoryFacts { used_peak: 300 * MIB, ..sound() }).starts_with("* Peak:"));
+        assert!(report(&MemoryFacts { allocated_peak: 300 * MIB, ..sound() }).starts_with("* Peak:"));
         assert!(report(&MemoryFacts { active: 200 * MIB, ..sound() }).starts_with("* Fragmentation:"));
         assert!(report(&MemoryFacts { resident: 200 * MIB, ..sound() }).starts_with("* Unused pages:"));
         assert!(report(&MemoryFacts { process_resident: 200 * MIB, ..sound() }).starts_with("* Other"));

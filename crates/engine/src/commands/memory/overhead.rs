@@ -35,6 +35,6 @@ impl Overhead {
 
     /// All that is not keys and values, what was allocated at start included.
     pub(in crate::commands) fn total(&self, memory: &MemoryFacts) -> u64 {
-        memory.used_at_start + self.clients + self.tables
+        memory.allocated_at_start + self.clients + self.tables
     }
 }

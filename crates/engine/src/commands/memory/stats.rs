@@ -52,13 +52,13 @@ fn figures(engine: &Engine, keys: &Keys<'_>) -> Vec<(String, Figure)> {
     let overhead = use_of_memory.total(&memory);
     let Overhead { clients, tables, databases } = use_of_memory;
     let keys: u64 = databases.iter().map(|(_, database)| database.keys as u64).sum();
-    let data = memory.used.saturating_sub(overhead);
-    let used = memory.used.saturating_sub(memory.used_at_start);
+    let data = memory.allocated.saturating_sub(overhead);
+    let used = memory.allocated.saturating_sub(memory.allocated_at_start);
     let mut figures: Vec<(String, Figure)> = Vec::new();
     let mut add = |name: &str, figure| figures.push((name.to_owned(), figure));
-    add("peak.allocated", Count(memory.used_peak));
-    add("total.allocated", Count(memory.used));
-    add("startup.allocated", Count(memory.used_at_start));
+    add("peak.allocated", Count(memory.allocated_peak));
+    add("total.allocated", Count(memory.allocated));
+    add("startup.allocated", Count(memory.allocated_at_start));
     add("replication.backlog", Count(0));
     add("replica.fullsync.buffer", Count(0));
     add("clients.slaves", Count(0));
@@ -79,7 +79,7 @@ fn figures(engine: &Engine, keys: &Keys<'_>) -> Vec<(String, Figure)> {
     add("keys.bytes-per-key", Count(used.checked_div(keys).unwrap_or(0)));
     add("dataset.bytes", Count(data));
     add("dataset.percentage", Ratio(100.0 * ratio(data, used)));
-    add("peak.percentage", Ratio(100.0 * ratio(memory.used, memory.used_peak)));
+    add("peak.percentage", Ratio(100.0 * ratio(memory.allocated, memory.allocated_peak)));
     add("allocator.allocated", Count(memory.allocated));
     add("allocator.active", Count(memory.active));
     add("allocator.resident", Count(memory.resident));
@@ -90,8 +90,8 @@ fn figures(engine: &Engine, keys: &Keys<'_>) -> Vec<(String, Figure)> {
     add("allocator-rss.bytes", Count(memory.resident.saturating_sub(memory.active)));
     add("rss-overhead.ratio", Ratio(ratio(memory.process_resident, memory.resident)));
     add("rss-overhead.bytes", Count(memory.process_resident.saturating_sub(memory.resident)));
-    add("fragmentation", Ratio(ratio(memory.process_resident, memory.used)));
-    add("fragmentation.bytes", Count(memory.process_resident.saturating_sub(memory.used)));
+    add("fragmentation", Ratio(ratio(memory.process_resident, memory.allocated)));
+    add("fragmentation.bytes", Count(memory.process_resident.saturating_sub(memory.allocated)));
     figures
 }
 

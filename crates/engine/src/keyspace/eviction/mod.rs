@@ -3,12 +3,15 @@
 //! Each thread takes samples of the keys of shards in turn, remembers the best candidates ([`pool`]) and removes the best
 //! of them, one key for each sample. It holds one shard at a time, and none when it begins.
 
+pub(super) mod adaptive;
+mod hit_density;
 mod policy;
 mod pool;
 
 use nuthatch_collections::entry::RecordRef;
 use nuthatch_collections::table::Pin;
 
+use self::adaptive::KnownRanks;
 use self::policy::Choice;
 pub use self::policy::EvictionPolicy;
 use self::pool::{Candidate, Pool};
@@ -43,7 +46,7 @@ struct Spot {
 }
 
 /// What a thread remembers from one eviction to the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evictor {
     policy: EvictionPolicy,
     pool: Pool,
@@ -52,13 +55,10 @@ pub struct Evictor {
     /// The database that they are taken of, and for how many more times.
     database: u32,
     stay: u32,
-}
-
-impl Default for Evictor {
-    fn default() -> Self {
-        let (policy, pool, spots) = (EvictionPolicy::NONE, Pool::default(), Default::default());
-        Self { policy, pool, spots, database: 0, stay: 0 }
-    }
+    /// The key that goes, what is known of ranks, and whether they are to be worked out anew: of an adaptive policy.
+    key: Vec<u8>,
+    ranks: KnownRanks,
+    is_due: bool,
 }
 
 impl Keyspace {
@@ -75,6 +75,9 @@ impl Keyspace {
             evictor.pool.clear();
         }
         let Some(choice) = eviction.policy.choice else { return false };
+        if choice == Choice::HitDensity {
+            return self.evict_by_density(pin, evictor, eviction, counters);
+        }
         loop {
             let has_sampled = self.sample(pin, evictor, eviction, choice);
             while let Some(candidate) = evictor.pool.take_best() {
@@ -104,17 +107,23 @@ impl Keyspace {
 
     /// Offers some keys of a random shard, or of the next one that has any.
     fn sample(&self, pin: &Pin, evictor: &mut Evictor, eviction: &Eviction, choice: Choice) -> bool {
+        let spot = self.next_spot(pin, evictor);
+        (spot.shard..self.shards()).chain(0..spot.shard).any(|shard| {
+            // A script that has run for too long may hold it.
+            let Ok(mut state) = self.lock(shard) else { return false };
+            self.sample_shard(&mut state, evictor, spot.position, eviction, choice)
+        })
+    }
+
+    /// Where the next sample is taken, whose memory was asked for before.
+    fn next_spot(&self, pin: &Pin, evictor: &mut Evictor) -> Spot {
         let [spot, next] = evictor.spots;
         let after = Spot { shard: fastrand::usize(..self.shards()), position: fastrand::u64(..) };
         evictor.spots = [next, after];
         let place = self.place(evictor.database);
         self.shards[next.shard].prefetchers[place].entries_near(pin, next.position);
         self.shards[after.shard].prefetchers[place].bucket(pin, after.position);
-        (spot.shard..self.shards()).chain(0..spot.shard).any(|shard| {
-            // A script that has run for too long may hold it.
-            let Ok(mut state) = self.lock(shard) else { return false };
-            self.sample_shard(&mut state, evictor, spot.position, eviction, choice)
-        })
+        spot
     }
 
     /// Offers some keys of one of a shard's databases.

@@ -1,0 +1,277 @@
+//! When memory is defragmented, and with how much of a processor's time.
+//!
+//! Whoever serves clients also moves values, a slice of time after the other: see
+//! [`Keyspace::defragment_step`](crate::keyspace::Keyspace::defragment_step). It begins when too much of the memory that the
+//! allocator holds is in gaps, and ends when a quarter of that is, or when going through everything has hardly moved
+//! anything: then the gaps are elsewhere.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::host::MemoryFacts;
+use crate::keyspace::defragmentation::Defragmented;
+
+/// After having moved hardly anything it is not tried again for so long, in milliseconds.
+const REST_MS: u64 = 60_000;
+
+/// That is when fewer than one in so many allocations were moved.
+const MOVED_MIN: u64 = 50;
+
+/// The directives, what is decided by them, and what was done.
+#[derive(Debug)]
+pub struct Defragmentation {
+    /// `activedefrag`.
+    pub enabled: AtomicBool,
+    /// `active-defrag-ignore-bytes`: fewer bytes in gaps are not worth it.
+    pub ignore_bytes: AtomicU64,
+    /// `active-defrag-threshold-lower`: it begins with so many bytes in gaps for each hundred that are in use.
+    pub threshold_lower: AtomicU32,
+    /// `active-defrag-threshold-upper`: it takes most with so many.
+    pub threshold_upper: AtomicU32,
+    /// `active-defrag-cycle-min` and `active-defrag-cycle-max`: the share of the time of a thread, in percent.
+    pub cycle_min: AtomicU32,
+    /// See [`cycle_min`](Self::cycle_min).
+    pub cycle_max: AtomicU32,
+    /// `active-defrag-cycle-us`: how long a slice of that time is, in microseconds.
+    pub cycle_us: AtomicU64,
+    /// `active-defrag-max-scan-fields`: values of more elements are gone through in parts.
+    pub elements_max: AtomicUsize,
+    /// The share that it takes now, in percent; 0 while it does not go on.
+    share: AtomicU32,
+    moved: AtomicU64,
+    kept: AtomicU64,
+    keys_moved: AtomicU64,
+    keys_kept: AtomicU64,
+    course: Mutex<Course>,
+}
+
+/// How it went so far.
+#[derive(Debug, Default)]
+struct Course {
+    /// Since when it goes on, in milliseconds since 1970.
+    since_ms: Option<u64>,
+    /// How long it went on before, in milliseconds.
+    total_ms: u64,
+    /// Before that it does not begin.
+    rests_until_ms: u64,
+    /// Passes through a thread's shards since it was last looked whether they help, and what they did.
+    passes: usize,
+    done: Defragmented,
+}
+
+impl Default for Defragmentation {
+    fn default() -> Self {
+        Self {
+            enabled: AtomicBool::new(false),
+            ignore_bytes: AtomicU64::new(100 << 20),
+            threshold_lower: AtomicU32::new(10),
+            threshold_upper: AtomicU32::new(100),
+            cycle_min: AtomicU32::new(1),
+            cycle_max: AtomicU32::new(25),
+            cycle_us: AtomicU64::new(500),
+            elements_max: AtomicUsize::new(1000),
+            share: AtomicU32::new(0),
+            moved: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
+            keys_moved: AtomicU64::new(0),
+            keys_kept: AtomicU64::new(0),
+            course: Mutex::default(),
+        }
+    }
+}
+
+/// What a thread does besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Nothing: most of the time that it may take is taken.
+    None,
+    /// It serves clients: so much as the gaps are worth.
+    Clients,
+    /// Many keys expire: gaps close by themselves, and the least is taken.
+    Expiry,
+}
+
+/// What INFO tells.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct DefragmentationFigures {
+    /// The share of a thread's time, in percent, while it goes on.
+    pub share: u32,
+    /// What was done since the start or CONFIG RESETSTAT.
+    pub done: Defragmented,
+    /// How long it has gone on in all, in milliseconds.
+    pub total_ms: u64,
+    /// How long it has gone on this time.
+    pub current_ms: u64,
+}
+
+impl Defragmentation {
+    /// The share of its time, in percent, that a thread with this load gives; 0 for none.
+    #[inline]
+    pub fn share(&self, load: Load) -> u32 {
+        let (least, most) = (&self.cycle_min, &self.cycle_max);
+        match (self.share.load(Ordering::Relaxed), load) {
+            (0, _) => 0,
+            (share, Load::None) => share.max(most.load(Ordering::Relaxed)),
+            (share, Load::Clients) => share,
+            (share, Load::Expiry) => share.min(least.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Decides anew, by what the allocator says now, which is only asked if that matters. One of `threads` threads calls this
+    /// now and then.
+    pub fn review(&self, memory: impl FnOnce() -> MemoryFacts, now_ms: u64, threads: usize) {
+        let course = &mut *self.course.lock();
+        let is_enabled = self.enabled.load(Ordering::Relaxed);
+        let memory = if is_enabled { memory() } else { MemoryFacts::default() };
+        let gaps = memory.active.saturating_sub(memory.allocated);
+        let percent = (u128::from(gaps) * 100 / u128::from(memory.allocated.max(1))) as u64;
+        let lower = u64::from(self.threshold_lower.load(Ordering::Relaxed));
+        if course.passes >= threads {
+            let Defragmented { moved, kept, .. } = course.done;
+            if moved < (moved + kept) / MOVED_MIN {
+                course.rests_until_ms = now_ms + REST_MS;
+            }
+            (course.passes, course.done) = (0, Defragmented::default());
+        }
+        let ignored = self.ignore_bytes.load(Ordering::Relaxed);
+        let goes_on = is_enabled
+            && now_ms >= course.rests_until_ms
+            && match course.since_ms {
+                None => gaps > ignored && percent >= lower,
+                Some(_) => gaps > ignored / 4 && percent >= lower / 4,
+            };
+        match (goes_on, course.since_ms) {
+            (true, None) => {
+                course.since_ms = Some(now_ms);
+                (course.passes, course.done) = (0, Defragmented::default());
+            }
+            (false, Some(since_ms)) => {
+                course.total_ms += now_ms.saturating_sub(since_ms);
+                course.since_ms = None;
+            }
+            _ => {}
+        }
+        self.share.store(if goes_on { self.share_for(percent) } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// The share between the least and the most that belongs to so many percent between the thresholds.
+    fn share_for(&self, percent: u64) -> u32 {
+        let value = |of: &AtomicU32| u64::from(of.load(Ordering::Relaxed));
+        let (lower, upper) = (value(&self.threshold_lower), value(&self.threshold_upper));
+        let (least, most) = (value(&self.cycle_min), value(&self.cycle_max));
+        let above = percent.saturating_sub(lower).min(upper.saturating_sub(lower));
+        let share = least + most.saturating_sub(least) * above / upper.saturating_sub(lower).max(1);
+        u32::try_from(share.clamp(1, 99)).unwrap_or(99)
+    }
+
+    /// Counts what was done.
+    pub fn add(&self, done: Defragmented) {
+        self.moved.fetch_add(done.moved, Ordering::Relaxed);
+        self.kept.fetch_add(done.kept, Ordering::Relaxed);
+        self.keys_moved.fetch_add(done.keys_moved, Ordering::Relaxed);
+        self.keys_kept.fetch_add(done.keys_kept, Ordering::Relaxed);
+    }
+
+    /// A thread has gone through all of its shards, and has done this.
+    pub fn end_pass(&self, done: Defragmented) {
+        let mut course = self.course.lock();
+        course.passes += 1;
+        course.done.add(done);
+    }
+
+    /// What INFO tells.
+    pub fn figures(&self, now_ms: u64) -> DefragmentationFigures {
+        let course = self.course.lock();
+        let current_ms = course.since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        DefragmentationFigures {
+            share: self.share.load(Ordering::Relaxed),
+            done: Defragmented {
+                moved: self.moved.load(Ordering::Relaxed),
+                kept: self.kept.load(Ordering::Relaxed),
+                keys_moved: self.keys_moved.load(Ordering::Relaxed),
+                keys_kept: self.keys_kept.load(Ordering::Relaxed),
+            },
+            total_ms: course.total_ms + current_ms,
+            current_ms,
+        }
+    }
+
+    /// Forgets what was done: CONFIG RESETSTAT.
+    pub fn reset(&self, now_ms: u64) {
+        for counter in [&self.moved, &self.kept, &self.keys_moved, &self.keys_kept] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        let mut course = self.course.lock();
+        course.total_ms = 0;
+        if course.since_ms.is_some() {
+            course.since_ms = Some(now_ms);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn memory(gaps: u64) -> MemoryFacts {
+        MemoryFacts { allocated: 1000 * MIB, active: (1000 + gaps) * MIB, ..MemoryFacts::default() }
+    }
+
+    fn enabled() -> Defragmentation {
+        let defragmentation = Defragmentation::default();
+        defragmentation.enabled.store(true, Ordering::Relaxed);
+        defragmentation
+    }
+
+    #[test]
+    fn it_begins_at_the_threshold_and_ends_at_a_quarter_of_it() {
+        let defragmentation = enabled();
+        for (now_ms, gaps, share) in
+            [(1, 99, 0), (2, 101, 1), (3, 40, 1), (4, 19, 0), (5, 99, 0), (6, 550, 13)]
+        {
+            defragmentation.review(|| memory(gaps), now_ms, 1);
+            assert_eq!(defragmentation.share(Load::Clients), share, "{gaps} MiB");
+        }
+        assert_eq!(defragmentation.share(Load::None), 25);
+        defragmentation.review(|| memory(5000), 10, 1);
+        assert_eq!(defragmentation.share(Load::Clients), 25);
+        let figures = defragmentation.figures(12);
+        assert_eq!((figures.total_ms, figures.current_ms), (8, 6));
+    }
+
+    #[test]
+    fn it_does_nothing_when_it_is_off_or_little_is_lost() {
+        let defragmentation = Defragmentation::default();
+        defragmentation.review(|| memory(900), 1, 1);
+        assert_eq!(defragmentation.share(Load::None), 0);
+        let small = MemoryFacts { allocated: 10 * MIB, active: 90 * MIB, ..MemoryFacts::default() };
+        let defragmentation = enabled();
+        defragmentation.review(|| small, 1, 1);
+        assert_eq!(defragmentation.share(Load::None), 0);
+    }
+
+    #[test]
+    fn it_rests_when_going_through_everything_has_moved_hardly_anything() {
+        let defragmentation = enabled();
+        let pass = |moved| Defragmented { moved, kept: 1000, ..Defragmented::default() };
+        defragmentation.review(|| memory(300), 1, 2);
+        defragmentation.end_pass(pass(5));
+        defragmentation.review(|| memory(300), 2, 2);
+        assert!(
+            defragmentation.share(Load::Clients) > 0,
+            "one of two threads has not gone through its shards"
+        );
+        defragmentation.end_pass(pass(100));
+        defragmentation.review(|| memory(300), 3, 2);
+        assert!(defragmentation.share(Load::Clients) > 0, "it helped");
+        defragmentation.end_pass(pass(5));
+        defragmentation.end_pass(pass(5));
+        defragmentation.review(|| memory(300), 4, 2);
+        assert_eq!(defragmentation.share(Load::Clients), 0);
+        defragmentation.review(|| memory(300), 4 + REST_MS, 2);
+        assert!(defragmentation.share(Load::Clients) > 0);
+    }
+}
