@@ -11,8 +11,8 @@ use crate::{given_out, info, run, set, start, used};
 
 const MIB: u64 = 1 << 20;
 
-/// What threads keep for what they ask for next.
-const CACHED: u64 = 12 * MIB;
+/// What is kept for what is asked for next: by each thread, and for each size of entries.
+const CACHED: u64 = 24 * MIB;
 
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use nuthatch_protocol::Reply;
 use parking_lot::{Mutex, RwLock};
 
 use crate::delivery::{Inbox, Signal};
@@ -165,6 +166,14 @@ impl ClientRecord {
 }
 
 impl ClientRecord {
+    /// Notes what takes the replies that are not sent.
+    pub fn note_output(&self, reply: &Reply) {
+        // An empty buffer is about to be given back.
+        let spare = if reply.is_empty() { 0 } else { reply.memory().saturating_sub(reply.len()) };
+        self.output_buffer.store(reply.len() as u64, Ordering::Relaxed);
+        self.output_spare.store(spare as u64, Ordering::Relaxed);
+    }
+
     /// The memory that it takes, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         let buffers = [
