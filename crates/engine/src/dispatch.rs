@@ -185,7 +185,7 @@ impl Batch<'_> {
     ) -> Next {
         let mark = reply.mark();
         let prepared = self.worker.prepared[place];
-        self.lacks_memory = engine.memory.may_be_exceeded() && !self.make_room(engine, session);
+        self.lacks_memory = engine.memory.may_be_exceeded() && !self.make_room(engine, session, reply);
         let outcome = match prepared.command {
             Some(command)
                 if command.row.accepts(arguments.len())
@@ -251,7 +251,10 @@ impl Batch<'_> {
 
     /// Removes keys because too much memory is used. Says whether commands may use more.
     #[cold]
-    fn make_room(&mut self, engine: &Engine, session: &Session) -> bool {
+    fn make_room(&mut self, engine: &Engine, session: &Session, reply: &Reply) -> bool {
+        // What the client's commands before this one have answered may be what takes too much.
+        session.record.note_output(reply);
+        engine.clients.count_memory(&session.record);
         let mut counters = KeyCounters::default();
         // What is loaded was there before.
         let may_use_more = session.is_replayed

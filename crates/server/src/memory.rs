@@ -32,6 +32,12 @@ pub(crate) fn version() -> String {
     format!("jemalloc-{}", version.split('-').next().unwrap_or(version))
 }
 
+/// Has what the calling thread allocates and releases count: what it has done so far now, and the rest when it ends or calls
+/// this again. Each thread has to do so at its beginning, because memory is released by other threads than have allocated it.
+pub(crate) fn count_thread() {
+    allocator::allocated();
+}
+
 /// Starts the threads that have memory ready before the event loops need it and give back what they need no more.
 ///
 /// # Errors
@@ -85,14 +91,14 @@ pub(crate) fn purge() {
     let _ = allocator::purge();
 }
 
-/// The allocator's own report.
+/// The allocator's own report. What it has given out includes what threads keep for what they ask for next.
 pub(crate) fn report() -> String {
     let figures = figures();
     format!(
         "{} ({}): allocated {} active {} resident {}\n",
         version(),
         allocator::settings().to_string_lossy(),
-        figures.allocated,
+        stats::allocated::read().unwrap_or(0),
         figures.active,
         figures.resident
     )

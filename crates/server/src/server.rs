@@ -118,6 +118,7 @@ impl Server {
             })?);
         }
         let syncing = thread::Builder::new().name("aof".into()).spawn(move || log.keep_synced())?;
+        memory::count_thread();
         Ok(Self { shared, threads, syncing })
     }
 
@@ -187,6 +188,7 @@ fn start_loading(
     let helpers = settings.io_threads.saturating_sub(1).max(1);
     let (done, is_done) = mpsc::channel();
     let thread = thread::Builder::new().name("load".into()).spawn(move || {
+        memory::count_thread();
         let is_loaded = match source {
             Some(source) => persistence::load(&engine, source, helpers),
             None => log.load(&engine, helpers).is_ok(),

@@ -115,6 +115,7 @@ impl Engine {
             return Shortage::None;
         }
         let buffers = self.clients.memory_bytes().saturating_sub(self.memory.client_bytes_max());
+        let buffers = buffers.saturating_add(self.clients.leaving_bytes());
         let excess = excess.saturating_sub(self.uncounted_memory()).saturating_sub(buffers);
         let excess = match self.keyspace.level_reclaimed() {
             Some(level) => self.memory.excess_above(level).min(excess),

@@ -22,9 +22,8 @@ use super::participant::{Aftermath, Reason};
 use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
 use super::turn::Turn;
-use crate::log;
-use crate::memory;
 use crate::persistence::AppendOnly;
+use crate::{log, memory};
 
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 512;
@@ -140,6 +139,7 @@ impl EventLoop {
                 }
             }
             self.take_turn();
+            memory::count_thread();
             self.limit_client_memory();
             self.clients.release_kept(&self.worker);
             self.clients.shared.engine.keyspace.limit_tracked_keys();
