@@ -16,6 +16,7 @@ mod request;
 mod server_clock;
 mod summary;
 mod tally;
+pub mod traces;
 mod traffic;
 mod worker;
 

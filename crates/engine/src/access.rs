@@ -30,6 +30,8 @@ pub enum Tracking {
     LastChange,
     /// How often it is used.
     Frequency,
+    /// What is needed to know its hit density. Others than those who note uses do not know what that is.
+    HitDensity,
 }
 
 /// How an access is noted: a copy of the settings in force, taken once per batch.
@@ -51,21 +53,17 @@ impl AccessPolicy {
     /// What a new record's field holds.
     #[inline]
     pub fn initial(self) -> u32 {
-        if self.keeps_frequency() { (self.minute() << 8) | COUNTER_INITIAL } else { self.second() }
+        match self.tracking {
+            Tracking::LastUse | Tracking::LastChange => self.second(),
+            Tracking::Frequency => (self.minute() << 8) | COUNTER_INITIAL,
+            Tracking::HitDensity => 0,
+        }
     }
 
     /// Whether frequencies are kept rather than times.
     #[inline]
     pub fn keeps_frequency(self) -> bool {
         self.tracking == Tracking::Frequency
-    }
-
-    /// Notes that the record is being read.
-    #[inline]
-    pub fn note_read(self, record: &mut RecordMut<'_>) {
-        if self.tracking != Tracking::LastChange {
-            self.touch(record);
-        }
     }
 
     /// Notes that the record is being used.
@@ -75,7 +73,11 @@ impl AccessPolicy {
             return;
         }
         let before = record.access();
-        let after = if self.keeps_frequency() { self.counted(before) } else { self.second() };
+        let after = match self.tracking {
+            Tracking::LastUse | Tracking::LastChange => self.second(),
+            Tracking::Frequency => self.counted(before),
+            Tracking::HitDensity => before,
+        };
         // Reading is often all that happens to a record: leave its cache line clean.
         if after != before {
             record.set_access(after);

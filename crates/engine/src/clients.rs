@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use nuthatch_protocol::Reply;
 use parking_lot::{Mutex, RwLock};
 
 use crate::delivery::{Inbox, Signal};
@@ -66,8 +67,14 @@ pub struct ClientRecord {
     pub query_buffer: AtomicU64,
     /// Bytes of replies that are not sent.
     pub output_buffer: AtomicU64,
+    /// Bytes that are allocated for requests besides.
+    pub query_spare: AtomicU64,
+    /// Bytes that are allocated for replies besides.
+    pub output_spare: AtomicU64,
     /// Bytes of memory that the client takes, as of when it was last counted; 0 once it is to be closed for that.
     memory_counted: AtomicU64,
+    /// What it was then.
+    memory_leaving: AtomicU64,
     /// Bytes received.
     pub received: AtomicU64,
     /// Bytes sent.
@@ -131,7 +138,10 @@ impl ClientRecord {
             no_touch: AtomicBool::new(false),
             query_buffer: AtomicU64::new(0),
             output_buffer: AtomicU64::new(0),
+            query_spare: AtomicU64::new(0),
+            output_spare: AtomicU64::new(0),
             memory_counted: AtomicU64::new(0),
+            memory_leaving: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             commands: AtomicU64::new(0),
@@ -156,9 +166,23 @@ impl ClientRecord {
 }
 
 impl ClientRecord {
+    /// Notes what takes the replies that are not sent.
+    pub fn note_output(&self, reply: &Reply) {
+        // An empty buffer is about to be given back.
+        let spare = if reply.is_empty() { 0 } else { reply.memory().saturating_sub(reply.len()) };
+        self.output_buffer.store(reply.len() as u64, Ordering::Relaxed);
+        self.output_spare.store(spare as u64, Ordering::Relaxed);
+    }
+
     /// The memory that it takes, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        let buffers = [&self.query_buffer, &self.output_buffer, &self.queued_bytes];
+        let buffers = [
+            &self.query_buffer,
+            &self.query_spare,
+            &self.output_buffer,
+            &self.output_spare,
+            &self.queued_bytes,
+        ];
         let bytes: u64 = buffers.into_iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
         bytes + size_of::<Self>() as u64
     }
@@ -221,6 +245,8 @@ pub struct Clients {
     last_id: AtomicU64,
     /// Bytes of memory that all of them take.
     memory: AtomicU64,
+    /// Bytes that those take besides who are to be closed because they took too much.
+    leaving: AtomicU64,
     /// How many wait in a blocking command.
     pub waiting: Arc<WaitCounters>,
     /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),
@@ -253,9 +279,11 @@ impl Clients {
         }
     }
 
-    /// Counts the memory of a client no more.
+    /// Counts the memory of a client no more, which has been released.
     pub fn uncount_memory(&self, record: &ClientRecord) {
         self.recount(record, 0);
+        let leaving = record.memory_leaving.swap(0, Ordering::Relaxed);
+        self.leaving.fetch_sub(leaving, Ordering::Relaxed);
     }
 
     fn recount(&self, record: &ClientRecord, bytes: u64) {
@@ -268,6 +296,11 @@ impl Clients {
         self.memory.load(Ordering::Relaxed)
     }
 
+    /// The memory that those take besides who are about to be closed for it, in bytes.
+    pub fn leaving_bytes(&self) -> u64 {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
     /// Has those closed that take most memory, until all together take no more than `bytes_max`. Clients that asked for it
     /// stay (CLIENT NO-EVICT). Returns those that are to be closed.
     pub fn evict(&self, bytes_max: u64) -> Vec<Arc<ClientRecord>> {
@@ -278,11 +311,26 @@ impl Clients {
         let is_over = |_: &Arc<ClientRecord>| self.memory_bytes() > bytes_max;
         let mut evicted = Vec::new();
         for record in all.into_iter().take_while(is_over) {
-            self.close(&record);
-            self.uncount_memory(&record);
-            evicted.push(record);
+            if self.count_as_leaving(&record) {
+                self.close(&record);
+                evicted.push(record);
+            }
         }
         evicted
+    }
+
+    /// Counts the memory of a client as that of one who is about to be closed, unless it is closed already.
+    fn count_as_leaving(&self, record: &ClientRecord) -> bool {
+        // Whoever closes it takes it out first.
+        let records = self.records.read();
+        if !records.contains_key(&record.id) {
+            return false;
+        }
+        let bytes = record.memory_counted.swap(0, Ordering::Relaxed);
+        self.memory.fetch_sub(bytes, Ordering::Relaxed);
+        record.memory_leaving.fetch_add(bytes, Ordering::Relaxed);
+        self.leaving.fetch_add(bytes, Ordering::Relaxed);
+        true
     }
 
     /// How many there are.

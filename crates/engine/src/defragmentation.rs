@@ -15,6 +15,15 @@ use crate::keyspace::defragmentation::Defragmented;
 /// After having moved hardly anything it is not tried again for so long, in milliseconds.
 const REST_MS: u64 = 60_000;
 
+/// The same where memory is limited.
+const REST_MS_TIGHT: u64 = 1_000;
+
+/// The part of the limit on memory that gaps may take besides.
+const TOLERATED_SHARE: u64 = 32;
+
+/// How many times more a percent of gaps weighs where they make the process take more than the limit.
+const TIGHT_FACTOR: u64 = 4;
+
 /// That is when fewer than one in so many allocations were moved.
 const MOVED_MIN: u64 = 50;
 
@@ -120,17 +129,22 @@ impl Defragmentation {
 
     /// Decides anew, by what the allocator says now, which is only asked if that matters. One of `threads` threads calls this
     /// now and then.
-    pub fn review(&self, memory: impl FnOnce() -> MemoryFacts, now_ms: u64, threads: usize) {
+    ///
+    /// Where memory is limited to `limit` bytes, and gaps make the process take more, it begins earlier than the thresholds
+    /// say, and takes more of the time: keys have been removed so that the limit holds.
+    pub fn review(&self, memory: impl FnOnce() -> MemoryFacts, limit: u64, now_ms: u64, threads: usize) {
         let course = &mut *self.course.lock();
         let is_enabled = self.enabled.load(Ordering::Relaxed);
         let memory = if is_enabled { memory() } else { MemoryFacts::default() };
         let gaps = memory.active.saturating_sub(memory.allocated);
         let percent = (u128::from(gaps) * 100 / u128::from(memory.allocated.max(1))) as u64;
+        let tolerated = limit / TOLERATED_SHARE;
+        let is_tight = limit > 0 && memory.active > limit.saturating_add(tolerated) && gaps > tolerated;
         let lower = u64::from(self.threshold_lower.load(Ordering::Relaxed));
         if course.passes >= threads {
             let Defragmented { moved, kept, .. } = course.done;
             if moved < (moved + kept) / MOVED_MIN {
-                course.rests_until_ms = now_ms + REST_MS;
+                course.rests_until_ms = now_ms + if is_tight { REST_MS_TIGHT } else { REST_MS };
             }
             (course.passes, course.done) = (0, Defragmented::default());
         }
@@ -138,6 +152,7 @@ impl Defragmentation {
         let goes_on = is_enabled
             && now_ms >= course.rests_until_ms
             && match course.since_ms {
+                _ if is_tight => true,
                 None => gaps > ignored && percent >= lower,
                 Some(_) => gaps > ignored / 4 && percent >= lower / 4,
             };
@@ -152,7 +167,12 @@ impl Defragmentation {
             }
             _ => {}
         }
-        self.share.store(if goes_on { self.share_for(percent) } else { 0 }, Ordering::Relaxed);
+        let share = match goes_on {
+            true if is_tight => self.share_for(percent.saturating_mul(TIGHT_FACTOR)),
+            true => self.share_for(percent),
+            false => 0,
+        };
+        self.share.store(share, Ordering::Relaxed);
     }
 
     /// The share between the least and the most that belongs to so many percent between the thresholds.
@@ -232,11 +252,11 @@ mod tests {
         for (now_ms, gaps, share) in
             [(1, 99, 0), (2, 101, 1), (3, 40, 1), (4, 19, 0), (5, 99, 0), (6, 550, 13)]
         {
-            defragmentation.review(|| memory(gaps), now_ms, 1);
+            defragmentation.review(|| memory(gaps), 0, now_ms, 1);
             assert_eq!(defragmentation.share(Load::Clients), share, "{gaps} MiB");
         }
         assert_eq!(defragmentation.share(Load::None), 25);
-        defragmentation.review(|| memory(5000), 10, 1);
+        defragmentation.review(|| memory(5000), 0, 10, 1);
         assert_eq!(defragmentation.share(Load::Clients), 25);
         let figures = defragmentation.figures(12);
         assert_eq!((figures.total_ms, figures.current_ms), (8, 6));
@@ -245,33 +265,43 @@ mod tests {
     #[test]
     fn it_does_nothing_when_it_is_off_or_little_is_lost() {
         let defragmentation = Defragmentation::default();
-        defragmentation.review(|| memory(900), 1, 1);
+        defragmentation.review(|| memory(900), 0, 1, 1);
         assert_eq!(defragmentation.share(Load::None), 0);
         let small = MemoryFacts { allocated: 10 * MIB, active: 90 * MIB, ..MemoryFacts::default() };
         let defragmentation = enabled();
-        defragmentation.review(|| small, 1, 1);
+        defragmentation.review(|| small, 0, 1, 1);
         assert_eq!(defragmentation.share(Load::None), 0);
+    }
+
+    #[test]
+    fn gaps_beyond_a_limit_on_memory_are_closed_however_few_they_are() {
+        let defragmentation = enabled();
+        let small = |active| MemoryFacts { allocated: 10 * MIB, active, ..MemoryFacts::default() };
+        for (active, limit, goes_on) in [(11, 0, false), (11, 10, true), (11, 11, false), (10, 10, false)] {
+            defragmentation.review(|| small(active * MIB), limit * MIB, 1, 1);
+            assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{active} of {limit} MiB");
+        }
     }
 
     #[test]
     fn it_rests_when_going_through_everything_has_moved_hardly_anything() {
         let defragmentation = enabled();
         let pass = |moved| Defragmented { moved, kept: 1000, ..Defragmented::default() };
-        defragmentation.review(|| memory(300), 1, 2);
+        defragmentation.review(|| memory(300), 0, 1, 2);
         defragmentation.end_pass(pass(5));
-        defragmentation.review(|| memory(300), 2, 2);
+        defragmentation.review(|| memory(300), 0, 2, 2);
         assert!(
             defragmentation.share(Load::Clients) > 0,
             "one of two threads has not gone through its shards"
         );
         defragmentation.end_pass(pass(100));
-        defragmentation.review(|| memory(300), 3, 2);
+        defragmentation.review(|| memory(300), 0, 3, 2);
         assert!(defragmentation.share(Load::Clients) > 0, "it helped");
         defragmentation.end_pass(pass(5));
         defragmentation.end_pass(pass(5));
-        defragmentation.review(|| memory(300), 4, 2);
+        defragmentation.review(|| memory(300), 0, 4, 2);
         assert_eq!(defragmentation.share(Load::Clients), 0);
-        defragmentation.review(|| memory(300), 4 + REST_MS, 2);
+        defragmentation.review(|| memory(300), 0, 4 + REST_MS, 2);
         assert!(defragmentation.share(Load::Clients) > 0);
     }
 }

@@ -87,6 +87,8 @@ pub struct Batch<'w> {
     keeps_latency: bool,
     /// Whether more memory than allowed is used, and nothing can be done about it.
     lacks_memory: bool,
+    /// Whether the error that a script has ended with was counted when a command failed.
+    is_error_counted: bool,
     begun: Instant,
     /// When the run began that is not timed yet.
     started: Instant,
@@ -116,6 +118,7 @@ impl Engine {
             access: self.settings.access_policy(now_ms),
             keeps_latency: self.settings.latency_tracking.load(std::sync::atomic::Ordering::Relaxed),
             lacks_memory: false,
+            is_error_counted: false,
             begun,
             started: begun,
             ran: false,
@@ -182,7 +185,7 @@ impl Batch<'_> {
     ) -> Next {
         let mark = reply.mark();
         let prepared = self.worker.prepared[place];
-        self.lacks_memory = engine.memory.may_be_exceeded() && !self.make_room(engine, session);
+        self.lacks_memory = engine.memory.may_be_exceeded() && !self.make_room(engine, session, reply);
         let outcome = match prepared.command {
             Some(command)
                 if command.row.accepts(arguments.len())
@@ -216,10 +219,11 @@ impl Batch<'_> {
                     self.execute_or_queue(engine, session, arguments, command, place, reply)
                 }
                 Err(error) => {
-                    self.count_rejected(command, &error);
                     let number = command.map_or(u16::MAX, |command| command.id);
                     session.record.last_command.store(number, std::sync::atomic::Ordering::Relaxed);
-                    Err(refuse(engine, session, &arguments, command, error))
+                    let error = refuse(engine, session, &arguments, command, error);
+                    self.count_rejected(command, &error);
+                    Err(error)
                 }
             },
         };
@@ -247,7 +251,10 @@ impl Batch<'_> {
 
     /// Removes keys because too much memory is used. Says whether commands may use more.
     #[cold]
-    fn make_room(&mut self, engine: &Engine, session: &Session) -> bool {
+    fn make_room(&mut self, engine: &Engine, session: &Session, reply: &Reply) -> bool {
+        // What the client's commands before this one have answered may be what takes too much.
+        session.record.note_output(reply);
+        engine.clients.count_memory(&session.record);
         let mut counters = KeyCounters::default();
         // What is loaded was there before.
         let may_use_more = session.is_replayed
@@ -353,7 +360,9 @@ impl Batch<'_> {
         self.worker.runs.add(command.id);
         if let Err(error) = outcome {
             let mut counters = self.worker.counters.lock();
-            counters.count_error(error.code());
+            if !std::mem::take(&mut self.is_error_counted) {
+                counters.count_error(error.code());
+            }
             if let Some(of_command) = counters.commands.get_mut(usize::from(command.id)) {
                 of_command.failed += 1;
             }

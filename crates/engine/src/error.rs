@@ -27,9 +27,8 @@ impl CommandError {
     pub const DB_OUT_OF_RANGE: Self = Self::fixed("ERR DB index is out of range");
     /// Source and destination of a move are the same.
     pub const SAME_OBJECT: Self = Self::fixed("ERR source and destination objects are the same");
-    /// The data set is still being loaded.
+    /// More memory than allowed is used.
     pub const OUT_OF_MEMORY: Self = Self::fixed("OOM command not allowed when used memory > 'maxmemory'.");
-
     /// The data set is being loaded.
     pub const LOADING: Self = Self::fixed("LOADING Redis is loading the dataset in memory");
     /// A string would grow beyond `proto-max-bulk-len`.

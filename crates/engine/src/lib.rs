@@ -83,7 +83,7 @@ impl Engine {
             commands,
             clients: Clients::default(),
             settings: Settings::default(),
-            memory: Memory::default(),
+            memory: Memory::new(),
             scripts: Scripts::default(),
             defragmentation: Defragmentation::default(),
             persistence: Persistence::default(),

@@ -49,6 +49,8 @@ pub struct Memory {
     exceeded_since_ms: AtomicU64,
     /// For how long it was exceeded in the times before, in milliseconds.
     exceeded_ms: AtomicU64,
+    /// What was allocated before there were any keys, in bytes.
+    least: u64,
 }
 
 /// For how long more memory than allowed was used, in milliseconds.
@@ -61,6 +63,11 @@ pub struct ExceededTime {
 }
 
 impl Memory {
+    /// Without a limit yet, and before there are any keys.
+    pub fn new() -> Self {
+        Self { least: allocator::allocated(), ..Self::default() }
+    }
+
     /// Sets the limit, in bytes, and what happens there.
     pub fn configure(&self, limit: u64, options: EvictionOptions) {
         *self.options.write() = options;
@@ -96,12 +103,24 @@ impl Memory {
         }
     }
 
-    /// By how many bytes more is used than allowed, if `uncounted` bytes do not count.
-    pub fn excess(&self, uncounted: u64) -> u64 {
+    /// By how many bytes more is used than allowed.
+    pub fn excess(&self) -> u64 {
         match self.limit() {
             0 => 0,
-            limit => allocator::allocated().saturating_sub(uncounted).saturating_sub(limit),
+            limit => allocator::allocated().saturating_sub(limit),
         }
+    }
+
+    /// By how many bytes more is used than allowed while what is flushed is being released, with `level` bytes in use when
+    /// that began. All that is used may be allowed for a while, if the limit can be kept afterwards.
+    pub fn excess_above(&self, level: u64) -> u64 {
+        let limit = self.limit();
+        if limit <= self.least {
+            return self.excess();
+        }
+        // What comes first needs room before anything is released.
+        let allowed = limit.max(level).saturating_add(limit / 8);
+        allocator::allocated().saturating_sub(allowed)
     }
 
     /// Notes whether the limit is exceeded at `now_ms` (milliseconds since 1970).

@@ -31,7 +31,8 @@ pub(crate) struct Process {
     saver: Requests,
     run_id: String,
     started_ms: u64,
-    allocated_at_start: u64,
+    /// What was allocated when everything was there but the data set.
+    allocated_at_start: AtomicU64,
     allocated_peak: AtomicU64,
 }
 
@@ -45,7 +46,7 @@ impl Process {
             saver,
             run_id: (0..40).map(|_| fastrand::digit(16)).collect(),
             started_ms: now_us() / 1000,
-            allocated_at_start: memory::figures().allocated,
+            allocated_at_start: AtomicU64::new(0),
             allocated_peak: AtomicU64::new(0),
         }
     }
@@ -54,14 +55,17 @@ impl Process {
     pub(crate) fn attach(&self, shared: &Arc<Shared>) {
         // Called once, while the server starts.
         let _ = self.shared.set(Arc::downgrade(shared));
+        self.allocated_at_start.store(memory::figures().allocated, Ordering::Relaxed);
     }
 
     fn memory(&self) -> MemoryFacts {
         let figures = memory::figures();
-        let peak = self.allocated_peak.fetch_max(figures.allocated, Ordering::Relaxed).max(figures.allocated);
         MemoryFacts {
-            allocated_peak: peak,
-            allocated_at_start: self.allocated_at_start,
+            allocated_peak: self
+                .allocated_peak
+                .fetch_max(figures.allocated, Ordering::Relaxed)
+                .max(figures.allocated),
+            allocated_at_start: self.allocated_at_start.load(Ordering::Relaxed),
             limit: self.config.settings().maxmemory,
             ..figures
         }

@@ -1,8 +1,11 @@
 //! The allocator's figures.
 
+use std::sync::Arc;
+use std::time::Duration;
 use std::{io, thread};
 
 use nuthatch_collections::allocator;
+use nuthatch_engine::Engine;
 use nuthatch_engine::host::MemoryFacts;
 use tikv_jemalloc_ctl::{epoch, stats};
 
@@ -29,6 +32,12 @@ pub(crate) fn version() -> String {
     format!("jemalloc-{}", version.split('-').next().unwrap_or(version))
 }
 
+/// Has what the calling thread allocates and releases count: what it has done so far now, and the rest when it ends or calls
+/// this again. Each thread has to do so at its beginning, because memory is released by other threads than have allocated it.
+pub(crate) fn count_thread() {
+    allocator::allocated();
+}
+
 /// Starts the threads that have memory ready before the event loops need it and give back what they need no more.
 ///
 /// # Errors
@@ -39,6 +48,35 @@ pub(crate) fn start_threads() -> io::Result<()> {
     if let Some(filler) = allocator::reserve() {
         thread::Builder::new().name("memory".into()).spawn(move || filler.run())?;
     }
+    Ok(())
+}
+
+/// Starts a thread that gives free pages back at once where memory is limited: else they would be there for ten seconds
+/// besides what the limit allows. It ends with the engine.
+///
+/// # Errors
+/// The system refuses the thread.
+pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
+    /// How often it is looked at that.
+    const PERIOD: Duration = Duration::from_millis(100);
+    /// As much may be free, which will soon be used again: a part of the limit, and bytes.
+    const FREE_SHARE: u64 = 50;
+    const FREE_BYTES: u64 = 4 * 1024 * 1024;
+    let engine = Arc::downgrade(engine);
+    thread::Builder::new().name("purge".into()).spawn(move || {
+        while let Some(engine) = engine.upgrade() {
+            let limit = engine.memory.limit();
+            drop(engine);
+            if limit > 0 {
+                let figures = figures();
+                let free = figures.resident.saturating_sub(figures.active);
+                if free > FREE_BYTES.max(limit / FREE_SHARE) && figures.resident > limit {
+                    purge();
+                }
+            }
+            thread::sleep(PERIOD);
+        }
+    })?;
     Ok(())
 }
 
@@ -53,14 +91,14 @@ pub(crate) fn purge() {
     let _ = allocator::purge();
 }
 
-/// The allocator's own report.
+/// The allocator's own report. What it has given out includes what threads keep for what they ask for next.
 pub(crate) fn report() -> String {
     let figures = figures();
     format!(
         "{} ({}): allocated {} active {} resident {}\n",
         version(),
         allocator::settings().to_string_lossy(),
-        figures.allocated,
+        stats::allocated::read().unwrap_or(0),
         figures.active,
         figures.resident
     )

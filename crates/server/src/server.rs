@@ -106,6 +106,7 @@ impl Server {
         let event_loops = (0..shared.mailboxes.len())
             .map(|number| EventLoop::new(shared.clone(), number, listeners.take().unwrap_or_default()))
             .collect::<io::Result<Vec<_>>>()?;
+        memory::keep_within_limit(&shared.engine)?;
         background::start(&shared.engine, config.clone(), saves)?;
         let mut threads = Vec::new();
         threads.extend(start_loading(&settings, &shared, ending, announce)?);
@@ -117,6 +118,7 @@ impl Server {
             })?);
         }
         let syncing = thread::Builder::new().name("aof".into()).spawn(move || log.keep_synced())?;
+        memory::count_thread();
         Ok(Self { shared, threads, syncing })
     }
 
@@ -186,6 +188,7 @@ fn start_loading(
     let helpers = settings.io_threads.saturating_sub(1).max(1);
     let (done, is_done) = mpsc::channel();
     let thread = thread::Builder::new().name("load".into()).spawn(move || {
+        memory::count_thread();
         let is_loaded = match source {
             Some(source) => persistence::load(&engine, source, helpers),
             None => log.load(&engine, helpers).is_ok(),
@@ -317,7 +320,10 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     let engine = &shared.engine.settings;
     engine.string_bytes_max.store(settings.proto_max_bulk_len, Ordering::Relaxed);
     let policy = settings.eviction.policy;
-    *engine.tracking.write() = policy.tracking();
+    let tracked_before = std::mem::replace(&mut *engine.tracking.write(), policy.tracking());
+    if tracked_before != policy.tracking() {
+        shared.engine.keyspace.forget_use();
+    }
     engine.keeps_last_use.store(policy.minds_use(), Ordering::Relaxed);
     shared.engine.memory.configure(settings.maxmemory, settings.eviction);
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);

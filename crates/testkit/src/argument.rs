@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         *choices.choose(&mut self.random).expect("there are choices")
     }
 
@@ -137,6 +137,7 @@ kinds! {
     LuaValueScript "lua-value-script" "A script for an expression of Lua.",
     Script "script" "A script in Lua.",
     StoredScript "stored-script" "A script in Lua, one of a few.",
+    WritingScript "writing-script" "A script that may need more memory.",
     ScriptName "script-name" "The name of one of a few scripts.",
     Connection "connection" "The number of one of the connections of a conversation.",
 }
@@ -237,6 +238,7 @@ impl Kind {
             Self::LuaValueScript => documents::lua_value_script(&mut world.random),
             Self::Script => lua::script(world),
             Self::StoredScript => world.pick(lua::STORED_SCRIPTS).0.into(),
+            Self::WritingScript => lua::writing_script(world),
             Self::ScriptName => world.pick(lua::STORED_SCRIPTS).1.into(),
             Self::Connection => format!("@{}", world.random.random_range(0..SPEAKERS)).into_bytes(),
         }

@@ -268,9 +268,12 @@ impl Pair<'_> {
 fn start_session(server: &Server) -> io::Result<Client> {
     let mut client = server.try_connect()?;
     client.set_timeout(BATCH_TIME_MAX)?;
-    let flushed = client.try_call(["FLUSHALL"])?;
-    if flushed.is_error() {
-        return Err(io::Error::other(format!("{} refuses FLUSHALL: {}", server.name(), flushed.text())));
+    // Generated commands may have set a limit.
+    for line in ["FLUSHALL", "CONFIG SET maxmemory 0"] {
+        let reply = client.try_call(line.split(' '))?;
+        if reply.is_error() {
+            return Err(io::Error::other(format!("{} refuses {line}: {}", server.name(), reply.text())));
+        }
     }
     Ok(client)
 }

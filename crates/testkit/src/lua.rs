@@ -8,6 +8,7 @@ mod commands;
 mod expressions;
 mod samples;
 mod statements;
+mod writing;
 
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -15,6 +16,7 @@ use rand::seq::IndexedRandom;
 use crate::argument::World;
 
 pub(crate) use samples::STORED_SCRIPTS;
+pub(crate) use writing::writing_script;
 
 /// Shows any values as a text: what is in tables, too, but no address.
 const SHOW: &str = "local function D(...) local r={} for i=1,select('#',...) do local v=select(i,...) \

@@ -10,6 +10,7 @@ mod connections;
 mod expiry;
 mod fill;
 mod fragmentation;
+mod hit_ratio;
 mod memory;
 mod messages;
 mod pauses;
@@ -21,6 +22,7 @@ mod saving;
 mod scenarios;
 mod scripts;
 mod server;
+mod soak;
 mod statistics;
 mod table;
 mod throughput;
@@ -63,6 +65,10 @@ enum Profile {
     Scripts(scripts::Options),
     /// Saving all keys while clients write, and loading them again
     Saving(saving::Options),
+    /// Writing beyond the memory that a server may use, with values whose sizes grow and shrink
+    Soak(soak::Options),
+    /// The part of reads that miss when traces are replayed, at equal memory
+    HitRatio(hit_ratio::Options),
     /// Resident bytes and processor time with very many connections
     Connections(connections::Options),
 }
@@ -142,6 +148,8 @@ fn run(profile: Profile) -> Result<()> {
         Profile::Messages(options) => finish(&options.setup, messages::run(&options)?),
         Profile::Scripts(options) => finish(&options.setup, scripts::run(&options)?),
         Profile::Saving(options) => finish(&options.setup, saving::run(&options)?),
+        Profile::Soak(options) => finish(&options.setup, soak::run(&options)?),
+        Profile::HitRatio(options) => finish(&options.setup, hit_ratio::run(&options)?),
         Profile::Connections(options) => finish(&options.setup, connections::run(&options)?),
     }
 }

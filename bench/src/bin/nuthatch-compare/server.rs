@@ -37,10 +37,31 @@ impl FromStr for ServerSpec {
     }
 }
 
+/// What a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// The Redis protocol.
+    Redis,
+    /// Memcached's protocol of text lines.
+    Memcached,
+}
+
+impl Dialect {
+    /// Tells by the answer to a PING in the Redis protocol, if it is one of a server that is ready.
+    fn of_answer(line: &str) -> Option<Dialect> {
+        match line {
+            "+PONG" => Some(Dialect::Redis),
+            "ERROR" => Some(Dialect::Memcached),
+            _ => None,
+        }
+    }
+}
+
 /// A running server; it is ended when this is dropped.
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
+    pub(crate) dialect: Dialect,
     child: Child,
 }
 
@@ -52,7 +73,7 @@ impl Server {
         // The shell must become the server, so that the child is the process to be measured.
         let command = format!("exec {}", spec.command.replace("{port}", &port.to_string()));
         let child = spawn_bound(&command, processors).with_context(|| format!("starting {}", spec.name))?;
-        let mut server = Self { name: spec.name.clone(), address, child };
+        let mut server = Self { name: spec.name.clone(), address, dialect: Dialect::Redis, child };
         server.await_ready().with_context(|| format!("starting {} with `{command}`", spec.name))?;
         Ok(server)
     }
@@ -64,8 +85,10 @@ impl Server {
                 return Err(anyhow!("it ended with {status}"));
             }
             if let Ok(mut client) = self.client()
-                && client.call("PING").is_ok_and(|reply| reply == "+PONG")
+                && let Ok(answer) = client.call("PING")
+                && let Some(dialect) = Dialect::of_answer(&answer)
             {
+                self.dialect = dialect;
                 return Ok(());
             }
             ensure!(start.elapsed() < START_MAX, "it does not answer");

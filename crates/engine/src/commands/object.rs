@@ -2,6 +2,7 @@
 
 use nuthatch_collections::entry::{Payload, RecordRef};
 
+use crate::access::Tracking;
 use crate::call::Call;
 use crate::command::{Command, Flags, Group, KeyFlags, KeySpec};
 use crate::error::{CommandError, Outcome};
@@ -98,10 +99,15 @@ fn idle_time(call: &mut Call<'_, '_>) -> Outcome {
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching \
          between policies at runtime LRU and LFU data will take some time to adjust.",
     );
+    const ADAPTIVE: CommandError = CommandError::fixed(
+        "ERR An adaptive maxmemory policy is selected, idle time not tracked. Please note that when switching \
+         between policies at runtime LRU and LFU data will take some time to adjust.",
+    );
     let key = call.key(2);
     let policy = call.engine.settings.access_policy(call.now_ms());
     match call.keys.inspect_quietly(&key, |record| record.access()) {
         Some(_) if policy.keeps_frequency() => return Err(NOT_TRACKED),
+        Some(_) if policy.tracking == Tracking::HitDensity => return Err(ADAPTIVE),
         Some(access) => call.reply.integer(policy.idle_seconds(access) as i64),
         None => call.reply.null(),
     }

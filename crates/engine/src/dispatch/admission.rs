@@ -1,6 +1,6 @@
 //! Whether a request may run: is it known, complete and allowed?
 
-use super::{Batch, monitor};
+use super::{Batch, monitor, script};
 use crate::Engine;
 use crate::arguments::{Arguments, is_word};
 use crate::command::{Flags, InTransaction};
@@ -37,7 +37,8 @@ impl Batch<'_> {
         if session.transaction.is_some() && command.row.flags.contains(Flags::NO_MULTI) {
             return Err(CommandError::fixed("ERR Command not allowed inside a transaction"));
         }
-        if self.lacks_memory && flags_of(session, command).contains(Flags::DENY_OOM) {
+        let flags = || flags_of(session, command).union(script::flags_of_request(engine, command, arguments));
+        if self.lacks_memory && flags().contains(Flags::DENY_OOM) {
             return Err(CommandError::OUT_OF_MEMORY);
         }
         if engine.persistence.refuses_writes() && is_refused_while_failing(session, command) {

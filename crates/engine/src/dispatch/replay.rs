@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use nuthatch_collections::allocator;
 use nuthatch_protocol::Reply;
 use parking_lot::Mutex;
 
@@ -108,6 +109,8 @@ impl<'e, R: Read> Replay<'e, R> {
     fn run_batches(&mut self) -> Result<(), Halt> {
         let loading = &self.engine.persistence.loading;
         loop {
+            // Tells others what has been allocated so far.
+            allocator::allocated();
             let begun = self.requests.position();
             let read = self.requests.read();
             if read.is_ok() {

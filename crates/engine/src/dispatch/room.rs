@@ -1,5 +1,6 @@
 //! Making room when more memory is used than `maxmemory` allows, before a command runs that may use more.
 
+use std::thread;
 use std::time::Instant;
 
 use nuthatch_collections::table::{Pin, pin};
@@ -12,6 +13,20 @@ use crate::keyspace::locked::KeyCounters;
 
 /// How many keys are removed between two looks at the clock.
 const KEYS_PER_LOOK: u32 = 16;
+
+/// What is being released need not be waited for as long as it takes no more than such a part of what is allowed.
+const RELEASED_SHARE: u64 = 16;
+
+/// Whether more memory is used than allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shortage {
+    /// No.
+    None,
+    /// It is, until what is gone already has been released.
+    Passing,
+    /// It is.
+    Lasting,
+}
 
 /// What came of making room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,27 +51,35 @@ impl Worker {
     ) -> Room {
         let may_wait = engine.persistence.loading.is_active()
             || engine.keyspace.is_busy()
-            || engine.keyspace.is_reclaiming_databases()
             || engine.clients.paused_until(true, access.now_ms).is_some();
         if may_wait {
             return Room::Enough;
         }
         let options = engine.memory.options();
         let eviction = Eviction { policy: options.policy, samples: options.samples, access };
+        let may_all_go = options.policy.choice.is_some() && !options.policy.is_volatile;
         let mut begun = None;
+        let mut is_time_over = || {
+            let begun = begun.get_or_insert_with(Instant::now);
+            options.time_max.is_some_and(|time_max| begun.elapsed() >= time_max)
+        };
         let mut removed = 0;
         let room = loop {
-            if engine.excess_memory() == 0 {
+            let shortage = engine.shortage();
+            if shortage == Shortage::None {
                 break Room::Enough;
             }
-            if !engine.keyspace.evict(pin, &mut self.evictor, &eviction, counters) {
+            let may_go = shortage == Shortage::Lasting;
+            if may_go && engine.keyspace.evict(pin, &mut self.evictor, &eviction, counters) {
+                removed += 1;
+            } else if !may_go || may_all_go && engine.keyspace.is_reclaiming() {
+                // What takes too much is about to be free.
+                removed = 0;
+                thread::yield_now();
+            } else {
                 break Room::None;
             }
-            removed += 1;
-            if removed % KEYS_PER_LOOK == 0
-                && let Some(time_max) = options.time_max
-                && begun.get_or_insert_with(Instant::now).elapsed() >= time_max
-            {
+            if removed % KEYS_PER_LOOK == 0 && is_time_over() {
                 break Room::Soon;
             }
         };
@@ -78,15 +101,34 @@ impl Worker {
 }
 
 impl Engine {
-    /// By how many bytes more memory is used than allowed. What is about to be written to files or to be released does not
-    /// count, nor what clients' buffers take beyond their part.
-    fn excess_memory(&self) -> u64 {
-        if self.memory.excess(0) == 0 {
-            return 0;
+    /// Whether more memory than allowed is used, and no key may go for it.
+    pub(super) fn lacks_memory(&self) -> bool {
+        self.memory.options().policy.choice.is_none() && self.shortage() != Shortage::None
+    }
+
+    /// Whether more memory than allowed is used. What is about to be written to files does not count, nor what clients'
+    /// buffers take beyond their part, nor a little of what is about to be released. What is written while flushed databases
+    /// are released takes their place.
+    fn shortage(&self) -> Shortage {
+        let excess = self.memory.excess();
+        if excess == 0 {
+            return Shortage::None;
         }
         let buffers = self.clients.memory_bytes().saturating_sub(self.memory.client_bytes_max());
-        let uncounted = self.uncounted_memory().saturating_add(self.keyspace.reclaiming_bytes());
-        self.memory.excess(uncounted.saturating_add(buffers))
+        let buffers = buffers.saturating_add(self.clients.leaving_bytes());
+        let excess = excess.saturating_sub(self.uncounted_memory()).saturating_sub(buffers);
+        let excess = match self.keyspace.level_reclaimed() {
+            Some(level) => self.memory.excess_above(level).min(excess),
+            None => excess,
+        };
+        let reclaiming = self.keyspace.reclaiming_bytes();
+        if excess <= reclaiming.min(self.memory.limit() / RELEASED_SHARE) {
+            Shortage::None
+        } else if excess <= reclaiming {
+            Shortage::Passing
+        } else {
+            Shortage::Lasting
+        }
     }
 
     /// Bytes that do not count, because they are about to be written to files.

@@ -83,8 +83,9 @@ impl Batch<'_> {
             }
             let allows_more_memory =
                 program.flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES);
-            if self.lacks_memory && program.flags.contains(ScriptFlags::DECLARED) && !allows_more_memory {
-                return Err(CommandError::OUT_OF_MEMORY);
+            // Outside of a transaction it was not admitted.
+            if self.lacks_memory && may_need_memory(program.flags) {
+                return Err(NEEDS_MEMORY);
             }
             let bounds = Bounds {
                 is_read_only: is_read_only_command || program.flags.contains(ScriptFlags::NO_WRITES),
@@ -119,7 +120,10 @@ impl Batch<'_> {
             if call.session.database != database {
                 call.session.select(database);
             }
-            outcome.map_err(|failure| error_of(failure, &program.name()))
+            outcome.map_err(|failure| {
+                self.is_error_counted = matches!(failure, Failure::Raised { is_of_command: true, .. });
+                error_of(failure, &program.name())
+            })
         })
     }
 }
@@ -222,6 +226,29 @@ impl Program {
     }
 }
 
+/// Whether it says of itself that it writes, and not that it does so where memory is short. One that says nothing is looked
+/// at command by command.
+fn may_need_memory(flags: ScriptFlags) -> bool {
+    flags.contains(ScriptFlags::DECLARED)
+        && !flags.intersects(ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES)
+}
+
+/// What running a request may bring about besides what its command's row says: what the script says of itself.
+pub(super) fn flags_of_request(engine: &Engine, command: &Registered, arguments: &Arguments<'_>) -> Flags {
+    let Some(named_by) = command.row.script else { return Flags::empty() };
+    let (scripts, named) = (&engine.scripts, arguments.at(1));
+    let flags = match named_by {
+        // What is wrong with it is told when it is run.
+        NamedBy::Text => ScriptFlags::of(named).unwrap_or_default(),
+        NamedBy::Digest => scripts.find(named).map(|source| source.flags).unwrap_or_default(),
+        NamedBy::Function => {
+            let found = scripts.libraries.find(named);
+            found.map(|found| found.facts().flags | ScriptFlags::DECLARED).unwrap_or_default()
+        }
+    };
+    if may_need_memory(flags) { Flags::DENY_OOM } else { Flags::empty() }
+}
+
 /// Whether a transaction may use keys that its scripts do not declare.
 pub(super) fn may_stray(engine: &Engine, transaction: &Transaction) -> bool {
     let outcome = with_interpreter(|thread| {
@@ -241,6 +268,10 @@ pub(super) fn may_stray(engine: &Engine, transaction: &Transaction) -> bool {
     });
     outcome.unwrap_or(true)
 }
+
+const NEEDS_MEMORY: CommandError = CommandError::fixed(
+    "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+);
 
 const WRITES: CommandError =
     CommandError::fixed("ERR Can not execute a script with write flag using *_ro command.");

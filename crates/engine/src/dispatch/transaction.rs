@@ -39,7 +39,8 @@ impl Batch<'_> {
             InTransaction::RunsAtOnce => self.execute(engine, session, arguments, command, place, reply),
             InTransaction::Queued => {
                 let hash = self.worker.prepared[place].hash;
-                if transaction.queue(command.id, command.row.flags, hash, &arguments).is_err() {
+                let flags = command.row.flags.union(script::flags_of_request(engine, command, &arguments));
+                if transaction.queue(command.id, flags, hash, &arguments).is_err() {
                     transaction.is_aborted = true;
                     return Err(TOO_LARGE);
                 }
@@ -93,6 +94,7 @@ impl Batch<'_> {
         reply.array(transaction.queued().len());
         session.is_executing = true;
         keys.begin_unit();
+        let mut limit = engine.memory.limit();
         let mut call = Call { command, arguments, keys: &mut keys, session, reply, engine, first_hash: None };
         for queued in transaction.queued() {
             call.command = engine.commands.all()[usize::from(queued.command)];
@@ -108,6 +110,10 @@ impl Batch<'_> {
                 }
                 call.reply.truncate(mark);
                 call.reply.error(error.text());
+            }
+            // Scripts mind a new limit.
+            if std::mem::replace(&mut limit, engine.memory.limit()) != limit {
+                self.lacks_memory = engine.lacks_memory();
             }
         }
         call.keys.end_unit();

@@ -13,9 +13,10 @@ use nuthatch_collections::table::Occupied;
 use std::ops::Range;
 
 use super::deadlines::Dues;
-use super::locked::{Keys, is_live, note_creation};
+use super::eviction::adaptive::{note_creation, note_overwriting, note_use};
+use super::locked::{Keys, is_live};
 use super::strings::NewDeadline;
-use super::{Key, KeyHash, Keyspace};
+use super::{Database, Key, KeyHash, Keyspace};
 use crate::arguments::Arguments;
 use crate::effect::{Change, Effect};
 use crate::error::CommandError;
@@ -119,21 +120,24 @@ impl<'k> Keys<'k> {
     pub fn change_as(&mut self, key: &Key<'_>, wanted: Type) -> Result<Option<Slot<'_>>, CommandError> {
         self.remove_if_expired(key);
         let (keyspace, access) = (self.keyspace, self.access);
-        let Some(mut occupied) = self.database(key).table.find_mut(key.hash, key.bytes) else {
+        let Database { table, learner, .. } = self.database(key);
+        let keys = table.len();
+        let Some(mut occupied) = table.find_mut(key.hash, key.bytes) else {
             return Ok(None);
         };
         check_type(occupied.get(), wanted)?;
-        access.touch(&mut occupied.get_mut());
+        note_use(&mut occupied.get_mut(), access, learner, keys);
         Ok(Some(Slot { occupied, keyspace }))
     }
 
     /// Gives a key a value, whether or not it has one of any type. Nobody is told: see [`Self::note`].
     pub fn put(&mut self, key: &Key<'_>, kind: Kind, payload: NewPayload<'_>, deadline: NewDeadline) {
         let (now_ms, access) = (self.now_ms, self.access);
-        let database = self.database(key);
+        let Database { table, learner, .. } = self.database(key);
+        let keys = table.len();
         let mut is_new = false;
         let mut overwritten = None;
-        let (before, after, replaced) = match database.table.find_mut(key.hash, key.bytes) {
+        let (before, after, replaced) = match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) => {
                 let before = Dues::of(slot.get());
                 if is_live(slot.get(), now_ms) {
@@ -152,10 +156,11 @@ impl<'k> Keys<'k> {
                         let had_one = slot.get_mut().set_stamp(deadline);
                         debug_assert!(had_one, "overwritten in place only if both have a deadline");
                     }
-                    access.touch(&mut slot.get_mut());
+                    note_use(&mut slot.get_mut(), access, learner, keys);
                 } else {
                     let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
-                    note_creation(&mut entry.as_mut(), access);
+                    entry.as_mut().set_access(slot.get().access());
+                    note_overwriting(&mut entry.as_mut(), access, learner, keys);
                     entry.as_mut().set_mark(slot.get().mark());
                     replaced = Some(slot.replace(entry));
                 }
@@ -167,14 +172,14 @@ impl<'k> Keys<'k> {
                     NewDeadline::At(deadline) => Some(deadline),
                 };
                 let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
-                note_creation(&mut entry.as_mut(), access);
-                database.table.insert(key.hash, entry);
+                note_creation(&mut entry.as_mut(), access, learner, keys, key.hash);
+                table.insert(key.hash, entry);
                 is_new = true;
                 (Dues::default(), after, None)
             }
         };
         let has_field_deadlines = matches!(kind, Kind::HashPackedDeadlines | Kind::HashTable);
-        let record = if has_field_deadlines { database.table.find(key.hash, key.bytes) } else { None };
+        let record = if has_field_deadlines { table.find(key.hash, key.bytes) } else { None };
         let after = record.map_or(Dues { key: after, field: None }, Dues::of);
         if before != Dues::default() || after != Dues::default() {
             self.index_deadline(key, before, after);

@@ -307,7 +307,7 @@ impl Expiry<'_> {
 
     /// Removes what is due of the entries of an item, and files it again if something is still to come.
     fn visit(&mut self, database: &mut Database, item: u32, covered: &Range<u64>) {
-        let Database { table, deadlines, with_deadline, with_field_deadlines } = database;
+        let Database { table, deadlines, with_deadline, with_field_deadlines, .. } = database;
         let mut next = Refiling::default();
         table.visit_fragment(item, &mut |mut slot| {
             let dues = Dues::of(slot.get());

@@ -7,10 +7,11 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
 
-use nuthatch_collections::entry::{Entry, RecordMut, RecordRef};
+use nuthatch_collections::entry::{Entry, RecordRef};
 use parking_lot::MutexGuard;
 
 use super::deadlines::Dues;
+use super::eviction::adaptive::note_read;
 use super::observers::NOBODY;
 use super::patience::Busy;
 use super::waiting::Ready;
@@ -269,11 +270,12 @@ impl<'k> Keys<'k> {
             _ => undeclared_key(),
         };
         let ShardState { databases, changes, observers, waiting, .. } = state;
-        let Database { table, with_deadline, with_field_deadlines, .. } = &mut databases[place];
+        let Database { table, with_deadline, with_field_deadlines, learner, .. } = &mut databases[place];
+        let keys = table.len();
         match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
                 self.counters.hits += 1;
-                access.note_read(&mut slot.get_mut());
+                note_read(&mut slot.get_mut(), access, learner, keys);
                 return Some(slot.into_ref());
             }
             Some(slot) => {
@@ -467,11 +469,6 @@ impl<'k> Keys<'k> {
 #[inline]
 pub(super) fn is_live(record: RecordRef<'_>, now_ms: u64) -> bool {
     record.stamp().is_none_or(|deadline| deadline > now_ms)
-}
-
-/// Sets the access field of a record that was just made.
-pub(super) fn note_creation(record: &mut RecordMut<'_>, access: AccessPolicy) {
-    record.set_access(access.initial());
 }
 
 #[cold]

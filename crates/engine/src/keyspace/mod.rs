@@ -36,6 +36,7 @@ use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
 use parking_lot::Mutex;
 
 use self::deadlines::DeadlineIndex;
+use self::eviction::adaptive::{Density, Learner};
 use self::reclaim::Reclaiming;
 pub use self::reclaim::{Garbage, Reclaim, ReclaimFigures};
 use crate::effect::EffectLog;
@@ -102,6 +103,8 @@ pub(crate) struct Database {
     pub(crate) with_deadline: usize,
     /// How many hashes have fields with deadlines.
     pub(crate) with_field_deadlines: usize,
+    /// What is known of the use of keys.
+    learner: Learner,
 }
 
 /// What a shard's lock protects.
@@ -136,6 +139,8 @@ pub struct Keyspace {
     pub messages: Messages,
     reclaim: Reclaim,
     reclaiming: Arc<Reclaiming>,
+    /// What is known of the use of keys.
+    density: Density,
     /// Whether keys whose deadlines have passed are removed at once: DEBUG SET-ACTIVE-EXPIRE.
     active_expiry: AtomicBool,
     /// Whether somebody who holds shards waits for another one, in whatever order.
@@ -173,6 +178,7 @@ impl Keyspace {
                     deadlines: DeadlineIndex::default(),
                     with_deadline: 0,
                     with_field_deadlines: 0,
+                    learner: None,
                 })
                 .collect();
             ShardState { databases, changes: 0, waiting: None, observers: None, snapshot: None }
@@ -191,6 +197,7 @@ impl Keyspace {
             messages: Messages::default(),
             reclaim,
             reclaiming: Arc::default(),
+            density: Density::new(shards),
             active_expiry: AtomicBool::new(true),
             out_of_order: AtomicBool::new(false),
             busy: AtomicUsize::new(0),

@@ -4,9 +4,10 @@ use std::sync::atomic::Ordering;
 
 use nuthatch_collections::entry::Entry;
 
-use super::Key;
 use super::deadlines::Dues;
-use super::locked::{Keys, note_creation};
+use super::eviction::adaptive::note_creation;
+use super::locked::Keys;
+use super::{Database, Key};
 use crate::effect::{Change, Effect};
 use crate::value::Kind;
 
@@ -34,7 +35,8 @@ impl Keys<'_> {
         self.remove_if_expired(to);
         let record = self.database(from).table.find(from.hash, from.bytes);
         let Some(mut entry) = record.map(|record| Entry::copy_of(record, to.bytes)) else { return false };
-        note_creation(&mut entry.as_mut(), access);
+        let Database { table, learner, .. } = self.database(to);
+        note_creation(&mut entry.as_mut(), access, learner, table.len(), to.hash);
         self.notify(to, "new");
         let replaced = self.place_entry(to, entry);
         self.note(to, "copy_to");

@@ -22,6 +22,8 @@ pub(super) struct Reclaiming {
     bytes: AtomicU64,
     /// How many of these are all keys of a database in a shard.
     contents: AtomicU64,
+    /// What was allocated when the last of these was handed over, in bytes.
+    level: AtomicU64,
     /// Values that were released.
     released: AtomicU64,
 }
@@ -106,6 +108,7 @@ impl Keyspace {
 
     /// Releases all keys of a database in a shard elsewhere.
     pub(super) fn discard_content(&self, content: (Table<KeyHash>, DeadlineIndex)) {
+        self.reclaiming.level.store(allocator::allocated(), Ordering::Relaxed);
         let share = Share::new(&self.reclaiming, content.0.len() as u64, 0, 1);
         (self.reclaim)(Garbage { content: Content::Keys(Box::new(content)), _share: share });
     }
@@ -115,9 +118,16 @@ impl Keyspace {
         self.reclaiming.bytes.load(Ordering::Relaxed)
     }
 
-    /// Whether flushed databases are being released, of which nobody knows how much memory they take.
-    pub(crate) fn is_reclaiming_databases(&self) -> bool {
-        self.reclaiming.contents.load(Ordering::Relaxed) > 0
+    /// Whether memory of keys that are gone is about to be released.
+    pub(crate) fn is_reclaiming(&self) -> bool {
+        self.reclaiming.pending.load(Ordering::Relaxed) > 0
+    }
+
+    /// While flushed databases are being released, of which nobody knows how much memory they take: how much was allocated
+    /// when they began to be, in bytes.
+    pub(crate) fn level_reclaimed(&self) -> Option<u64> {
+        let is_reclaiming = self.reclaiming.contents.load(Ordering::Relaxed) > 0;
+        is_reclaiming.then(|| self.reclaiming.level.load(Ordering::Relaxed))
     }
 
     /// Figures for INFO.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use nuthatch_collections::entry::{Entry, INLINE_MAX, NewPayload, Payload, RecordMut};
 
-use super::Key;
-use super::locked::{Keys, is_live, note_creation};
+use super::eviction::adaptive::{note_creation, note_use};
+use super::locked::{Keys, is_live};
+use super::{Database, Key};
 use crate::effect::Change;
 use crate::value::{Kind, string};
 
@@ -76,9 +77,11 @@ impl Keys<'_> {
     pub fn update_integer(&mut self, key: &Key<'_>, value: i64, event: &'static str) {
         let now_ms = self.now_ms;
         let access = self.access;
-        let in_place = match self.database(key).table.find_mut(key.hash, key.bytes) {
+        let Database { table, learner, .. } = self.database(key);
+        let keys = table.len();
+        let in_place = match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
-                access.touch(&mut slot.get_mut());
+                note_use(&mut slot.get_mut(), access, learner, keys);
                 slot.get_mut().overwrite(Kind::StringInteger as u8, &NewPayload::Int(value))
             }
             _ => false,
@@ -105,20 +108,21 @@ impl Keys<'_> {
     pub fn splice(&mut self, key: &Key<'_>, offset: usize, bytes: &[u8], event: &'static str) -> usize {
         self.remove_if_expired(key);
         let access = self.access;
-        let database = self.database(key);
-        let (length, replaced) = match database.table.find_mut(key.hash, key.bytes) {
+        let Database { table, learner, .. } = self.database(key);
+        let keys = table.len();
+        let (length, replaced) = match table.find_mut(key.hash, key.bytes) {
             None => {
                 let mut text = spliced(Payload::Inline(&[]), offset, bytes);
                 let length = text.len();
                 let payload = raw_payload(&mut text);
                 let mut entry = Entry::new(key.bytes, Kind::StringRaw as u8, None, payload);
-                note_creation(&mut entry.as_mut(), access);
-                database.table.insert(key.hash, entry);
+                note_creation(&mut entry.as_mut(), access, learner, keys, key.hash);
+                table.insert(key.hash, entry);
                 self.notify(key, "new");
                 (length, None)
             }
             Some(mut slot) => {
-                access.touch(&mut slot.get_mut());
+                note_use(&mut slot.get_mut(), access, learner, keys);
                 match splice_in_place(&mut slot.get_mut(), offset, bytes) {
                     Some(length) => (length, None),
                     None => {

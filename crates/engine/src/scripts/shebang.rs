@@ -28,7 +28,7 @@ impl ScriptFlags {
     ///
     /// # Errors
     /// It begins like one that does, and is none.
-    pub(super) fn of(text: &[u8]) -> Result<Self, CommandError> {
+    pub(crate) fn of(text: &[u8]) -> Result<Self, CommandError> {
         const INVALID: CommandError = CommandError::fixed("ERR Invalid script shebang");
         if !text.starts_with(b"#!") {
             return Ok(Self::empty());

@@ -21,7 +21,7 @@ use super::listen::{Accepted, Listener};
 use super::mailbox::Message;
 use super::participant::{Aftermath, Reason};
 use super::turn::Turn;
-use crate::log;
+use crate::{log, memory};
 
 /// The mailbox's place among the events; listeners follow, connections are counted from 0.
 pub(super) const MAILBOX: u64 = u64::MAX;
@@ -77,7 +77,9 @@ impl Clients {
             let connection = &mut self.connections[token];
             if connection.held_until.is_some() {
                 // Its commands wait, but it must be noticed when it leaves.
-                if let Some(reason) = connection.read_ahead(&self.shared.limits) {
+                let reason = connection.read_ahead(&self.shared.limits);
+                connection.count_memory(&self.shared.engine.clients);
+                if let Some(reason) = reason {
                     self.close(token, reason, worker);
                 }
                 return;
@@ -202,12 +204,14 @@ impl Clients {
         connection.session.record.inbox.is_closed.store(true, Ordering::Release);
         self.shared.engine.end_attention(&mut connection.session);
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
-        let record = &connection.session.record;
+        let record = connection.session.record.clone();
         self.by_client.remove(&record.id);
         self.shared.engine.clients.remove(record.id);
-        self.shared.engine.clients.uncount_memory(record);
         // Closing the socket takes it out of the epoll set.
         drop(connection);
+        // First less is in use, then less is about to be: else keys would go for it.
+        memory::count_thread();
+        self.shared.engine.clients.uncount_memory(&record);
     }
 
     /// Takes new connections from a listener.

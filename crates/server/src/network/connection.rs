@@ -166,8 +166,17 @@ impl Connection {
         add(&record.sent, sent);
         add(&record.commands, commands);
         record.active_ms.store(now_ms, Ordering::Relaxed);
+        self.count_memory(clients);
+    }
+
+    /// Has the memory that the connection takes count.
+    pub(super) fn count_memory(&self, clients: &Clients) {
+        let record = &self.session.record;
+        // Buffers grow by more than is read, and empty ones are about to be given back.
+        let ahead = if self.input.is_empty() { 0 } else { self.input.capacity() - self.input.len() };
         record.query_buffer.store(self.input.len() as u64, Ordering::Relaxed);
-        record.output_buffer.store(self.reply.len() as u64, Ordering::Relaxed);
+        record.query_spare.store((self.parser.memory() + ahead) as u64, Ordering::Relaxed);
+        record.note_output(&self.reply);
         clients.count_memory(record);
     }
 }

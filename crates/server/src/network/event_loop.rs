@@ -22,9 +22,8 @@ use super::participant::{Aftermath, Reason};
 use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
 use super::turn::Turn;
-use crate::log;
-use crate::memory;
 use crate::persistence::AppendOnly;
+use crate::{log, memory};
 
 /// Events taken from the system at once.
 const EVENTS_MAX: usize = 512;
@@ -140,6 +139,7 @@ impl EventLoop {
                 }
             }
             self.take_turn();
+            memory::count_thread();
             self.limit_client_memory();
             self.clients.release_kept(&self.worker);
             self.clients.shared.engine.keyspace.limit_tracked_keys();
@@ -341,7 +341,12 @@ impl EventLoop {
         if self.clients.number == 0 {
             let engine = &self.clients.shared.engine;
             engine.statistics.sample(now_ms);
-            engine.defragmentation.review(memory::figures, now_ms, self.clients.shared.mailboxes.len());
+            engine.defragmentation.review(
+                memory::figures,
+                engine.memory.limit(),
+                now_ms,
+                self.clients.shared.mailboxes.len(),
+            );
         }
         let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);

@@ -11,7 +11,7 @@ use nuthatch_engine::Engine;
 use nuthatch_engine::persistence::Job;
 
 use crate::config::Config;
-use crate::log;
+use crate::{log, memory};
 
 /// How long between two looks at the save points.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -43,7 +43,11 @@ pub(crate) fn start(
     let engine = Arc::downgrade(engine);
     let mut saver = Saver { config, failed: None };
     let thread = thread::Builder::new().name("save".into());
-    thread.spawn(move || while saver.attend(&engine, requests.recv_timeout(PERIOD)) {})?;
+    thread.spawn(move || {
+        while saver.attend(&engine, requests.recv_timeout(PERIOD)) {
+            memory::count_thread();
+        }
+    })?;
     Ok(())
 }
 

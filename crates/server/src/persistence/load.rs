@@ -12,12 +12,11 @@ use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use nuthatch_collections::allocator;
 use nuthatch_engine::Engine;
 use nuthatch_engine::rdb::file::{Batch, Checked, Facts, FileError, Part, Problem, ScanOptions, Scanner};
 
 use crate::config::system_text;
-use crate::log;
+use crate::{log, memory};
 
 /// Batches that wait for each thread.
 const BATCHES_AHEAD: usize = 4;
@@ -146,8 +145,7 @@ impl Common<'_> {
             return;
         }
         let loaded = self.engine.load_entries(batch);
-        // Tells what this thread has allocated.
-        allocator::allocated();
+        memory::count_thread();
         if let Err(error) = loaded {
             self.has_failed.store(true, Ordering::Relaxed);
             if let Ok(mut first) = self.error.lock()
@@ -185,6 +183,7 @@ pub(super) fn scan(engine: &Engine, source: Source, threads: usize) -> Result<u6
         });
         let workers = workers.count();
         let outcome = parts(&mut scanner, engine, |batch| {
+            memory::count_thread();
             if workers == 0 {
                 common.load(&batch);
             } else if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) =

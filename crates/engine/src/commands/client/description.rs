@@ -69,7 +69,7 @@ pub(crate) fn line(engine: &Engine, record: &ClientRecord, now_ms: u64) -> Strin
         ("multi", record.queued.load(Ordering::Relaxed).to_string()),
         ("watch", record.keys_watched().to_string()),
         ("qbuf", query_bytes.to_string()),
-        ("qbuf-free", "0".to_owned()),
+        ("qbuf-free", record.query_spare.load(Ordering::Relaxed).to_string()),
         ("argv-mem", "0".to_owned()),
         ("multi-mem", queued_bytes.to_string()),
         ("rbs", output_bytes.to_string()),

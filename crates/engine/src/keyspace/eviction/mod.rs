@@ -3,12 +3,15 @@
 //! Each thread takes samples of the keys of shards in turn, remembers the best candidates ([`pool`]) and removes the best
 //! of them, one key for each sample. It holds one shard at a time, and none when it begins.
 
+pub(super) mod adaptive;
+mod hit_density;
 mod policy;
 mod pool;
 
 use nuthatch_collections::entry::RecordRef;
 use nuthatch_collections::table::Pin;
 
+use self::adaptive::KnownRanks;
 use self::policy::Choice;
 pub use self::policy::EvictionPolicy;
 use self::pool::{Candidate, Pool};
@@ -17,7 +20,8 @@ use super::observers::NOBODY;
 use super::{Database, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 
-/// Of so many keys at least one has a deadline: then keys with deadlines are found among their neighbours.
+/// Of so many keys at least one has a deadline: then keys with deadlines are found among their neighbours. And in so many
+/// buckets for each key that is wanted others are looked for where there are few.
 const NEIGHBOURS: usize = 16;
 
 /// Tries at finding a key with a deadline through the index, of which items may be stale.
@@ -42,7 +46,7 @@ struct Spot {
 }
 
 /// What a thread remembers from one eviction to the next.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Evictor {
     policy: EvictionPolicy,
     pool: Pool,
@@ -51,13 +55,9 @@ pub struct Evictor {
     /// The database that they are taken of, and for how many more times.
     database: u32,
     stay: u32,
-}
-
-impl Default for Evictor {
-    fn default() -> Self {
-        let (policy, pool, spots) = (EvictionPolicy::NONE, Pool::default(), Default::default());
-        Self { policy, pool, spots, database: 0, stay: 0 }
-    }
+    /// What is known of ranks, and whether they are to be worked out anew: of an adaptive policy.
+    ranks: KnownRanks,
+    is_due: bool,
 }
 
 impl Keyspace {
@@ -77,10 +77,11 @@ impl Keyspace {
         loop {
             let has_sampled = self.sample(pin, evictor, eviction, choice);
             while let Some(candidate) = evictor.pool.take_best() {
-                let is_evicted = self.evict_candidate(&candidate, eviction, choice, counters);
+                let is_evicted = self.evict_candidate(&candidate, evictor, eviction, choice, counters);
                 evictor.pool.reuse(candidate);
                 if is_evicted {
                     self.prefetch_candidates(pin, &evictor.pool);
+                    self.work_out_ranks(evictor, eviction.access.now_ms);
                     return true;
                 }
             }
@@ -103,22 +104,29 @@ impl Keyspace {
 
     /// Offers some keys of a random shard, or of the next one that has any.
     fn sample(&self, pin: &Pin, evictor: &mut Evictor, eviction: &Eviction, choice: Choice) -> bool {
+        let spot = self.next_spot(pin, evictor);
+        (spot.shard..self.shards()).chain(0..spot.shard).any(|shard| {
+            // A script that has run for too long may hold it.
+            let Ok(mut state) = self.lock(shard) else { return false };
+            self.sample_shard(shard, &mut state, evictor, spot.position, eviction, choice)
+        })
+    }
+
+    /// Where the next sample is taken, whose memory was asked for before.
+    fn next_spot(&self, pin: &Pin, evictor: &mut Evictor) -> Spot {
         let [spot, next] = evictor.spots;
         let after = Spot { shard: fastrand::usize(..self.shards()), position: fastrand::u64(..) };
         evictor.spots = [next, after];
         let place = self.place(evictor.database);
         self.shards[next.shard].prefetchers[place].entries_near(pin, next.position);
         self.shards[after.shard].prefetchers[place].bucket(pin, after.position);
-        (spot.shard..self.shards()).chain(0..spot.shard).any(|shard| {
-            // A script that has run for too long may hold it.
-            let Ok(mut state) = self.lock(shard) else { return false };
-            self.sample_shard(&mut state, evictor, spot.position, eviction, choice)
-        })
+        spot
     }
 
     /// Offers some keys of one of a shard's databases.
     fn sample_shard(
         &self,
+        shard: usize,
         state: &mut ShardState,
         evictor: &mut Evictor,
         position: u64,
@@ -129,23 +137,30 @@ impl Keyspace {
         if !self.choose_database(state, evictor, is_volatile) {
             return false;
         }
-        let (number, pool) = (evictor.database, &mut evictor.pool);
+        let number = evictor.database;
         let database = &mut state.databases[self.place(number)];
+        if choice == Choice::HitDensity {
+            let Evictor { ranks, pool, is_due, .. } = evictor;
+            let ranks = ranks.get(&self.density);
+            *is_due |= self.take_notes(shard, database, ranks);
+            return database.offer_by_density(self, number, position, eviction, ranks, pool);
+        }
+        let pool = &mut evictor.pool;
         let mut offers = 0;
         visit_some(database, is_volatile, position, eviction.samples, &mut |record| {
             offers += 1;
             let score = choice.score(record, eviction.access);
             if pool.wants(score) {
-                pool.offer(score, number, self.hash(record.key()), record.key());
+                pool.offer(score, number, self.hash(record.key()), record.key(), record.access());
             }
         });
         offers > 0
     }
 
-    /// Chooses the database that samples are taken of: stays with the last one for a while, and then takes another, the
-    /// more keys it has in this shard the likelier. Says whether any has keys.
+    /// Chooses the database that samples are taken of, the more keys it has in this shard the likelier. Where no other has any
+    /// keys it stays with it for a while. Says whether any has keys.
     fn choose_database(&self, state: &ShardState, evictor: &mut Evictor, is_volatile: bool) -> bool {
-        /// How many samples are taken of a database before another one is chosen: all have to be looked at for that.
+        /// How many samples are taken of the only database that has keys before all are looked at again.
         const STAY: u32 = 64;
         let size = |number: u32| {
             let database = &state.databases[self.place(number)];
@@ -167,7 +182,8 @@ impl Keyspace {
             }
             None => true,
         });
-        (evictor.database, evictor.stay) = (database.unwrap_or_default(), STAY);
+        evictor.database = database.unwrap_or_default();
+        evictor.stay = if size(evictor.database) == total { STAY } else { 0 };
         true
     }
 
@@ -175,6 +191,7 @@ impl Keyspace {
     fn evict_candidate(
         &self,
         candidate: &Candidate,
+        evictor: &mut Evictor,
         eviction: &Eviction,
         choice: Choice,
         counters: &mut KeyCounters,
@@ -187,7 +204,18 @@ impl Keyspace {
             return false;
         };
         let mut keys = Keys::new(self, guards, eviction.access.now_ms, eviction.access, NOBODY);
-        let is_evicted = keys.evict(&key, |record| choice.score(record, eviction.access) >= candidate.score);
+        let is_evicted = match choice {
+            // Its rank has changed with its age, too.
+            Choice::HitDensity => keys.evict(
+                &key,
+                |record| record.access() == candidate.access,
+                |database| {
+                    let ranks = evictor.ranks.get(&self.density);
+                    database.note_eviction(key.hash, candidate.access, ranks);
+                },
+            ),
+            _ => keys.evict(&key, |record| choice.score(record, eviction.access) >= candidate.score, |_| ()),
+        };
         keys.end();
         counters.add(keys.counters);
         is_evicted
@@ -195,8 +223,13 @@ impl Keyspace {
 }
 
 impl Keys<'_> {
-    /// Removes a key if `may_go` says so. Says whether it is gone.
-    fn evict(&mut self, key: &Key<'_>, may_go: impl FnOnce(RecordRef<'_>) -> bool) -> bool {
+    /// Removes a key if `may_go` says so, after `note` was told. Says whether it is gone.
+    fn evict(
+        &mut self,
+        key: &Key<'_>,
+        may_go: impl FnOnce(RecordRef<'_>) -> bool,
+        note: impl FnOnce(&mut Database),
+    ) -> bool {
         let now_ms = self.now_ms;
         let database = self.database(key);
         match database.table.find(key.hash, key.bytes) {
@@ -205,6 +238,7 @@ impl Keys<'_> {
                 true
             }
             Some(record) if may_go(record) => {
+                note(database);
                 self.counters.evicted += 1;
                 self.remove(key, "evicted");
                 true
@@ -225,8 +259,7 @@ fn visit_some(
     let Database { table, deadlines, with_deadline, .. } = database;
     let mut visited = 0;
     if !is_volatile || *with_deadline * NEIGHBOURS >= table.len() {
-        let buckets_max = if is_volatile { count * NEIGHBOURS } else { count };
-        table.visit_near(position, buckets_max, &mut |record| {
+        table.visit_near(position, count * NEIGHBOURS, &mut |record| {
             if !is_volatile || record.stamp().is_some() {
                 visit(record);
                 visited += 1;

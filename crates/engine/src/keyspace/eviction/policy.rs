@@ -17,10 +17,12 @@ pub enum Choice {
     Frequency,
     /// Those whose deadlines come first.
     Deadline,
+    /// Those that are expected to bring fewest hits for the time for which they have to be kept.
+    HitDensity,
 }
 
 /// Which keys have to go when memory is short.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct EvictionPolicy {
     /// By what they are chosen; none goes without.
     pub choice: Option<Choice>,
@@ -44,6 +46,8 @@ impl EvictionPolicy {
         "noeviction",
         "volatile-lrm",
         "allkeys-lrm",
+        "volatile-adaptive",
+        "allkeys-adaptive",
     ];
 
     /// The policy of this name.
@@ -55,6 +59,7 @@ impl EvictionPolicy {
             "lfu" => Choice::Frequency,
             "random" => Choice::Random,
             "ttl" => Choice::Deadline,
+            "adaptive" => Choice::HitDensity,
             _ => return Self::NONE,
         };
         Self { choice: Some(choice), is_volatile: keys == "volatile" }
@@ -70,6 +75,7 @@ impl EvictionPolicy {
         match self.choice {
             Some(Choice::Frequency) => Tracking::Frequency,
             Some(Choice::LastChange) => Tracking::LastChange,
+            Some(Choice::HitDensity) => Tracking::HitDensity,
             Some(Choice::Random | Choice::LastUse | Choice::Deadline) | None => Tracking::LastUse,
         }
     }
@@ -79,7 +85,8 @@ impl Choice {
     /// How willingly a key goes: the more, the sooner. Nothing if it may not go.
     pub(super) fn score(self, record: RecordRef<'_>, access: AccessPolicy) -> u64 {
         match self {
-            Self::Random => 0,
+            // The latter has ranks of its own.
+            Self::Random | Self::HitDensity => 0,
             Self::LastUse | Self::LastChange => access.idle_seconds(record.access()),
             Self::Frequency => u64::from(u8::MAX) - u64::from(access.frequency_of(record.access())),
             Self::Deadline => u64::MAX - record.stamp().unwrap_or(u64::MAX),

@@ -15,6 +15,8 @@ pub(super) struct Candidate {
     /// The number of its database, as clients know it.
     pub(super) database: u32,
     pub(super) hash: u64,
+    /// What was known of its use when it became one.
+    pub(super) access: u32,
     pub(super) key: Vec<u8>,
 }
 
@@ -35,7 +37,7 @@ impl Pool {
     }
 
     /// Remembers a key that is wanted.
-    pub(super) fn offer(&mut self, score: u64, database: u32, hash: u64, key: &[u8]) {
+    pub(super) fn offer(&mut self, score: u64, database: u32, hash: u64, key: &[u8], access: u32) {
         if self.candidates.iter().any(|other| other.hash == hash && other.database == database) {
             return;
         }
@@ -45,7 +47,7 @@ impl Pool {
         let mut candidate = self.spare.pop().unwrap_or_default();
         candidate.key.clear();
         candidate.key.extend_from_slice(key);
-        let candidate = Candidate { score, database, hash, key: candidate.key };
+        let candidate = Candidate { score, database, hash, access, key: candidate.key };
         let place = self.candidates.partition_point(|other| other.score <= score);
         self.candidates.insert(place, candidate);
     }
@@ -85,7 +87,7 @@ mod tests {
         for _ in 0..2 {
             for (hash, score) in scores.iter().enumerate() {
                 if pool.wants(*score) {
-                    pool.offer(*score, 0, hash as u64, &hash.to_le_bytes());
+                    pool.offer(*score, 0, hash as u64, &hash.to_le_bytes(), 0);
                 }
             }
         }
@@ -102,8 +104,8 @@ mod tests {
     #[test]
     fn keys_of_different_databases_are_different() {
         let mut pool = Pool::default();
-        pool.offer(1, 0, 7, b"key");
-        pool.offer(1, 1, 7, b"key");
+        pool.offer(1, 0, 7, b"key", 0);
+        pool.offer(1, 1, 7, b"key", 0);
         assert!(pool.take_best().is_some() && pool.take_best().is_some());
     }
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use nuthatch_collections::allocator;
 use nuthatch_collections::table::Table;
 
 use super::deadlines::DeadlineIndex;
@@ -253,6 +254,8 @@ impl Snapshot<'_> {
             give(piece.database, &piece.bytes)?;
             self.handover.give_back(piece.bytes);
         }
+        // Tells others what has been released so far.
+        allocator::allocated();
         Ok(is_any)
     }
 }

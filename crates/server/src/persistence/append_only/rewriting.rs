@@ -21,7 +21,7 @@ use super::starting::unopened;
 use super::{AppendOnly, commands, starting};
 use crate::config::system_text;
 use crate::disk::{DiskFile, Steadily};
-use crate::log;
+use crate::{log, memory};
 
 /// After so many failures, the file is not rewritten again at once because of its size.
 const FAILURES_AT_ONCE: u64 = 3;
@@ -190,6 +190,7 @@ impl AppendOnly {
     }
 
     fn run_rewrite(self: Arc<Self>) {
+        memory::count_thread();
         let outcome = match self.engine() {
             Some(engine) if engine.persistence.log.is_enabled() => self.try_rewrite(&engine),
             Some(engine) => self.try_write_base_alone(&engine),

@@ -13,7 +13,7 @@ use super::files::{Files, Refusal};
 use super::{AppendOnly, loading};
 use crate::config::{AppendOnlySettings, system_text};
 use crate::disk;
-use crate::log;
+use crate::{log, memory};
 
 /// That the append-only file cannot be used; the log says why.
 #[derive(Debug)]
@@ -145,6 +145,7 @@ impl AppendOnly {
         // The caller may hold shards, all of which are needed.
         let thread = thread::Builder::new().name("aof-switch".into());
         let spawned = thread.spawn(move || {
+            memory::count_thread();
             if before.is_some_and(|before| before.join().is_err()) {
                 log::warning!("A thread that switches the append-only file ended with a panic");
             }

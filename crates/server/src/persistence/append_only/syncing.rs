@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::AppendOnly;
 use crate::config::{Fsync, system_text};
 use crate::disk::DiskFile;
-use crate::log;
+use crate::{log, memory};
 
 /// How often it is looked at what is due.
 const ROUND: Duration = Duration::from_millis(100);
@@ -38,6 +38,7 @@ impl AppendOnly {
         let mut synced = Instant::now();
         let mut is_stopping = false;
         while !is_stopping {
+            memory::count_thread();
             let mut wishes = self.wishes.lock();
             if !wishes.sync && !wishes.stop {
                 self.wish.wait_for(&mut wishes, ROUND);

@@ -1,0 +1,272 @@
+//! The adaptive policies: what is learned of the use of keys ([`hit_density`](super::hit_density)), and evicting by it.
+//!
+//! Each part of a database in a shard learns by itself, under the shard's lock. What it has noted goes to the model of the
+//! whole keyspace whenever a key is evicted there, and now and then the model is worked out anew, under no shard's lock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nuthatch_collections::entry::{RecordMut, RecordRef};
+use parking_lot::{Mutex, RwLock};
+
+use super::hit_density::{Model, Priority, Ranks, Shard};
+use super::pool::Pool;
+use super::{Eviction, Evictor, visit_some};
+use crate::access::{AccessPolicy, Tracking};
+use crate::keyspace::deadlines::fragment;
+use crate::keyspace::{Database, Keyspace};
+
+/// How many keys are looked at for each that goes, at least. Together with the candidates that were seen before it makes no
+/// difference whether there are more.
+const SAMPLES_MIN: usize = 8;
+
+/// What a part of a database has learned; nothing unless the policy is an adaptive one.
+pub(in crate::keyspace) type Learner = Option<Box<Shard>>;
+
+/// What all parts have learned together.
+pub(in crate::keyspace) struct Density {
+    model: Mutex<Learned>,
+    ranks: RwLock<Arc<Ranks>>,
+    /// How often the ranks were worked out.
+    version: AtomicU64,
+}
+
+struct Learned {
+    model: Model,
+    /// The keys of each shard when it was last looked at.
+    keys: Vec<usize>,
+    /// When the ranks were worked out last, in milliseconds since 1970.
+    since_ms: u64,
+}
+
+impl Density {
+    /// Of so many shards, nothing.
+    pub(in crate::keyspace) fn new(shards: usize) -> Self {
+        let learned = Learned { model: Model::new(shards), keys: vec![0; shards], since_ms: 0 };
+        let ranks = RwLock::new(Arc::new(Ranks::first(shards)));
+        Self { model: Mutex::new(learned), ranks, version: AtomicU64::new(0) }
+    }
+
+    /// Takes what was noted in a shard with so many keys, unless another thread is at it. Says whether the ranks are to be
+    /// worked out.
+    fn take(&self, number: usize, keys: usize, shard: &mut Shard, ranks: &Ranks) -> bool {
+        let Some(mut learned) = self.model.try_lock() else { return false };
+        learned.keys[number] = keys;
+        learned.model.take(shard, ranks);
+        let total = learned.total();
+        learned.model.is_due(total)
+    }
+
+    /// Works the ranks out anew, unless another thread is at it.
+    fn work_out(&self, now_ms: u64) {
+        let Some(mut learned) = self.model.try_lock() else { return };
+        let total = learned.total();
+        if !learned.model.is_due(total) {
+            return;
+        }
+        let elapsed_ms = now_ms.saturating_sub(std::mem::replace(&mut learned.since_ms, now_ms));
+        let ranks = learned.model.ranks(total, elapsed_ms);
+        *self.ranks.write() = Arc::new(ranks);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Learned {
+    /// How many keys there are.
+    fn total(&self) -> u64 {
+        self.keys.iter().map(|keys| *keys as u64).sum()
+    }
+}
+
+/// The ranks that a thread knows.
+#[derive(Debug, Default)]
+pub(super) struct KnownRanks {
+    version: u64,
+    ranks: Option<Arc<Ranks>>,
+}
+
+impl KnownRanks {
+    /// Those that hold at the moment.
+    pub(super) fn get(&mut self, density: &Density) -> &Ranks {
+        let version = density.version.load(Ordering::Acquire);
+        if self.version != version {
+            self.ranks = None;
+            self.version = version;
+        }
+        self.ranks.get_or_insert_with(|| density.ranks.read().clone())
+    }
+}
+
+/// Notes that a record of a part with so many keys is being used.
+#[inline]
+pub(in crate::keyspace) fn note_use(
+    record: &mut RecordMut<'_>,
+    access: AccessPolicy,
+    learner: &mut Learner,
+    keys: usize,
+) {
+    if access.tracking == Tracking::HitDensity {
+        learn_use(record, access, learner, keys);
+    } else {
+        access.touch(record);
+    }
+}
+
+/// As [`note_use`], for a record that is only read.
+#[inline]
+pub(in crate::keyspace) fn note_read(
+    record: &mut RecordMut<'_>,
+    access: AccessPolicy,
+    learner: &mut Learner,
+    keys: usize,
+) {
+    if access.tracking != Tracking::LastChange {
+        note_use(record, access, learner, keys);
+    }
+}
+
+fn learn_use(record: &mut RecordMut<'_>, access: AccessPolicy, learner: &mut Learner, keys: usize) {
+    if !access.silent {
+        let after = shard(learner).on_use(record.access(), keys);
+        record.set_access(after);
+    }
+}
+
+/// Notes that a value has taken the place of another, whose access field the record has.
+#[inline]
+pub(in crate::keyspace) fn note_overwriting(
+    record: &mut RecordMut<'_>,
+    access: AccessPolicy,
+    learner: &mut Learner,
+    keys: usize,
+) {
+    match access.tracking {
+        Tracking::HitDensity => learn_use(record, access, learner, keys),
+        _ => record.set_access(access.initial()),
+    }
+}
+
+/// Sets the access field of a record that was just made, of a key with this hash, in a part with so many keys.
+#[inline]
+pub(in crate::keyspace) fn note_creation(
+    record: &mut RecordMut<'_>,
+    access: AccessPolicy,
+    learner: &mut Learner,
+    keys: usize,
+    hash: u64,
+) {
+    let field = match access.tracking {
+        Tracking::HitDensity => shard(learner).on_insert(hash, keys),
+        _ => access.initial(),
+    };
+    record.set_access(field);
+}
+
+fn shard(learner: &mut Learner) -> &mut Shard {
+    learner.get_or_insert_with(new_shard)
+}
+
+fn new_shard() -> Box<Shard> {
+    Box::new(Shard::new(fastrand::u32(..)))
+}
+
+impl Keyspace {
+    /// Forgets what was learned, because the policy is another one now.
+    pub fn forget_use(&self) {
+        for shard in &self.shards {
+            let mut state = shard.state.lock();
+            state.databases.iter_mut().for_each(|database| database.learner = None);
+        }
+    }
+
+    /// Takes what a shard has noted of a database, if that is much. Says whether the ranks are to be worked out anew.
+    pub(super) fn take_notes(&self, number: usize, database: &mut Database, ranks: &Ranks) -> bool {
+        let keys = database.table.len();
+        let shard = database.learner.as_mut().filter(|shard| shard.is_due());
+        shard.is_some_and(|shard| self.density.take(number, keys, shard, ranks))
+    }
+
+    /// Works the ranks out anew if that is due. The caller holds no shards.
+    pub(super) fn work_out_ranks(&self, evictor: &mut Evictor, now_ms: u64) {
+        if std::mem::take(&mut evictor.is_due) {
+            self.density.work_out(now_ms);
+        }
+    }
+}
+
+impl Database {
+    /// Offers some of its keys near a position, and the one that has come last, by their ranks.
+    pub(super) fn offer_by_density(
+        &mut self,
+        keyspace: &Keyspace,
+        number: u32,
+        position: u64,
+        eviction: &Eviction,
+        ranks: &Ranks,
+        pool: &mut Pool,
+    ) -> bool {
+        let (is_volatile, now_ms) = (eviction.policy.is_volatile, eviction.access.now_ms);
+        let mut learner = self.learner.take().unwrap_or_else(new_shard);
+        let mut has_any = false;
+        let mut offer = |record: RecordRef<'_>, access: u32, learner: &Shard| {
+            has_any = true;
+            let score = score_of(learner.rank(access, 1, left_ms(record, now_ms), ranks));
+            if pool.wants(score) {
+                pool.offer(score, number, keyspace.hash(record.key()), record.key(), access);
+            }
+        };
+        let mut aged = Vec::new();
+        let samples = eviction.samples.max(SAMPLES_MIN);
+        visit_some(self, is_volatile, position, samples, &mut |record| {
+            let access = learner.on_draw(record.access());
+            if access != record.access() {
+                aged.push((fragment(keyspace.hash(record.key())), record.access(), access));
+            }
+            offer(record, access, &learner);
+        });
+        if let Some(last) = learner.last_inserted() {
+            self.table.visit_fragment(last, &mut |slot| {
+                if !is_volatile || slot.get().stamp().is_some() {
+                    offer(slot.get(), slot.get().access(), &learner);
+                }
+            });
+        }
+        for (fragment, before, after) in aged {
+            self.table.visit_fragment(fragment, &mut |mut slot| {
+                if slot.get().access() == before {
+                    slot.get_mut().set_access(after);
+                }
+            });
+        }
+        self.learner = Some(learner);
+        has_any
+    }
+
+    /// Notes that a key with this hash and access field is about to be evicted.
+    pub(super) fn note_eviction(&mut self, hash: u64, access: u32, ranks: &Ranks) {
+        let keys = self.table.len();
+        shard(&mut self.learner).on_evict(hash, access, keys, ranks);
+    }
+}
+
+/// How willingly a key goes that has this priority.
+fn score_of(priority: Priority) -> u64 {
+    u64::from(i32::MAX.wrapping_sub(priority).cast_unsigned())
+}
+
+/// How long a key has to live, in milliseconds, if it has a deadline.
+fn left_ms(record: RecordRef<'_>, now_ms: u64) -> Option<u32> {
+    let left_ms = record.stamp()?.saturating_sub(now_ms);
+    Some(u32::try_from(left_ms).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_priority_goes_first() {
+        let scores = [i32::MIN / 2, -7, -1, 0, 1, 30_000].map(score_of);
+        assert!(scores.is_sorted_by(|one, other| one > other), "{scores:?}");
+    }
+}

@@ -1,0 +1,204 @@
+//! Clients whose buffers take too much memory.
+
+use nuthatch_testkit::client::Client;
+use nuthatch_testkit::request::Request;
+use nuthatch_testkit::server::{Server, wait_until};
+
+use crate::{count, info, run, set, start, used, which_exist};
+
+const MIB: usize = 1 << 20;
+
+/// Has the server keep replies of about so many bytes for a client that does not read.
+fn ask(client: &mut Client, bytes: usize) {
+    let requests = vec![Request::from_line("GET big"); bytes / MIB];
+    client.send(&Request::encode_all(&requests)).expect("the requests are small");
+}
+
+/// Has the server keep a request of about so many bytes that is not complete.
+fn begin_request(client: &mut Client, bytes: usize) {
+    let mut request = b"*2\r\n$4\r\nECHO\r\n$500000000\r\n".to_vec();
+    request.resize(bytes, b'x');
+    // The server may close the connection meanwhile.
+    let _ = client.send(&request);
+}
+
+fn names(client: &mut Client) -> Vec<String> {
+    let list = client.command("CLIENT LIST").text();
+    let name = |line: &str| line.split(' ').find_map(|field| field.strip_prefix("name=").map(str::to_owned));
+    let mut names: Vec<String> = list.lines().filter_map(name).filter(|name| !name.is_empty()).collect();
+    names.sort();
+    names
+}
+
+fn connect(server: &Server, name: &str) -> Client {
+    let mut client = server.connect();
+    client.call(["CLIENT", "SETNAME", name]);
+    client
+}
+
+/// A server with a value of a mebibyte.
+fn start_with_value(arguments: &[&str]) -> Server {
+    let unlimited = ["--client-output-buffer-limit", "normal 0 0 0 pubsub 0 0 0", "--io-threads", "2"];
+    let server = start(&[&unlimited[..], arguments].concat());
+    server.connect().call([&b"SET"[..], b"big", &vec![b'v'; MIB]]);
+    server
+}
+
+/// Whether the clients of these names are left at last, and no others.
+#[track_caller]
+fn await_names(client: &mut Client, expected: &[&str]) {
+    let are_left = wait_until(|| names(client) == expected);
+    assert!(are_left, "{:?} instead of {expected:?}", names(client));
+}
+
+/// Several clients have the server keep replies, the biggest of which has to go.
+#[track_caller]
+fn check_biggest_goes(arguments: &[&str]) {
+    let server = start_with_value(arguments);
+    let mut observer = connect(&server, "observer");
+    let [mut small, mut exempt, mut big] = ["small", "exempt", "biggest"].map(|name| connect(&server, name));
+    exempt.command("CLIENT NO-EVICT ON");
+    ask(&mut small, 8 * MIB);
+    ask(&mut exempt, 40 * MIB);
+    let is_kept = || {
+        let list = observer.command("CLIENT LIST").text();
+        let line = list.lines().find(|line| line.contains("name=exempt")).unwrap_or_default().to_owned();
+        let kept = line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse::<usize>().ok());
+        kept > Some(30 * MIB)
+    };
+    assert!(wait_until(is_kept), "nothing is kept for who is exempt");
+    assert_eq!(info(&mut observer, "evicted_clients"), 0);
+    ask(&mut big, 60 * MIB);
+    await_names(&mut observer, &["exempt", "observer", "small"]);
+    assert_eq!(info(&mut observer, "evicted_clients"), 1);
+    assert!(big.read_to_end().is_ok_and(|bytes| bytes.len() < 60 * MIB), "it got everything");
+    let log = server.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("Evicting client:")).collect();
+    assert!(matches!(lines[..], [line] if line.contains("name=biggest")), "{lines:?}");
+    // Those that stay get everything.
+    for (client, replies) in [(&mut small, 8), (&mut exempt, 40)] {
+        for _ in 0..replies {
+            assert_eq!(client.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(MIB));
+        }
+    }
+}
+
+#[test]
+fn the_client_that_takes_most_is_closed() {
+    check_biggest_goes(&["--maxmemory-clients", "60mb"]);
+}
+
+#[test]
+fn the_limit_can_be_a_part_of_what_is_allowed_in_all() {
+    check_biggest_goes(&["--maxmemory", "600mb", "--maxmemory-clients", "10%"]);
+}
+
+#[test]
+fn requests_count_and_a_limit_that_is_set_later() {
+    let server = start_with_value(&[]);
+    let mut observer = connect(&server, "observer");
+    let (mut asking, mut sending) = (connect(&server, "asking"), connect(&server, "sending"));
+    let mut queueing = connect(&server, "queueing");
+    let mut before = used(&mut observer);
+    begin_request(&mut sending, 10 * MIB);
+    assert!(wait_until(|| used(&mut observer) > before + 9 * MIB as u64), "nothing is kept of a request");
+    run(&mut queueing, ["MULTI".to_owned()]);
+    before = used(&mut observer);
+    for _ in 0..6 {
+        queueing.call([&b"SET"[..], b"key", &vec![b'v'; MIB]]);
+    }
+    assert!(used(&mut observer) > before + 5 * MIB as u64, "nothing is kept of a transaction");
+    ask(&mut asking, 4 * MIB);
+    assert_eq!(info(&mut observer, "evicted_clients"), 0);
+    set(&mut observer, "maxmemory-clients", "14mb");
+    await_names(&mut observer, &["asking", "observer", "queueing"]);
+    set(&mut observer, "maxmemory-clients", "5mb");
+    await_names(&mut observer, &["asking", "observer"]);
+    assert_eq!(info(&mut observer, "evicted_clients"), 2);
+    for _ in 0..4 {
+        assert_eq!(asking.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(MIB));
+    }
+}
+
+const KEYS: usize = 30_000;
+
+/// A server that holds as many keys as it may. Returns the limit, too.
+fn start_at_limit() -> (Server, u64) {
+    let server = start_with_value(&["--maxmemory-policy", "allkeys-lru"]);
+    let mut client = server.connect();
+    let value = "v".repeat(1000);
+    run(&mut client, (0..KEYS).map(|number| format!("SET key:{number} {value}")));
+    // It is the key that was used last.
+    run(&mut client, ["STRLEN big".to_owned()]);
+    let limit = used(&mut client) + MIB as u64;
+    set(&mut client, "maxmemory", limit);
+    (server, limit)
+}
+
+/// Half of the keys are left, and the client is closed.
+#[track_caller]
+fn check_keys_stay(observer: &mut Client, limit: u64) {
+    let closed = wait_until(|| info(observer, "evicted_clients") == 1);
+    assert!(closed, "it is not closed: {} of {limit} bytes are used", used(observer));
+    set(observer, "maxmemory", 0);
+    let there = which_exist(observer, (0..KEYS).map(|number| format!("key:{number}")));
+    // The keys take a little less than what is allowed.
+    assert!(count(&there, true) > KEYS * 4 / 10, "{} of {KEYS} are left", count(&there, true));
+    assert!(wait_until(|| used(observer) < limit), "what was kept for the client is kept still");
+}
+
+#[test]
+fn replies_to_who_does_not_read_make_half_of_the_keys_go_at_most() {
+    let (server, limit) = start_at_limit();
+    let mut observer = connect(&server, "observer");
+    let mut slow = connect(&server, "slow");
+    // Replies of small values have memory of their own.
+    run(&mut slow, (0..1000).map(|number| format!("RPUSH list {number}:{}", "e".repeat(500))));
+    for _ in 0..200 {
+        // The connection ends at some time.
+        if slow.send(&Request::encode_all(&[Request::from_line("LRANGE list 0 -1")])).is_err() {
+            break;
+        }
+        observer.command("LLEN list");
+    }
+    check_keys_stay(&mut observer, limit);
+    await_names(&mut observer, &["observer"]);
+}
+
+#[test]
+fn messages_to_who_does_not_read_make_half_of_the_keys_go_at_most() {
+    let (server, limit) = start_at_limit();
+    let mut observer = connect(&server, "observer");
+    let mut slow = connect(&server, "slow");
+    slow.command("SUBSCRIBE channel");
+    let message = vec![b'm'; 500_000];
+    for _ in 0..400 {
+        let heard = observer.call([&b"PUBLISH"[..], b"channel", &message]);
+        if heard.integer() == Some(0) {
+            break;
+        }
+    }
+    check_keys_stay(&mut observer, limit);
+    await_names(&mut observer, &["observer"]);
+}
+
+#[test]
+fn requests_of_who_waits_make_half_of_the_keys_go_at_most() {
+    let (server, limit) = start_at_limit();
+    let mut observer = connect(&server, "observer");
+    let mut slow = connect(&server, "slow");
+    slow.send(b"BLPOP nothing 0\r\n").expect("it is connected");
+    begin_request(&mut slow, 100 * MIB);
+    check_keys_stay(&mut observer, limit);
+    await_names(&mut observer, &["observer"]);
+}
+
+#[test]
+fn requests_of_who_does_not_end_them_make_half_of_the_keys_go_at_most() {
+    let (server, limit) = start_at_limit();
+    let mut observer = connect(&server, "observer");
+    let mut slow = connect(&server, "slow");
+    begin_request(&mut slow, 100 * MIB);
+    check_keys_stay(&mut observer, limit);
+    await_names(&mut observer, &["observer"]);
+}
