@@ -268,7 +268,7 @@ fn for_a_big_value_one_goes_of_the_same_size() {
     for write in writes {
         let server = start(&["--maxmemory-policy", "allkeys-random"]);
         let mut client = server.connect();
-        let mut write_some = |client: &mut Client, numbers: std::ops::Range<usize>| {
+        let write_some = |client: &mut Client, numbers: std::ops::Range<usize>| {
             for number in numbers {
                 let reply = client.pipeline(&[Request::new(write(number))]).expect("a reply");
                 assert!(!reply[0].starts_with(b"-"), "{}", reply[0].escape_ascii());
