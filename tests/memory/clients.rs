@@ -142,8 +142,9 @@ fn check_keys_stay(observer: &mut Client, limit: u64) {
     assert!(closed, "it is not closed: {} of {limit} bytes are used", used(observer));
     set(observer, "maxmemory", 0);
     let there = which_exist(observer, (0..KEYS).map(|number| format!("key:{number}")));
-    // The keys take a little less than what is allowed.
-    assert!(count(&there, true) > KEYS * 4 / 10, "{} of {KEYS} are left", count(&there, true));
+    // The keys take a little less than what is allowed, and a buffer that is twice as big counts when its command is done: some go
+    // before that.
+    assert!(count(&there, true) > KEYS * 3 / 10, "{} of {KEYS} are left", count(&there, true));
     assert!(wait_until(|| used(observer) < limit), "what was kept for the client is kept still");
 }
 
