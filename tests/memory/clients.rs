@@ -142,8 +142,9 @@ fn check_keys_stay(observer: &mut Client, limit: u64) {
     assert!(closed, "it is not closed: {} of {limit} bytes are used", used(observer));
     set(observer, "maxmemory", 0);
     let there = which_exist(observer, (0..KEYS).map(|number| format!("key:{number}")));
-    // The keys take a little less than what is allowed.
-    assert!(count(&there, true) > KEYS * 4 / 10, "{} of {KEYS} are left", count(&there, true));
+    // The keys take a little less than what is allowed, and a buffer that is twice as big counts when its command is done: some go
+    // before that.
+    assert!(count(&there, true) > KEYS * 3 / 10, "{} of {KEYS} are left", count(&there, true));
     assert!(wait_until(|| used(observer) < limit), "what was kept for the client is kept still");
 }
 
@@ -152,14 +153,15 @@ fn replies_to_who_does_not_read_make_half_of_the_keys_go_at_most() {
     let (server, limit) = start_at_limit();
     let mut observer = connect(&server, "observer");
     let mut slow = connect(&server, "slow");
-    // Replies of small values have memory of their own.
-    run(&mut slow, (0..1000).map(|number| format!("RPUSH list {number}:{}", "e".repeat(500))));
-    for _ in 0..200 {
+    // Long, and nothing that may go. Of each a copy is kept.
+    for _ in 0..1000 {
         // The connection ends at some time.
-        if slow.send(&Request::encode_all(&[Request::from_line("LRANGE list 0 -1")])).is_err() {
+        if slow.send(&Request::encode_all(&[Request::from_line("COMMAND DOCS")])).is_err() {
             break;
         }
-        observer.command("LLEN list");
+        if info(&mut observer, "evicted_clients") > 0 {
+            break;
+        }
     }
     check_keys_stay(&mut observer, limit);
     await_names(&mut observer, &["observer"]);

@@ -45,7 +45,8 @@ fn all_threads_count() {
             }
             let grown = used(&mut observer) - before;
             assert!(
-                (4 * MIB..6 * MIB).contains(&grown),
+                // What answers and questions take is a little less or more.
+                (4 * MIB - MIB / 8..6 * MIB).contains(&grown),
                 "{threads} threads: {grown} bytes for four of a mebibyte"
             );
             // What one thread has allocated another one releases.
