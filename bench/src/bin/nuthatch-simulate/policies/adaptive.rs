@@ -99,7 +99,7 @@ impl Policy for Adaptive {
                 *access = shard.on_draw(*access);
             }
             let deadline = world.deadlines[key as usize];
-            let left = (deadline != NEVER).then(|| deadline.saturating_sub(world.now_ms));
+            let left = (deadline != NEVER).then(|| u64::from(deadline.saturating_sub(world.now_ms)));
             let size = if self.sized { world.costs[key as usize] } else { 1 };
             let rank = shard.rank(*access, size, left, &self.ranks);
             if rank < least.0 {
