@@ -135,12 +135,12 @@ mod tests {
 
     fn steps_of(trace: &str, requests: u64, bytes: bool) -> Steps {
         let trace = catalogue().iter().find(|known| known.name == trace).unwrap();
-        Steps::of(trace.requests(1, requests), bytes)
+        Steps::of(trace.requests(1, requests), bytes.then_some(64))
     }
 
     fn steps_of_keys(keys: &[u64]) -> Steps {
         let request = |key: &u64| Request { key: *key, value_bytes: 1, ttl_ms: None, write: false, at_ms: 0 };
-        let mut steps = Steps::of(keys.iter().map(request), false);
+        let mut steps = Steps::of(keys.iter().map(request), None);
         steps.first_counted = 0;
         steps
     }
@@ -204,7 +204,7 @@ mod tests {
         let request = |key, at_ms, ttl_ms| Request { key, value_bytes: 1, ttl_ms, write: false, at_ms };
         let requests =
             [request(1, 0, Some(10)), request(2, 0, None), request(1, 9, Some(10)), request(1, 10, Some(10))];
-        let mut steps = Steps::of(requests.into_iter(), false);
+        let mut steps = Steps::of(requests.into_iter(), None);
         steps.first_counted = 0;
         for (name, _) in CATALOGUE {
             assert_eq!(ratio(name, &steps, 2), 3.0 / 4.0, "{name}");
