@@ -11,9 +11,6 @@ pub type Key = u32;
 /// That a key has no deadline, or that nobody asks for it again.
 pub const NEVER: u32 = u32::MAX;
 
-/// What an entry costs beside its value where bytes count.
-const ENTRY_BYTES: u32 = 64;
-
 /// One request.
 #[derive(Debug, Clone, Copy)]
 pub struct Step {
@@ -43,12 +40,12 @@ pub struct Steps {
 const WARM_UP_PART: usize = 4;
 
 impl Steps {
-    /// Takes a trace in. If `bytes` count a key costs as many as its entry has, otherwise 1.
-    pub fn of(requests: impl Iterator<Item = Request>, bytes: bool) -> Steps {
+    /// Takes a trace in. If bytes count, a key costs those of its value and `entry_bytes`, otherwise 1.
+    pub fn of(requests: impl Iterator<Item = Request>, entry_bytes: Option<u32>) -> Steps {
         let (mut numbers, mut costs, mut steps) = (HashMap::new(), Vec::new(), Vec::new());
         for request in requests {
             let key = *numbers.entry(request.key).or_insert_with(|| {
-                costs.push(if bytes { request.value_bytes + ENTRY_BYTES } else { 1 });
+                costs.push(entry_bytes.map_or(1, |entry| entry + request.value_bytes));
                 costs.len() as Key - 1
             });
             let at_ms = request.at_ms as u32;

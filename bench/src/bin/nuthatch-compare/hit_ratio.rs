@@ -89,7 +89,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
 /// Replays a trace through each server with each size.
 fn measure(options: &Options, trace: &Trace, ratios: &Mutex<Vec<f64>>) -> Result<Vec<Case>> {
     let requests = (trace.requests as f64 * options.scale) as u64;
-    let steps = Steps::of(trace.requests(options.seed, requests), false);
+    let steps = Steps::of(trace.requests(options.seed, requests), None);
     let servers = options.setup.servers.len();
     let all = steps.value_bytes() + steps.keys() as u64 * (options.setup.key_size as u64 + ENTRY_BYTES);
     let wanted = |job: usize| (all as f64 * options.sizes[job / servers] / 100.0) as u64;

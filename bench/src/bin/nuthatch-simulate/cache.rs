@@ -118,3 +118,97 @@ impl Cache<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nuthatch_bench::traces::{Request, catalogue, optimum};
+
+    use super::*;
+    use crate::policies::CATALOGUE;
+
+    const SERVERS: [&str; 2] = ["redis-lru", "redis-lfu"];
+
+    fn ratio(name: &str, steps: &Steps, capacity: u64) -> f64 {
+        let (_, make) = CATALOGUE.iter().find(|(known, _)| *known == name).unwrap();
+        miss_ratio(steps, capacity, &mut *make(steps, capacity))
+    }
+
+    fn steps_of(trace: &str, requests: u64, bytes: bool) -> Steps {
+        let trace = catalogue().iter().find(|known| known.name == trace).unwrap();
+        Steps::of(trace.requests(1, requests), bytes.then_some(64))
+    }
+
+    fn steps_of_keys(keys: &[u64]) -> Steps {
+        let request = |key: &u64| Request { key: *key, value_bytes: 1, ttl_ms: None, write: false, at_ms: 0 };
+        let mut steps = Steps::of(keys.iter().map(request), None);
+        steps.first_counted = 0;
+        steps
+    }
+
+    #[test]
+    fn no_policy_beats_the_optimum_and_none_misses_twice_where_all_fits() {
+        for (trace, bytes) in
+            [("zipf-0.9", false), ("twitter-write", false), ("arc-oltp", true), ("deadlines", false)]
+        {
+            let steps = steps_of(trace, 60_000, bytes);
+            for size in [20, 1] {
+                let capacity = steps.footprint() / size;
+                let best = optimum::miss_ratio(&steps, capacity, bytes);
+                for (name, _) in CATALOGUE {
+                    let ratio = ratio(name, &steps, capacity);
+                    assert!(
+                        ratio >= best - 1e-9 && ratio <= 1.0,
+                        "{name} on {trace}: {ratio}, optimum {best}"
+                    );
+                    assert!(size > 1 || ratio < best + 1e-9, "{name} on {trace} loses what it has room for");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn classic_policies_do_what_they_are_known_for() {
+        // 1 is used again, and 2 is the older one when 3 comes: LRU keeps 1, FIFO does not.
+        let steps = steps_of_keys(&[1, 2, 1, 3, 1]);
+        assert_eq!((ratio("lru", &steps, 2), ratio("fifo", &steps, 2)), (3.0 / 5.0, 4.0 / 5.0));
+        assert_eq!(optimum::miss_ratio(&steps, 2, false), 3.0 / 5.0);
+        // One key's worth of room and two keys in turn: whoever knows the future keeps one of them.
+        let steps = steps_of_keys(&[1, 2, 1, 2, 1, 2]);
+        assert_eq!(ratio("lru", &steps, 1), 1.0);
+        assert_eq!((optimum::miss_ratio(&steps, 1, false) * 6.0).round(), 4.0);
+    }
+
+    #[test]
+    fn a_loop_that_does_not_fit_defeats_recency_but_not_the_adaptive_policy() {
+        let keys: Vec<u64> = (0..400_000).map(|number| number % 20_000).collect();
+        let mut steps = steps_of_keys(&keys);
+        steps.first_counted = 200_000;
+        assert_eq!(ratio("lru", &steps, 10_000), 1.0);
+        let adaptive = ratio("adaptive", &steps, 10_000);
+        assert!(adaptive < 0.55, "{adaptive}, where the optimum is a half");
+    }
+
+    #[test]
+    fn the_adaptive_policy_is_not_worse_than_the_best_of_what_servers_do() {
+        for trace in catalogue() {
+            let steps = steps_of(trace.name, 400_000, false);
+            let capacity = steps.footprint() / 10;
+            let best = SERVERS.map(|name| ratio(name, &steps, capacity)).into_iter().fold(1.0, f64::min);
+            let adaptive = ratio("adaptive", &steps, capacity);
+            assert!(adaptive <= best * 1.01, "{}: {adaptive} in place of {best}", trace.name);
+        }
+    }
+
+    #[test]
+    fn what_has_expired_is_a_miss_and_leaves_its_room() {
+        let request = |key, at_ms, ttl_ms| Request { key, value_bytes: 1, ttl_ms, write: false, at_ms };
+        let requests =
+            [request(1, 0, Some(10)), request(2, 0, None), request(1, 9, Some(10)), request(1, 10, Some(10))];
+        let mut steps = Steps::of(requests.into_iter(), None);
+        steps.first_counted = 0;
+        for (name, _) in CATALOGUE {
+            assert_eq!(ratio(name, &steps, 2), 3.0 / 4.0, "{name}");
+        }
+        assert_eq!(optimum::miss_ratio(&steps, 2, false), 3.0 / 4.0);
+    }
+}

@@ -15,6 +15,9 @@ use clap::Parser;
 use nuthatch_bench::traces::{self, Steps, optimum};
 use report::{Outcome, Report};
 
+/// What an entry takes beside its value, roughly.
+const ENTRY_BYTES: u32 = 64;
+
 /// Simulate replacement policies on traces of requests.
 #[derive(Parser, Debug)]
 #[command(version)]
@@ -28,9 +31,12 @@ struct Options {
     /// Sizes of the cache, in per cent of the keys of the trace
     #[arg(long, default_value = "1,5,10,25", value_delimiter = ',', value_name = "LIST")]
     sizes: Vec<f64>,
-    /// Bound the bytes of the values instead of the number of keys
+    /// Bound the bytes of the entries instead of the number of keys
     #[arg(long)]
     bytes: bool,
+    /// Where bytes count, what an entry takes beside its value. Sizes of the cache remain those that they are by default
+    #[arg(long, default_value_t = ENTRY_BYTES)]
+    entry_bytes: u32,
     /// The part of each trace that is simulated
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -63,9 +69,12 @@ fn run(options: &Options) -> Result<()> {
     let mut report = Report::new(options.bytes);
     for trace in traces::catalogue().iter().filter(|trace| chosen(&options.traces, trace.name)) {
         let requests = (trace.requests as f64 * options.scale) as u64;
-        let steps = Steps::of(trace.requests(options.seed, requests), options.bytes);
+        let steps =
+            Steps::of(trace.requests(options.seed, requests), options.bytes.then_some(options.entry_bytes));
+        let default_entries = steps.keys() as u64 * u64::from(ENTRY_BYTES);
+        let footprint = if options.bytes { steps.value_bytes() + default_entries } else { steps.footprint() };
         for &size in &options.sizes {
-            let capacity = (steps.footprint() as f64 * size / 100.0) as u64;
+            let capacity = (footprint as f64 * size / 100.0) as u64;
             ensure!(capacity > 0, "a cache of {size} % of {} holds nothing", trace.name);
             let mut outcome =
                 Outcome::new(trace.name, size, optimum::miss_ratio(&steps, capacity, options.bytes));

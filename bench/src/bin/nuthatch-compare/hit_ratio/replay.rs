@@ -199,7 +199,7 @@ mod tests {
             write: *write,
             at_ms: number as u64,
         });
-        Steps::of(requests, false)
+        Steps::of(requests, None)
     }
 
     /// A server without a limit that serves one connection; it returns how many sets it got.

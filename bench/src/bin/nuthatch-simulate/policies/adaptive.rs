@@ -1,5 +1,6 @@
-//! Nuthatch's own policy, in shards as in the server: the evicted key is one of some random keys of the shard of the new one, or the
-//! key that came before it.
+//! Nuthatch's own policy, in shards as in the server: the evicted key is one of some random keys of a shard, or the one that
+//! came last there. The shard is the new key's own one, which is locked already, as long as it has its share of the keys: were
+//! it always its own, shards would drift apart, since the keys that come and those that go differ in size.
 
 mod hit_density;
 
@@ -13,10 +14,13 @@ const SHARDS: usize = 64;
 /// Random keys that are compared. In the server they are the keys of some buckets that lie side by side.
 const SAMPLES: usize = 16;
 
+/// A shard with less than this part of its share of the keys gives up none.
+const SHARE_PART: f64 = 0.9;
+
 pub(crate) struct Adaptive {
     shards: Vec<Shard>,
     members: Vec<Members>,
-    /// Of each shard, the key that has come last before the present one.
+    /// Of each shard, the two keys that have come last.
     last: Vec<[Key; 2]>,
     places: Places,
     accesses: Vec<u32>,
@@ -51,6 +55,16 @@ impl Adaptive {
         (hash(key) >> 40) as usize % SHARDS
     }
 
+    /// The shard that gives up a key for a new one of `own`.
+    fn shard_to_shrink(&mut self, own: usize) -> usize {
+        let share = self.residents as f64 / SHARDS as f64;
+        if self.members[own].len() as f64 >= share * SHARE_PART {
+            return own;
+        }
+        let [one, other] = [(); 2].map(|()| self.random.below(SHARDS));
+        if self.members[one].len() > self.members[other].len() { one } else { other }
+    }
+
     fn learn(&mut self, shard: usize, world: &World) {
         if !self.shards[shard].is_due() {
             return;
@@ -83,9 +97,10 @@ impl Policy for Adaptive {
     }
 
     fn evict(&mut self, newcomer: Key, world: &World) -> Key {
-        let number = Self::shard(newcomer);
+        let number = self.shard_to_shrink(Self::shard(newcomer));
         let mut least = (i32::MAX, newcomer);
-        let last = self.last[number][0];
+        let [before, latest] = self.last[number];
+        let last = if latest == newcomer { before } else { latest };
         for sample in 0..=SAMPLES {
             let key = match sample {
                 SAMPLES if last != Key::MAX && self.resident[last as usize] => last,
@@ -99,7 +114,7 @@ impl Policy for Adaptive {
                 *access = shard.on_draw(*access);
             }
             let deadline = world.deadlines[key as usize];
-            let left = (deadline != NEVER).then(|| deadline.saturating_sub(world.now_ms));
+            let left = (deadline != NEVER).then(|| u64::from(deadline.saturating_sub(world.now_ms)));
             let size = if self.sized { world.costs[key as usize] } else { 1 };
             let rank = shard.rank(*access, size, left, &self.ranks);
             if rank < least.0 {
@@ -107,7 +122,7 @@ impl Policy for Adaptive {
             }
         }
         let victim = least.1;
-        self.shards[number].on_evict(hash(victim), self.accesses[victim as usize], &self.ranks);
+        self.shards[Self::shard(victim)].on_evict(hash(victim), self.accesses[victim as usize], &self.ranks);
         self.leave(victim);
         self.learn(number, world);
         victim
