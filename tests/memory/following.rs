@@ -11,7 +11,7 @@ const KEYS: usize = 2000;
 
 /// Writes keys, and allows no more memory than is used.
 fn fill(client: &mut Client) {
-    let value = "v".repeat(100);
+    let value = "v".repeat(1000);
     run(client, (0..KEYS).map(|number| format!("SET key:{number} {value}")));
 }
 
@@ -19,7 +19,7 @@ fn fill(client: &mut Client) {
 fn evict(client: &mut Client, keys: u64) -> BTreeSet<String> {
     let limit = used(client);
     set(client, "maxmemory", limit);
-    let value = "n".repeat(1000);
+    let value = "n".repeat(10_000);
     let mut written = 0;
     while info(client, "evicted_keys") < keys {
         assert!(written < 10 * KEYS, "{} are gone", info(client, "evicted_keys"));
