@@ -97,7 +97,6 @@ impl<'a> Mover<'a> {
     }
 
     /// Moves a box; `empty` takes the place of the content meanwhile.
-    #[expect(clippy::replace_box, reason = "another allocation is what it is about")]
     pub(crate) fn boxed<T>(&mut self, boxed: &mut Box<T>, empty: T) {
         if self.takes(&raw const **boxed, size_of::<T>()) {
             let content = std::mem::replace(&mut **boxed, empty);

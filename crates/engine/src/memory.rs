@@ -15,13 +15,21 @@ pub struct EvictionOptions {
     pub policy: EvictionPolicy,
     /// How many keys are looked at for each that goes: `maxmemory-samples`.
     pub samples: usize,
+    /// Whether an adaptive policy has big keys go sooner, which saves most misses where sizes differ, though the bytes that are
+    /// missed may be more: `maxmemory-adaptive-sizes`.
+    pub minds_sizes: bool,
     /// How long one command may be kept waiting while keys go; nothing is no limit: `maxmemory-eviction-tenacity`.
     pub time_max: Option<Duration>,
 }
 
 impl Default for EvictionOptions {
     fn default() -> Self {
-        Self { policy: EvictionPolicy::NONE, samples: 5, time_max: Some(time_of_tenacity(10)) }
+        Self {
+            policy: EvictionPolicy::NONE,
+            samples: 5,
+            minds_sizes: false,
+            time_max: Some(time_of_tenacity(10)),
+        }
     }
 }
 

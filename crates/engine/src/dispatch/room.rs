@@ -56,7 +56,12 @@ impl Worker {
             return Room::Enough;
         }
         let options = engine.memory.options();
-        let eviction = Eviction { policy: options.policy, samples: options.samples, access };
+        let eviction = Eviction {
+            policy: options.policy,
+            samples: options.samples,
+            minds_sizes: options.minds_sizes,
+            access,
+        };
         let may_all_go = options.policy.choice.is_some() && !options.policy.is_volatile;
         let mut begun = None;
         let mut is_time_over = || {

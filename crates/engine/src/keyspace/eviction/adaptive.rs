@@ -210,7 +210,8 @@ impl Database {
         let mut has_any = false;
         let mut offer = |record: RecordRef<'_>, access: u32, learner: &Shard| {
             has_any = true;
-            let score = score_of(learner.rank(access, 1, left_ms(record, now_ms), ranks));
+            let score =
+                score_of(learner.rank(access, size_of(record, eviction), left_ms(record, now_ms), ranks));
             if pool.wants(score) {
                 pool.offer(score, number, keyspace.hash(record.key()), record.key(), access);
             }
@@ -254,10 +255,17 @@ fn score_of(priority: Priority) -> u64 {
     u64::from(i32::MAX.wrapping_sub(priority).cast_unsigned())
 }
 
+/// What a key takes, in bytes, if sizes matter; otherwise 1.
+fn size_of(record: RecordRef<'_>, eviction: &Eviction) -> u32 {
+    match eviction.minds_sizes {
+        true => u32::try_from(record.allocated_bytes()).unwrap_or(u32::MAX),
+        false => 1,
+    }
+}
+
 /// How long a key has to live, in milliseconds, if it has a deadline.
-fn left_ms(record: RecordRef<'_>, now_ms: u64) -> Option<u32> {
-    let left_ms = record.stamp()?.saturating_sub(now_ms);
-    Some(u32::try_from(left_ms).unwrap_or(u32::MAX))
+fn left_ms(record: RecordRef<'_>, now_ms: u64) -> Option<u64> {
+    record.stamp().map(|deadline| deadline.saturating_sub(now_ms))
 }
 
 #[cfg(test)]

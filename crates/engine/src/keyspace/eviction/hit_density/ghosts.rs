@@ -1,0 +1,116 @@
+//! What is known of keys that were evicted.
+
+use super::access::{AGE_MAX, Access};
+use super::model::Ranks;
+
+/// There is a ghost for so many residents. A ghost takes four bytes.
+const RESIDENTS_FOR_GHOST: usize = 2;
+/// Ghosts that are looked at together.
+const BUCKET: usize = 4;
+const ACCESS_BITS: u32 = 24;
+
+/// In buckets by hash: of each key a tag of 8 bits of its hash, and its 24 bits. Where a key's tag is another one's, it takes up what was known of the
+/// other one, which happens to one new key in a hundred and does no harm.
+#[derive(Debug, Default)]
+pub(super) struct Ghosts {
+    /// 0 is no ghost.
+    ghosts: Vec<u32>,
+    count: usize,
+}
+
+impl Ghosts {
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Makes room for as many as go with a number of residents, once the number has grown by a fourth. What was there is
+    /// forgotten.
+    pub(super) fn fit(&mut self, residents: usize) {
+        let wanted = residents.div_ceil(RESIDENTS_FOR_GHOST * BUCKET).max(1) * BUCKET;
+        if wanted > self.ghosts.len() + self.ghosts.len() / 4 {
+            self.ghosts = vec![0; wanted];
+            self.count = 0;
+        }
+    }
+
+    fn bucket(&mut self, hash: u64) -> &mut [u32] {
+        let buckets = (self.ghosts.len() / BUCKET).max(1);
+        let start = hash as usize % buckets * BUCKET;
+        let end = self.ghosts.len().min(start + BUCKET);
+        &mut self.ghosts[start..end]
+    }
+
+    /// Takes out what is known of a key.
+    pub(super) fn take(&mut self, hash: u64) -> Option<Access> {
+        let ghost = self.bucket(hash).iter_mut().find(|ghost| **ghost >> ACCESS_BITS == tag(hash))?;
+        let access = access(std::mem::take(ghost));
+        self.count -= 1;
+        Some(access)
+    }
+
+    /// Puts a key where there is no ghost or where the one with the least rank is, and returns one that was there, drawn at random.
+    pub(super) fn put(&mut self, hash: u64, evicted: Access, clock: u32, ranks: &Ranks) -> Option<Access> {
+        let (bucket, mut gone, mut added) = (self.bucket(hash), 0, 0);
+        for ghost in bucket.iter_mut().filter(|ghost| **ghost != 0 && access(**ghost).age(clock) >= AGE_MAX) {
+            *ghost = 0;
+            gone += 1;
+        }
+        let drawn = bucket.get((hash >> 32) as usize % BUCKET).copied();
+        let worst = bucket.iter_mut().min_by_key(|ghost| match **ghost {
+            0 => i16::MIN,
+            ghost => ranks.rank_if_kept(access(ghost).cell(clock)),
+        });
+        if let Some(worst) = worst {
+            added += usize::from(*worst == 0);
+            *worst = (tag(hash) << ACCESS_BITS) | evicted.0;
+        }
+        self.count = self.count + added - gone;
+        drawn.filter(|ghost| *ghost != 0).map(access)
+    }
+}
+
+fn access(ghost: u32) -> Access {
+    Access(ghost & ((1 << ACCESS_BITS) - 1))
+}
+
+/// Never 0, so that no ghost is.
+fn tag(hash: u64) -> u32 {
+    ((hash >> 56) as u32).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash(number: u64) -> u64 {
+        number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    #[test]
+    fn a_ghost_is_taken_once_and_another_key_finds_none() {
+        let (mut ghosts, ranks) = (Ghosts::default(), Ranks::first(1));
+        assert_eq!(ghosts.take(hash(1)), None, "there is no room yet");
+        ghosts.fit(1000);
+        let access = Access::first(5).used(9);
+        assert_eq!(ghosts.put(hash(1), access, 10, &ranks), None);
+        assert_eq!((ghosts.take(hash(2)), ghosts.count()), (None, 1));
+        assert_eq!((ghosts.take(hash(1)), ghosts.count()), (Some(access), 0));
+        assert_eq!(ghosts.take(hash(1)), None);
+    }
+
+    #[test]
+    fn the_least_rank_goes_and_the_count_stays_true() {
+        let (mut ghosts, ranks) = (Ghosts::default(), Ranks::first(1));
+        ghosts.fit(1);
+        // One bucket: what was used the longest ago has the least rank as long as nothing is learned.
+        for number in 1..=5 {
+            ghosts.put(hash(number), Access::first(number as u32 * 100), 600, &ranks);
+        }
+        assert_eq!((ghosts.count(), ghosts.take(hash(1))), (4, None));
+        assert_eq!(ghosts.take(hash(5)), Some(Access::first(500)));
+        ghosts.put(hash(6), Access::first(100 + AGE_MAX), 100 + AGE_MAX, &ranks);
+        assert_eq!(ghosts.count(), 4, "nothing is too old");
+        ghosts.put(hash(7), Access::first(301 + AGE_MAX), 301 + AGE_MAX, &ranks);
+        assert_eq!(ghosts.count(), 3, "two are too old, one has come");
+    }
+}
