@@ -200,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn shards_keep_their_shares_where_keys_differ_in_size() {
+        let steps = steps_of("cachelib", 2_000_000, true);
+        let capacity = steps.footprint() / 50;
+        let (lru, adaptive) = (ratio("lru", &steps, capacity), ratio("adaptive", &steps, capacity));
+        assert!(adaptive < lru * 0.8, "{adaptive} in place of {lru}");
+    }
+
+    #[test]
     fn what_has_expired_is_a_miss_and_leaves_its_room() {
         let request = |key, at_ms, ttl_ms| Request { key, value_bytes: 1, ttl_ms, write: false, at_ms };
         let requests =
