@@ -28,8 +28,8 @@ pub(crate) trait Policy {
         self.hit(key, world);
     }
 
-    /// Takes a key out, because there is no room. `newcomer` is the key for which room is needed; it is resident already, and
-    /// may be the one to go.
+    /// Takes a key out, because there is no room. `newcomer` is the key for which room is needed; it is
+    /// resident already, and may be the one to go.
     fn evict(&mut self, newcomer: Key, world: &World) -> Key;
 
     /// A resident key has expired.
