@@ -60,3 +60,12 @@ fn a_server_that_does_not_start_is_an_error_and_no_hang() {
     let (success, _, messages) = compare(&["memory"], "sh -c 'exit 3' {port}");
     assert!(!success && messages.contains("ended with exit status: 3"), "{messages}");
 }
+
+#[test]
+fn hit_ratio_refuses_a_server_without_a_limit_and_a_trace_that_is_not_there() {
+    let (success, _, messages) = compare(&["hit-ratio", "--traces=loop"], &limit());
+    assert!(!success && messages.contains("neither {limit} nor {limit_mb}"), "{messages}");
+    let bounded = format!("{} {{limit}}", limit());
+    let (success, _, messages) = compare(&["hit-ratio", "--traces=none"], &bounded);
+    assert!(!success && messages.contains("no trace `none`"), "{messages}");
+}

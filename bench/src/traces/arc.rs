@@ -1,7 +1,7 @@
-//! Shaped like traces with which Megiddo and Modha compare policies ("ARC: a self-tuning, low overhead replacement
-//! cache", FAST '03): `oltp`, a database's references, in which recency and frequency both count and logs are written in
-//! sequence; and a concatenation of work-station traces (their ConCat), in which phases with scans, loops, recency
-//! and fixed popularity follow each other.
+//! Shaped like traces with which Megiddo and Modha compare policies ("ARC: a self-tuning, low overhead
+//! replacement cache", FAST '03): `oltp`, a database's references, in which recency and frequency both count
+//! and logs are written in sequence; and a concatenation of work-station traces (their ConCat), in which
+//! phases with scans, loops, recency and fixed popularity follow each other.
 
 use super::draw::{Pattern, Ranks, Reference, happens, key, random};
 use super::social::Recency;

@@ -1,6 +1,6 @@
-//! Shaped like the loads of Berg et al. ("The CacheLib caching engine", OSDI '20): Zipf's law with an exponent of about
-//! 0.9, sizes over four orders of magnitude, and heavy churn: keys come into being all the time, are popular at
-//! once, and lose their popularity within hours (section 3.2, figures 4 to 6).
+//! Shaped like the loads of Berg et al. ("The CacheLib caching engine", OSDI '20): Zipf's law with an
+//! exponent of about 0.9, sizes over four orders of magnitude, and heavy churn: keys come into being all the
+//! time, are popular at once, and lose their popularity within hours (section 3.2, figures 4 to 6).
 
 use rand::RngExt;
 

@@ -1,6 +1,7 @@
-//! Keys that expire: a part of them lives for seconds only (sessions, locks, rate limits), another for minutes.
-//! In more than half of Twitter's clusters the mean deadline is below a day, in a quarter below 20 minutes, and what
-//! has expired often fills a large part of a cache that does not look for it (Yang et al., OSDI '20, section 4.4).
+//! Keys that expire: a part of them lives for seconds only (sessions, locks, rate limits), another for
+//! minutes. In more than half of Twitter's clusters the mean deadline is below a day, in a quarter below 20
+//! minutes, and what has expired often fills a large part of a cache that does not look for it (Yang et al.,
+//! OSDI '20, section 4.4).
 
 use super::draw::{Pattern, Ranks, Reference, fraction, key, random};
 

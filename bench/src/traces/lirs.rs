@@ -1,8 +1,8 @@
 //! Shaped like the traces of Jiang and Zhang ("LIRS: an efficient low inter-reference recency set replacement
-//! policy", SIGMETRICS '02), larger by as much as memory has grown: `2-pools` alternates between the pages of an index and
-//! those of its records (after O'Neil et al., "The LRU-K page replacement algorithm", SIGMOD '93); `multi` runs
-//! a compiler's preprocessor (`cpp`: pages in use once more soon), a text search (`glimpse`: a loop over its index, and
-//! loops in it), and a file server (`sprite`: recency) side by side.
+//! policy", SIGMETRICS '02), larger by as much as memory has grown: `2-pools` alternates between the pages of
+//! an index and those of its records (after O'Neil et al., "The LRU-K page replacement algorithm", SIGMOD
+//! '93); `multi` runs a compiler's preprocessor (`cpp`: pages in use once more soon), a text search
+//! (`glimpse`: a loop over its index, and loops in it), and a file server (`sprite`: recency) side by side.
 
 use rand::RngExt;
 

@@ -1,6 +1,6 @@
-//! Loops: keys that are asked for in the same order over and over, more of them than the cache holds. Whoever evicts
-//! the least recently used has not a single hit (Smaragdakis et al., "EELRU", SIGMETRICS '99; Jiang and Zhang, "LIRS",
-//! SIGMETRICS '02).
+//! Loops: keys that are asked for in the same order over and over, more of them than the cache holds. Whoever
+//! evicts the least recently used has not a single hit (Smaragdakis et al., "EELRU", SIGMETRICS '99; Jiang
+//! and Zhang, "LIRS", SIGMETRICS '02).
 
 use super::draw::{Pattern, Ranks, Reference, happens, key, random};
 

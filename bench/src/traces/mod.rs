@@ -1,9 +1,10 @@
-//! Traces of requests to a cache, drawn from a seed: the shapes that the literature on replacement has found to
-//! tell policies apart.
+//! Traces of requests to a cache, drawn from a seed: the shapes that the literature on replacement has found
+//! to tell policies apart.
 //!
-//! A request is meant cache-aside: a GET, and after a miss the SET of the same key with its deadline. No trace
-//! is a recording. Each follows what is published about a real load, or the construction by which a paper
-//! shows a weakness of a policy; the file of each family names its sources and has its parameters at the top.
+//! A request is meant cache-aside: a GET, and after a miss the SET of the same key with its deadline. No
+//! trace is a recording. Each follows what is published about a real load, or the construction by which a
+//! paper shows a weakness of a policy; the file of each family names its sources and has its parameters at
+//! the top.
 
 mod arc;
 mod cachelib;

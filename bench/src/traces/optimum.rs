@@ -1,5 +1,5 @@
-//! What no policy can beat: Belady's MIN where all keys cost the same (Belady, IBM Systems Journal 5, 1966), and a bound
-//! from below where they do not.
+//! What no policy can beat: Belady's MIN where all keys cost the same (Belady, IBM Systems Journal 5, 1966),
+//! and a bound from below where they do not.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ fn next_reads(steps: &Steps) -> Vec<u32> {
     result
 }
 
-/// Evicts the key that is read the furthest in the future, which may be the one that has just come. What expires before
-/// it is read is never read.
+/// Evicts the key that is read the furthest in the future, which may be the one that has just come. What
+/// expires before it is read is never read.
 fn hits_of_min(steps: &Steps, capacity: u64, next_reads: &[u32]) -> usize {
     let mut residents = BTreeSet::new();
     let mut awaited = vec![NEVER; steps.keys()];
@@ -55,9 +55,10 @@ fn hits_of_min(steps: &Steps, capacity: u64, next_reads: &[u32]) -> usize {
     hits
 }
 
-/// Each hit takes a key's cost for the time since the request before. If only the sum of what is taken must not be above what
-/// there is (and not what is taken at each moment), the cheapest hits can all be had, and no policy has more
-/// (Berger, Beckmann and Harchol-Balter, "Practical bounds on optimal caching with variable object sizes", SIGMETRICS '18: PFOO-L).
+/// Each hit takes a key's cost for the time since the request before. If only the sum of what is taken must
+/// not be above what there is (and not what is taken at each moment), the cheapest hits can all be had, and
+/// no policy has more (Berger, Beckmann and Harchol-Balter, "Practical bounds on optimal caching with
+/// variable object sizes", SIGMETRICS '18: PFOO-L).
 fn hits_bound(steps: &Steps, capacity: u64, next_reads: &[u32]) -> usize {
     let intervals = next_reads.iter().enumerate().filter(|(number, next)| {
         let step = &steps.steps[*number];

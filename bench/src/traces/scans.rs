@@ -1,7 +1,7 @@
 //! Popular keys beside keys that are asked for once: what a crawler, a backup or a batch job does to a cache.
-//! Resistance to scans is what 2Q (Johnson and Shasha, VLDB '94) and ARC (Megiddo and Modha, FAST '03) were made for;
-//! keys that are asked for once are the majority in content networks (Berger et al., NSDI '17, and Yang et al.,
-//! SOSP '23: in the median trace 72 % of what a window of a tenth of the trace asks for).
+//! Resistance to scans is what 2Q (Johnson and Shasha, VLDB '94) and ARC (Megiddo and Modha, FAST '03) were
+//! made for; keys that are asked for once are the majority in content networks (Berger et al., NSDI '17, and
+//! Yang et al., SOSP '23: in the median trace 72 % of what a window of a tenth of the trace asks for).
 
 use super::draw::{Pattern, Ranks, Reference, happens, key, random};
 

@@ -1,6 +1,6 @@
-//! Working sets that move: the popularity of keys follows Zipf's law at any time, but which keys are the popular
-//! ones changes, little by little or at once. The counter-example to policies that count uses and never forget
-//! (Arlitt et al., "Evaluating content management techniques for Web proxy caches", 2000).
+//! Working sets that move: the popularity of keys follows Zipf's law at any time, but which keys are the
+//! popular ones changes, little by little or at once. The counter-example to policies that count uses and
+//! never forget (Arlitt et al., "Evaluating content management techniques for Web proxy caches", 2000).
 
 use rand::RngExt;
 

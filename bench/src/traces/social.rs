@@ -1,6 +1,6 @@
-//! What was asked for just now is asked for again: the time between two requests for a key follows a power law. So it is
-//! with posts, messages and news (Barabási, Nature 435, 2005; Crane and Sornette, PNAS 105, 2008; for photos
-//! Huang et al., SOSP '13: requests fall with age as a power law).
+//! What was asked for just now is asked for again: the time between two requests for a key follows a power
+//! law. So it is with posts, messages and news (Barabási, Nature 435, 2005; Crane and Sornette, PNAS 105,
+//! 2008; for photos Huang et al., SOSP '13: requests fall with age as a power law).
 
 use std::collections::VecDeque;
 
@@ -17,7 +17,8 @@ pub(super) struct Recency {
 }
 
 impl Recency {
-    /// Looks back over `reach` references; the chance of each falls with its distance to the power of `exponent`.
+    /// Looks back over `reach` references; the chance of each falls with its distance to the power of
+    /// `exponent`.
     pub(super) fn new(reach: usize, exponent: f64) -> Recency {
         Recency { past: VecDeque::with_capacity(reach), reach, exponent }
     }

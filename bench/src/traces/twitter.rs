@@ -1,7 +1,7 @@
-//! Shaped like the clusters that Yang, Yue and Rashmi describe ("A large scale analysis of hundreds of in-memory cache
-//! clusters at Twitter", OSDI '20): exponents of Zipf's law from 1.0 to 1.5 with a tail that is asked for once,
-//! deadlines of minutes, values of some hundred bytes of which many have the same size, more than 30 % writes in a third of the
-//! clusters, and popularity that moves with the hours.
+//! Shaped like the clusters that Yang, Yue and Rashmi describe ("A large scale analysis of hundreds of
+//! in-memory cache clusters at Twitter", OSDI '20): exponents of Zipf's law from 1.0 to 1.5 with a tail that
+//! is asked for once, deadlines of minutes, values of some hundred bytes of which many have the same size,
+//! more than 30 % writes in a third of the clusters, and popularity that moves with the hours.
 
 use super::draw::{Pattern, Ranks, Reference, Sizes, fraction, happens, key, random, scattered};
 

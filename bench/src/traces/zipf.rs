@@ -1,6 +1,6 @@
-//! Keys of fixed popularity, by Zipf's law: what web caches see (Breslau et al., INFOCOM '99: exponents from 0.64
-//! to 0.83), what key-value stores see (Atikoglu et al., SIGMETRICS '12; Yang et al., OSDI '20: mostly 1.0 to
-//! 1.5), and what YCSB draws by default (0.99).
+//! Keys of fixed popularity, by Zipf's law: what web caches see (Breslau et al., INFOCOM '99: exponents from
+//! 0.64 to 0.83), what key-value stores see (Atikoglu et al., SIGMETRICS '12; Yang et al., OSDI '20: mostly
+//! 1.0 to 1.5), and what YCSB draws by default (0.99).
 
 use super::draw::{Pattern, Ranks, Reference, key, random};
 

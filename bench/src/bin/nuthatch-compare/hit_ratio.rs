@@ -1,8 +1,8 @@
 //! Which part of reads a cache misses when traces are replayed through it, at equal memory.
 //!
-//! Servers bound different things: what they believe to have allocated, or pages of values. So the limit of each is
-//! sought until its resident memory is what all of them are to have. What a fresh server has is not counted: it
-//! is as much for a small cache as for a big one, and the caches here are small.
+//! Servers bound different things: what they believe to have allocated, or pages of values. So the limit of
+//! each is sought until its resident memory is what all of them are to have. What a fresh server has is not
+//! counted: it is as much for a small cache as for a big one, and the caches here are small.
 
 mod cache;
 mod replay;
@@ -22,8 +22,8 @@ use crate::Setup;
 use crate::report::Report;
 use crate::server::{Server, ServerSpec};
 
-/// What an entry takes beside its key and value, roughly: sizes of caches are given in per cent of the keys with their
-/// values and this.
+/// What an entry takes beside its key and value, roughly: sizes of caches are given in per cent of the keys
+/// with their values and this.
 const ENTRY_BYTES: u64 = 64;
 /// A megabyte, as memcached counts its limit.
 const MEGABYTE: u64 = 1 << 20;
@@ -141,8 +141,8 @@ fn in_parallel<T: Send>(
     Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }
 
-/// Whether a server has what it has whatever its limit is: memcached's limit is in megabytes, and each class of sizes gets
-/// one megabyte at least.
+/// Whether a server has what it has whatever its limit is: memcached's limit is in megabytes, and each class
+/// of sizes gets one megabyte at least.
 fn is_stuck(one: &Replayed, other: &Replayed) -> bool {
     let change = one.added_bytes as f64 / other.added_bytes.max(1) as f64 - 1.0;
     one.limit == other.limit || change.abs() < 0.002 && one.limit.abs_diff(other.limit) > other.limit / 20

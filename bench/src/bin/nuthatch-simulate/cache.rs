@@ -28,8 +28,8 @@ pub(crate) trait Policy {
         self.hit(key, world);
     }
 
-    /// Takes a key out, because there is no room. `newcomer` is the key for which room is needed; it is resident already, and
-    /// may be the one to go.
+    /// Takes a key out, because there is no room. `newcomer` is the key for which room is needed; it is
+    /// resident already, and may be the one to go.
     fn evict(&mut self, newcomer: Key, world: &World) -> Key;
 
     /// A resident key has expired.
@@ -197,6 +197,14 @@ mod tests {
             let adaptive = ratio("adaptive", &steps, capacity);
             assert!(adaptive <= best * 1.01, "{}: {adaptive} in place of {best}", trace.name);
         }
+    }
+
+    #[test]
+    fn shards_keep_their_shares_where_keys_differ_in_size() {
+        let steps = steps_of("cachelib", 2_000_000, true);
+        let capacity = steps.footprint() / 50;
+        let (lru, adaptive) = (ratio("lru", &steps, capacity), ratio("adaptive", &steps, capacity));
+        assert!(adaptive < lru * 0.8, "{adaptive} in place of {lru}");
     }
 
     #[test]

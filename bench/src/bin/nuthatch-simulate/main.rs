@@ -1,5 +1,5 @@
-//! Simulates replacement policies on the traces of `nuthatch_bench::traces`: classic ones, those of the servers that
-//! Nuthatch is compared with as they document them, Nuthatch's own, and the optimum.
+//! Simulates replacement policies on the traces of `nuthatch_bench::traces`: classic ones, those of the
+//! servers that Nuthatch is compared with as they document them, Nuthatch's own, and the optimum.
 #![forbid(unsafe_code)]
 
 mod cache;
@@ -34,7 +34,8 @@ struct Options {
     /// Bound the bytes of the entries instead of the number of keys
     #[arg(long)]
     bytes: bool,
-    /// Where bytes count, what an entry takes beside its value. Sizes of the cache remain those that they are by default
+    /// Where bytes count, what an entry takes beside its value. Sizes of the cache remain those that they are
+    /// by default
     #[arg(long, default_value_t = ENTRY_BYTES)]
     entry_bytes: u32,
     /// The part of each trace that is simulated

@@ -25,7 +25,8 @@ pub(crate) struct Pace {
 /// What came of a replay.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replayed {
-    /// The limit that the server was given, and the resident bytes that it had more in the end than in the beginning.
+    /// The limit that the server was given, and the resident bytes that it had more in the end than in the
+    /// beginning.
     pub(crate) limit: u64,
     pub(crate) added_bytes: u64,
     /// Of the reads that count, the part that missed.
@@ -66,7 +67,8 @@ struct Replay<'a> {
     missed: Vec<Step>,
     /// Sets whose replies are to be read.
     sets: usize,
-    /// Of each key, the batch that set it last (counted from 1), and when the value expires, in microseconds from the start.
+    /// Of each key, the batch that set it last (counted from 1), and when the value expires, in microseconds
+    /// from the start.
     set_in: Vec<u32>,
     expires_us: Vec<u64>,
     misses: u64,
@@ -116,7 +118,8 @@ impl<'a> Replay<'a> {
             }
             let there = self.cache.has_value()?;
             let key = step.key as usize;
-            // What this batch has missed before is set after it, and would be there already, were it not a batch.
+            // What this batch has missed before is set after it, and would be there already, were it not a
+            // batch.
             let just_set = self.set_in[key] == now;
             let alive = there && self.start.elapsed().as_micros() < u128::from(self.expires_us[key]);
             if alive || just_set {
@@ -279,8 +282,8 @@ mod tests {
 
     #[test]
     fn a_server_that_keeps_all_misses_each_key_once() {
-        // 400 requests, of which the first 100 do not count; 90 keys, 40 of them new after the first 100; a write in
-        // between is neither a hit nor a miss, and makes the read behind it a hit.
+        // 400 requests, of which the first 100 do not count; 90 keys, 40 of them new after the first 100; a
+        // write in between is neither a hit nor a miss, and makes the read behind it a hit.
         let mut keys: Vec<_> = (0..100).map(|number| (100 + number % 50, false)).collect();
         keys.extend((0..298).map(|number| (100 + number % 90, false)));
         keys.extend([(900, true), (900, false)]);

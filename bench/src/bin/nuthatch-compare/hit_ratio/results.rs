@@ -1,4 +1,5 @@
-//! What the replays come to: miss ratios, what they mean together, and the memory that they were reached with.
+//! What the replays come to: miss ratios, what they mean together, and the memory that they were reached
+//! with.
 
 use std::fmt;
 use std::path::Path;
@@ -72,9 +73,9 @@ impl Results {
 
     pub(crate) fn report(&self, rate: u64) -> Report {
         let method = format!(
-            "Traces replayed cache-aside (GET, and SET after a miss) on one connection, {rate} requests in a second, in \
-             batches; the first quarter of each trace fills the cache and does not count. The limit of each server is such that \
-             its resident memory grows by as much as that of the others."
+            "Traces replayed cache-aside (GET, and SET after a miss) on one connection, {rate} requests in a \
+             second, in batches; the first quarter of each trace fills the cache and does not count. The limit \
+             of each server is such that its resident memory grows by as much as that of the others."
         );
         let mut report = Report::new("Hit ratio", method);
         let of_servers = |figure: fn(&Replayed, &Case) -> String| {
@@ -99,8 +100,8 @@ impl Results {
         report
     }
 
-    /// Of each server: its misses as a part of the least that any other one had, in the geometric mean and at worst, and as a
-    /// multiple of those that the best replacement of as many keys has.
+    /// Of each server: its misses as a part of the least that any other one had, in the geometric mean and at
+    /// worst, and as a multiple of those that the best replacement of as many keys has.
     fn summary(&self) -> Table {
         let mut table =
             Table::new(["server", "misses / best other", "at worst", "where", "misses / optimum"]);

@@ -1,6 +1,7 @@
-//! Nuthatch's own policy, in shards as in the server: the evicted key is one of some random keys of a shard, or the one that
-//! came last there. The shard is the new key's own one, which is locked already, as long as it has its share of the keys: were
-//! it always its own, shards would drift apart, since the keys that come and those that go differ in size.
+//! Nuthatch's own policy, in shards as in the server: the evicted key is one of some random keys of a shard,
+//! or the one that came last there. The shard is the new key's own one, which is locked already, as long as
+//! it has its share of the keys: were it always its own, shards would drift apart, since the keys that come
+//! and those that go differ in size.
 
 mod hit_density;
 

@@ -1,5 +1,5 @@
-//! ARC: two queues, for keys that were used once and more than once, whose sizes follow the hits among the names of what left them
-//! (Megiddo and Modha, FAST '03).
+//! ARC: two queues, for keys that were used once and more than once, whose sizes follow the hits among the
+//! names of what left them (Megiddo and Modha, FAST '03).
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;

@@ -1,5 +1,5 @@
-//! Hyperbolic caching: evicts, among random keys, the one with the fewest uses for its time in the cache and its size (Blankstein,
-//! Sen and Freedman, USENIX ATC '17).
+//! Hyperbolic caching: evicts, among random keys, the one with the fewest uses for its time in the cache and
+//! its size (Blankstein, Sen and Freedman, USENIX ATC '17).
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random};

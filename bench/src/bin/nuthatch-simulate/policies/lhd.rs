@@ -1,5 +1,6 @@
-//! LHD: evicts, among random keys, the one from which the fewest hits are to be expected for the space and time that it takes, learned by age and class (Beckmann,
-//! Chen and Cidon, NSDI '18). Classes are the sums of the last two ages at hits, on a logarithmic scale, as in the paper's section 4.
+//! LHD: evicts, among random keys, the one from which the fewest hits are to be expected for the space and
+//! time that it takes, learned by age and class (Beckmann, Chen and Cidon, NSDI '18). Classes are the sums of
+//! the last two ages at hits, on a logarithmic scale, as in the paper's section 4.
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random, hash};

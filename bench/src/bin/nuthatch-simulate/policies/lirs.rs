@@ -1,5 +1,5 @@
-//! LIRS: keeps the keys with the shortest times between two uses, and gives the others one hundredth of the cache to prove themselves in (Jiang
-//! and Zhang, SIGMETRICS '02).
+//! LIRS: keeps the keys with the shortest times between two uses, and gives the others one hundredth of the
+//! cache to prove themselves in (Jiang and Zhang, SIGMETRICS '02).
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;

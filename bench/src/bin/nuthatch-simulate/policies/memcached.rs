@@ -1,6 +1,7 @@
-//! Memcached's segmented LRU as its documentation describes it ("The new LRU", `doc/new_lru.txt`, `-o modern`): new keys are HOT; what
-//! leaves HOT goes to WARM if it was used twice since, otherwise to COLD; what is used in COLD goes to WARM; only COLD evicts. HOT has a
-//! fifth of the memory at most, WARM two fifths. Slab classes, which give up some memory, are left out.
+//! Memcached's segmented LRU as its documentation describes it ("The new LRU", `doc/new_lru.txt`, `-o
+//! modern`): new keys are HOT; what leaves HOT goes to WARM if it was used twice since, otherwise to COLD;
+//! what is used in COLD goes to WARM; only COLD evicts. HOT has a fifth of the memory at most, WARM two
+//! fifths. Slab classes, which give up some memory, are left out.
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;

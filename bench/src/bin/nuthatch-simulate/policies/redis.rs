@@ -1,6 +1,7 @@
-//! What Redis and Valkey document as `allkeys-lru` and `allkeys-lfu` (redis.conf, "Key eviction"): five random keys a time go to a
-//! pool of 16 candidates, of which the best one is evicted. Times have a resolution of a second. Uses are counted in a
-//! logarithmic counter with `lfu-log-factor` 10 that loses one in each minute (`lfu-decay-time` 1).
+//! What Redis and Valkey document as `allkeys-lru` and `allkeys-lfu` (redis.conf, "Key eviction"): five
+//! random keys a time go to a pool of 16 candidates, of which the best one is evicted. Times have a
+//! resolution of a second. Uses are counted in a logarithmic counter with `lfu-log-factor` 10 that loses one
+//! in each minute (`lfu-decay-time` 1).
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random};
@@ -13,7 +14,8 @@ const LOG_FACTOR: f64 = 10.0;
 const DECAY_MS: u32 = 60_000;
 const FIRST_COUNT: u8 = 5;
 
-/// The resident keys, and candidates with the score that they had when they were drawn; the highest score goes first.
+/// The resident keys, and candidates with the score that they had when they were drawn; the highest score
+/// goes first.
 struct Pool {
     members: Members,
     places: Places,

@@ -1,5 +1,6 @@
-//! S3-FIFO: a small queue that keys have to get through by being used twice, a main queue in which used keys go round, and a queue of
-//! the names of those that did not get through (Yang et al., "FIFO queues are all you need for cache eviction", SOSP '23).
+//! S3-FIFO: a small queue that keys have to get through by being used twice, a main queue in which used keys
+//! go round, and a queue of the names of those that did not get through (Yang et al., "FIFO queues are all
+//! you need for cache eviction", SOSP '23).
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;

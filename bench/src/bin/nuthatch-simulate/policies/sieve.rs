@@ -1,5 +1,5 @@
-//! SIEVE: a hand moves from the oldest key to the newest one and evicts the first that was not used since the hand was there
-//! (Zhang et al., NSDI '24).
+//! SIEVE: a hand moves from the oldest key to the newest one and evicts the first that was not used since the
+//! hand was there (Zhang et al., NSDI '24).
 
 use crate::cache::{Policy, World};
 use crate::parts::Queue;

@@ -1,6 +1,7 @@
-//! W-TinyLFU: new keys pass a window by recency; who leaves it must have been asked for more often than the next victim of the main part, by a sketch
-//! that ages (Einziger, Friedman and Manes, ACM TOS 13, 2017). The size of the window climbs the hill of hit ratios (Einziger, Eytan, Friedman and
-//! Manes, "Adaptive software cache management", Middleware '18), with the constants of Caffeine, their implementation.
+//! W-TinyLFU: new keys pass a window by recency; who leaves it must have been asked for more often than the
+//! next victim of the main part, by a sketch that ages (Einziger, Friedman and Manes, ACM TOS 13, 2017). The
+//! size of the window climbs the hill of hit ratios (Einziger, Eytan, Friedman and Manes, "Adaptive software
+//! cache management", Middleware '18), with the constants of Caffeine, their implementation.
 
 use crate::cache::{Policy, World};
 use crate::parts::{Queue, Random, hash};
@@ -9,7 +10,8 @@ use nuthatch_bench::traces::{Key, Steps};
 /// The window's first part of the capacity, and the protected segment's part of the rest.
 const WINDOW_PART: f64 = 0.01;
 const PROTECTED_PART: f64 = 0.8;
-/// The climber looks after so many times the number of keys, moves by this part of the capacity first and by less and less.
+/// The climber looks after so many times the number of keys, moves by this part of the capacity first and by
+/// less and less.
 const CLIMB_PERIOD: u64 = 10;
 const STEP_PART: f64 = 0.0625;
 const STEP_DECAY: f64 = 0.98;
@@ -109,7 +111,8 @@ impl Policy for WindowTinyLfu {
     }
 }
 
-/// How often keys were asked for of late, roughly (a count-min sketch with conservative counters of four bits).
+/// How often keys were asked for of late, roughly (a count-min sketch with conservative counters of four
+/// bits).
 struct Sketch {
     counts: Vec<u8>,
     mask: usize,

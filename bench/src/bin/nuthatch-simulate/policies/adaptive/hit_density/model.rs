@@ -5,18 +5,21 @@ use super::shard::{Journal, Shard};
 
 /// Ticks that pass while as many keys are inserted as are resident.
 const TICKS_IN_TURNOVER: f64 = 256.0;
-/// Where hardly anything is inserted, a tick does not grow beyond what it has with one insertion in so many requests.
+/// Where hardly anything is inserted, a tick does not grow beyond what it has with one insertion in so many
+/// requests.
 const REQUESTS_FOR_INSERTION_MAX: f64 = 1000.0;
 /// Requests between two computations: one for so many residents, but no fewer than the least.
 const RESIDENTS_FOR_REQUEST: u64 = 8;
 const PERIOD_MIN: u64 = 1 << 13;
-/// Of what was learned so much stays at each computation: it is forgotten within about as many requests as there are residents.
+/// Of what was learned so much stays at each computation: it is forgotten within about as many requests as
+/// there are residents.
 const MEMORY: f32 = 0.9;
 /// If ticks are shorter or longer than they were by this factor, what was learned is discounted.
 const PACE_CHANGE: f32 = 0.5;
 /// Fewer keys than this are no census.
 const CENSUS_MIN: f32 = 512.0;
-/// So many uses of a cell are taken as seen before any was, at the rate that the interval or the age suggests.
+/// So many uses of a cell are taken as seen before any was, at the rate that the interval or the age
+/// suggests.
 const PRIOR_USES: f32 = 1.0;
 /// One in so many uses and draws is noted at most, the fewer the more residents there are,
 const NOTED_MAX: u64 = 8;
@@ -84,7 +87,8 @@ struct Rank {
 }
 
 impl Ranks {
-    /// Before anything is learned: the longer a key was not used, and the fewer uses it had, the sooner it goes.
+    /// Before anything is learned: the longer a key was not used, and the fewer uses it had, the sooner it
+    /// goes.
     pub(crate) fn first(shards: usize) -> Ranks {
         Model::new(shards).ranks(0, 0)
     }
@@ -109,7 +113,8 @@ pub(crate) struct Model {
     pace: Pace,
     /// Sums over the present period; notes are counted below.
     seen: Journal,
-    /// Since the last time that something was learned: uses, the census of residents and of ghosts, and their numbers summed over the ticks.
+    /// Since the last time that something was learned: uses, the census of residents and of ghosts, and their
+    /// numbers summed over the ticks.
     uses: Box<[f32]>,
     census: [Box<[f32]>; 2],
     presence: [u64; 2],
@@ -153,8 +158,8 @@ impl Model {
         self.seen.requests >= PERIOD_MIN.max(residents / RESIDENTS_FOR_REQUEST)
     }
 
-    /// Learns from what was seen, and ranks all cells anew. `residents` are there in all shards together, and `elapsed_ms` have passed since the
-    /// last time.
+    /// Learns from what was seen, and ranks all cells anew. `residents` are there in all shards together, and
+    /// `elapsed_ms` have passed since the last time.
     pub(crate) fn ranks(&mut self, residents: u64, elapsed_ms: u64) -> Ranks {
         self.learn();
         let seen = std::mem::take(&mut self.seen);
@@ -184,7 +189,8 @@ impl Model {
         self.presence = [0; 2];
     }
 
-    /// Where too few keys were drawn to tell where keys spend their time, as while nothing is evicted, uses have to wait.
+    /// Where too few keys were drawn to tell where keys spend their time, as while nothing is evicted, uses
+    /// have to wait.
     fn learn(&mut self) {
         let totals: [f32; 2] = std::array::from_fn(|population| self.census[population].iter().sum());
         if totals[0] < CENSUS_MIN {
@@ -203,7 +209,8 @@ impl Model {
         self.presence = [0; 2];
     }
 
-    /// Gittins' index of each age of a class, where a key is used at the rate of its age until it comes to the next one.
+    /// Gittins' index of each age of a class, where a key is used at the rate of its age until it comes to
+    /// the next one.
     fn rank_class(&self, class: usize, cells: &mut [Rank]) {
         let interval = class_interval(class);
         // Of each age, the rate of uses, how long it lasts, and the chance to get through it without a use.

@@ -19,7 +19,8 @@ pub(super) struct Journal {
 /// Notes of a kind that a journal has room for, should nobody take them.
 const NOTES_MAX: usize = 1024;
 
-/// The state of one shard. It knows the keys that may be evicted, and has to be told of all that happens to them.
+/// The state of one shard. It knows the keys that may be evicted, and has to be told of all that happens to
+/// them.
 #[derive(Debug)]
 pub(crate) struct Shard {
     clock: u32,
@@ -72,7 +73,8 @@ impl Shard {
         self.residents = self.residents.saturating_sub(1);
     }
 
-    /// A key that was drawn at random, and for no other reason, is counted in the census: its bits, which may have changed.
+    /// A key that was drawn at random, and for no other reason, is counted in the census: its bits, which may
+    /// have changed.
     pub(crate) fn on_draw(&mut self, access: u32) -> u32 {
         let access = Access(access);
         if self.is_noted() {
@@ -81,8 +83,8 @@ impl Shard {
         access.settled(self.clock).0
     }
 
-    /// The priority of a key; of several ones the key with the least is to be evicted. `size` is what it takes if sizes matter, otherwise 1;
-    /// `left_ms` how long it has to live if it expires.
+    /// The priority of a key; of several ones the key with the least is to be evicted. `size` is what it
+    /// takes if sizes matter, otherwise 1; `left_ms` how long it has to live if it expires.
     pub(crate) fn rank(&self, access: u32, size: u32, left_ms: Option<u64>, ranks: &Ranks) -> Priority {
         ranks.priority(Access(access).cell(self.clock), size, left_ms)
     }
