@@ -11,6 +11,7 @@ mod results;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
@@ -208,7 +209,7 @@ impl Search<'_> {
         let spec = ServerSpec { name: spec.name.clone(), command };
         let server =
             Server::start(&spec, port.context("there are not that many ports")?, &setup.server_cpus)?;
-        let fresh = server.statistics()?.resident_bytes;
+        let fresh = settled_bytes(&server)?;
         let pace = Pace { rate: self.options.rate, key_size: setup.key_size };
         let outcome = replay::replay(server.address, server.dialect, steps, pace)?;
         let added_bytes = server.statistics()?.resident_bytes.saturating_sub(fresh);
@@ -229,6 +230,24 @@ impl Search<'_> {
             ratios[self.server] = ratio;
         }
     }
+}
+
+/// The resident memory of a server that has just been started, once it has what it takes for itself.
+fn settled_bytes(server: &Server) -> Result<u64> {
+    /// So long it has to stay as it is,
+    const STILL: Duration = Duration::from_millis(1500);
+    /// and that is waited for no longer than this.
+    const PATIENCE: Duration = Duration::from_secs(15);
+    let begun = Instant::now();
+    let (mut bytes, mut since) = (server.statistics()?.resident_bytes, begun);
+    while since.elapsed() < STILL && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = server.statistics()?.resident_bytes;
+        if now != bytes {
+            (bytes, since) = (now, Instant::now());
+        }
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
