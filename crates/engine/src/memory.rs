@@ -16,7 +16,7 @@ pub struct EvictionOptions {
     /// How many keys are looked at for each that goes: `maxmemory-samples`.
     pub samples: usize,
     /// Whether an adaptive policy has big keys go sooner, which saves most misses where sizes differ, though the bytes that are
-    /// missed may be more: `maxmemory-adaptive-sizes`.
+    /// missed may be more: `adaptive-eviction-sizes`.
     pub minds_sizes: bool,
     /// How long one command may be kept waiting while keys go; nothing is no limit: `maxmemory-eviction-tenacity`.
     pub time_max: Option<Duration>,

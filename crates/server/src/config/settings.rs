@@ -264,7 +264,7 @@ impl Settings {
             eviction: EvictionOptions {
                 policy: EvictionPolicy::of_name(values.choice("maxmemory-policy")),
                 samples: values.number("maxmemory-samples"),
-                minds_sizes: values.boolean("maxmemory-adaptive-sizes"),
+                minds_sizes: values.boolean("adaptive-eviction-sizes"),
                 time_max: match values.number("maxmemory-eviction-tenacity") {
                     100 => None,
                     tenacity => Some(time_of_tenacity(tenacity)),

@@ -34,7 +34,7 @@ pub struct Eviction {
     pub policy: EvictionPolicy,
     /// How many keys of a shard are looked at for each that is removed: `maxmemory-samples`.
     pub samples: usize,
-    /// Whether an adaptive policy has big keys go sooner: `maxmemory-adaptive-sizes`.
+    /// Whether an adaptive policy has big keys go sooner: `adaptive-eviction-sizes`.
     pub minds_sizes: bool,
     /// How accesses are noted, and the time.
     pub access: AccessPolicy,
