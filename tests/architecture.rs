@@ -60,7 +60,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("crates/server", &["nuthatch-collections", "nuthatch-protocol", "nuthatch-engine"]),
     ("crates/scripting", &["nuthatch-protocol", "nuthatch-testkit"]),
     ("crates/testkit", &[]),
-    ("bench", &["nuthatch-protocol"]),
+    ("bench", &["nuthatch-collections", "nuthatch-protocol"]),
     ("tests", &["nuthatch-testkit"]),
     ("xtask", &["nuthatch-testkit"]),
 ];

@@ -11,6 +11,7 @@
 //! * [`field_map`]: the fields of a big hash, by name and by deadline.
 //! * [`integer_set`]: a sorted set of integers in one byte string.
 //! * [`hash`]: the hash of elements.
+//! * [`hit_density`]: which of many keys bring fewest hits for the time for which they are kept.
 //! * [`mover`]: moving allocations to where they leave fewer gaps.
 //! * [`ranked`]: scores and members in order, with ranks.
 //! * [`sorted_set`]: a table and an order of the same members.
@@ -25,6 +26,7 @@ pub mod deadlines;
 pub mod entry;
 pub mod field_map;
 pub mod hash;
+pub mod hit_density;
 pub mod integer_set;
 pub mod mover;
 pub mod packed;

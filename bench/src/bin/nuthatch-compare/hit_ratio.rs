@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use nuthatch_bench::traces::{self, Steps, Trace};
+use nuthatch_bench::traces::{self, Request, Steps, Trace};
 use replay::{Pace, Replayed};
 use results::{Case, Results};
 
@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// The part of each trace that is replayed
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
+    /// Values are so many times as long as in the traces, so that what a server takes for itself matters less
+    #[arg(long, default_value_t = 1)]
+    enlarge: u32,
     /// Seed of the traces
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -90,7 +93,11 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
 /// Replays a trace through each server with each size.
 fn measure(options: &Options, trace: &Trace, ratios: &Mutex<Vec<f64>>) -> Result<Vec<Case>> {
     let requests = (trace.requests as f64 * options.scale) as u64;
-    let steps = Steps::of(trace.requests(options.seed, requests), None);
+    let enlarged = |request: Request| {
+        let value_bytes = request.value_bytes.saturating_mul(options.enlarge);
+        Request { value_bytes, ..request }
+    };
+    let steps = Steps::of(trace.requests(options.seed, requests).map(enlarged), None);
     let servers = options.setup.servers.len();
     let all = steps.value_bytes() + steps.keys() as u64 * (options.setup.key_size as u64 + ENTRY_BYTES);
     let wanted = |job: usize| (all as f64 * options.sizes[job / servers] / 100.0) as u64;

@@ -268,7 +268,7 @@ const MEMORY: &[Directive] = &[
     row("maxmemory", Size(0, u64::MAX), "0").effective(),
     row("maxmemory-policy", Choice(EvictionPolicy::NAMES), "noeviction").effective(),
     row("maxmemory-samples", Integer(1, 64), "5").effective(),
-    row("adaptive-eviction-sizes", Boolean, "no").effective(),
+    row("adaptive-eviction-sizes", Boolean, "yes").effective(),
     row("maxmemory-eviction-tenacity", Integer(0, 100), "10").effective(),
     row("lfu-log-factor", Integer(0, INT_MAX), "10").effective(),
     row("lfu-decay-time", Integer(0, INT_MAX), "1").effective(),

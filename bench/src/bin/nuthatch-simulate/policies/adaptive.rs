@@ -3,9 +3,7 @@
 //! it has its share of the keys: were it always its own, shards would drift apart, since the keys that come
 //! and those that go differ in size.
 
-mod hit_density;
-
-use hit_density::{Model, Ranks, Shard};
+use nuthatch_collections::hit_density::{Model, Ranks, Shard};
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random, hash};
@@ -83,13 +81,13 @@ impl Policy for Adaptive {
     fn hit(&mut self, key: Key, world: &World) {
         let shard = Self::shard(key);
         let access = &mut self.accesses[key as usize];
-        *access = self.shards[shard].on_use(*access);
+        *access = self.shards[shard].on_use(*access, self.members[shard].len());
         self.learn(shard, world);
     }
 
     fn insert(&mut self, key: Key, world: &World) {
         let shard = Self::shard(key);
-        self.accesses[key as usize] = self.shards[shard].on_insert(hash(key));
+        self.accesses[key as usize] = self.shards[shard].on_insert(hash(key), self.members[shard].len());
         self.members[shard].add(key, &mut self.places);
         self.resident[key as usize] = true;
         self.residents += 1;
@@ -123,14 +121,15 @@ impl Policy for Adaptive {
             }
         }
         let victim = least.1;
-        self.shards[Self::shard(victim)].on_evict(hash(victim), self.accesses[victim as usize], &self.ranks);
+        let (own, access) = (Self::shard(victim), self.accesses[victim as usize]);
+        let residents = self.members[own].len();
+        self.shards[own].on_evict(hash(victim), access, residents, &self.ranks);
         self.leave(victim);
         self.learn(number, world);
         victim
     }
 
     fn remove(&mut self, key: Key, _world: &World) {
-        self.shards[Self::shard(key)].on_remove();
         self.leave(key);
     }
 }

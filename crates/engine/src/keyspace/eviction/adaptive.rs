@@ -1,4 +1,4 @@
-//! The adaptive policies: what is learned of the use of keys ([`hit_density`](super::hit_density)), and evicting by it.
+//! The adaptive policies: what is learned of the use of keys ([`hit_density`](nuthatch_collections::hit_density)), and evicting by it.
 //!
 //! Each part of a database in a shard learns by itself, under the shard's lock. What it has noted goes to the model of the
 //! whole keyspace whenever a key is evicted there, and now and then the model is worked out anew, under no shard's lock.
@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_collections::entry::{RecordMut, RecordRef};
+use nuthatch_collections::hit_density::{Model, Priority, Ranks, Shard};
 use parking_lot::{Mutex, RwLock};
 
-use super::hit_density::{Model, Priority, Ranks, Shard};
 use super::pool::Pool;
 use super::{Eviction, Evictor, visit_some};
 use crate::access::{AccessPolicy, Tracking};

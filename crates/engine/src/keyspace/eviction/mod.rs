@@ -4,7 +4,6 @@
 //! of them, one key for each sample. It holds one shard at a time, and none when it begins.
 
 pub(super) mod adaptive;
-mod hit_density;
 mod policy;
 mod pool;
 

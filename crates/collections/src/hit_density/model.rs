@@ -10,7 +10,8 @@ const REQUESTS_FOR_INSERTION_MAX: f64 = 1000.0;
 /// Requests between two computations: one for so many residents, but no fewer than the least.
 const RESIDENTS_FOR_REQUEST: u64 = 8;
 const PERIOD_MIN: u64 = 1 << 13;
-/// Of what was learned so much stays at each computation: it is forgotten within about as many requests as there are residents.
+/// Of what was learned so much stays at each computation: it is forgotten within about as many requests as there are
+/// residents.
 const MEMORY: f32 = 0.9;
 /// If ticks are shorter or longer than they were by this factor, what was learned is discounted.
 const PACE_CHANGE: f32 = 0.5;
@@ -28,7 +29,7 @@ const NOTES_MIN: usize = 16;
 const NOTES_MAX: usize = 256;
 
 /// A density as a logarithm, so that a size can be taken off it.
-pub(crate) type Priority = i32;
+pub type Priority = i32;
 
 /// Steps of a [`Priority`] for a factor of two.
 const PRIORITY_STEPS: f32 = 256.0;
@@ -65,7 +66,7 @@ impl Pace {
 
 /// What the model has found, for all shards to read.
 #[derive(Debug, Clone)]
-pub(crate) struct Ranks {
+pub struct Ranks {
     cells: Box<[Rank]>,
     pace: Pace,
     /// Milliseconds in a tick.
@@ -85,7 +86,7 @@ struct Rank {
 
 impl Ranks {
     /// Before anything is learned: the longer a key was not used, and the fewer uses it had, the sooner it goes.
-    pub(crate) fn first(shards: usize) -> Ranks {
+    pub fn first(shards: usize) -> Ranks {
         Model::new(shards).ranks(0, 0)
     }
 
@@ -104,12 +105,13 @@ impl Ranks {
 
 /// What was seen, and what was learned from it.
 #[derive(Debug)]
-pub(crate) struct Model {
+pub struct Model {
     shards: usize,
     pace: Pace,
     /// Sums over the present period; notes are counted below.
     seen: Journal,
-    /// Since the last time that something was learned: uses, the census of residents and of ghosts, and their numbers summed over the ticks.
+    /// Since the last time that something was learned: uses, the census of residents and of ghosts, and their numbers
+    /// summed over the ticks.
     uses: Box<[f32]>,
     census: [Box<[f32]>; 2],
     presence: [u64; 2],
@@ -119,7 +121,8 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(shards: usize) -> Model {
+    /// A model of so many shards that has learned nothing.
+    pub fn new(shards: usize) -> Model {
         let cells = || vec![0.0; CELLS].into_boxed_slice();
         Model {
             shards,
@@ -134,7 +137,7 @@ impl Model {
     }
 
     /// Takes what a shard has seen, and tells it how to go on.
-    pub(crate) fn take(&mut self, shard: &mut Shard, ranks: &Ranks) {
+    pub fn take(&mut self, shard: &mut Shard, ranks: &Ranks) {
         let weight = std::mem::replace(&mut shard.pace, ranks.pace).noted as f32;
         let journal = &mut shard.journal;
         self.seen.requests += std::mem::take(&mut journal.requests);
@@ -149,13 +152,14 @@ impl Model {
     }
 
     /// Whether it is time for new ranks.
-    pub(crate) fn is_due(&self, residents: u64) -> bool {
+    pub fn is_due(&self, residents: u64) -> bool {
         self.seen.requests >= PERIOD_MIN.max(residents / RESIDENTS_FOR_REQUEST)
     }
 
-    /// Learns from what was seen, and ranks all cells anew. `residents` are there in all shards together, and `elapsed_ms` have passed since the
+    /// Learns from what was seen, and ranks all cells anew. `residents` are there in all shards together, and
+    /// `elapsed_ms` have passed since the
     /// last time.
-    pub(crate) fn ranks(&mut self, residents: u64, elapsed_ms: u64) -> Ranks {
+    pub fn ranks(&mut self, residents: u64, elapsed_ms: u64) -> Ranks {
         self.learn();
         let seen = std::mem::take(&mut self.seen);
         let pace = Pace::of(&seen, residents, self.shards);

@@ -9,7 +9,8 @@ const RESIDENTS_FOR_GHOST: usize = 2;
 const BUCKET: usize = 4;
 const ACCESS_BITS: u32 = 24;
 
-/// In buckets by hash: of each key a tag of 8 bits of its hash, and its 24 bits. Where a key's tag is another one's, it takes up what was known of the
+/// In buckets by hash: of each key a tag of 8 bits of its hash, and its 24 bits. Where a key's tag is another one's,
+/// it takes up what was known of the
 /// other one, which happens to one new key in a hundred and does no harm.
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
@@ -48,7 +49,8 @@ impl Ghosts {
         Some(access)
     }
 
-    /// Puts a key where there is no ghost or where the one with the least rank is, and returns one that was there, drawn at random.
+    /// Puts a key where there is no ghost or where the one with the least rank is, and returns one that was there,
+    /// drawn at random.
     pub(super) fn put(&mut self, hash: u64, evicted: Access, clock: u32, ranks: &Ranks) -> Option<Access> {
         let (bucket, mut gone, mut added) = (self.bucket(hash), 0, 0);
         for ghost in bucket.iter_mut().filter(|ghost| **ghost != 0 && access(**ghost).age(clock) >= AGE_MAX) {

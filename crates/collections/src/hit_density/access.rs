@@ -30,8 +30,8 @@ pub(super) const CELLS: usize = CLASSES * AGES;
 /// The interval that is assumed of keys that were used once, in ticks.
 const FIRST_INTERVAL: f32 = 64.0;
 
-/// From the least bit: the tick of the last use modulo [`STAMPS`], the interval on a logarithmic scale, and
-/// the number of uses less one.
+/// From the least bit: the tick of the last use modulo [`STAMPS`], the interval on a logarithmic scale, and the
+/// number of uses less one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Access(pub(super) u32);
 

@@ -19,46 +19,47 @@ pub(super) struct Journal {
 /// Notes of a kind that a journal has room for, should nobody take them.
 const NOTES_MAX: usize = 1024;
 
-/// The state of one shard. It knows the keys that may be evicted, and has to be told of all that happens to
-/// them.
+/// The state of one shard. It has to be told of all that happens to its keys.
 #[derive(Debug)]
-pub(crate) struct Shard {
+pub struct Shard {
     clock: u32,
     /// Requests until the next tick.
     until_tick: u32,
     pub(super) pace: Pace,
-    residents: usize,
+    /// The key that has come last, by the upper half of its hash.
+    last: Option<u32>,
     ghosts: Ghosts,
     random: u32,
     pub(super) journal: Journal,
 }
 
 impl Shard {
-    pub(crate) fn new(seed: u32) -> Shard {
+    /// A shard without keys. `seed` decides what is noted.
+    pub fn new(seed: u32) -> Shard {
         Shard {
             clock: 0,
             until_tick: 1,
             pace: Pace::FIRST,
-            residents: 0,
+            last: None,
             ghosts: Ghosts::default(),
             random: seed | 1,
             journal: Journal::default(),
         }
     }
 
-    /// A resident key was read: its new 24 bits.
-    pub(crate) fn on_use(&mut self, access: u32) -> u32 {
-        self.advance();
+    /// A resident key was used, one of so many: its new 24 bits.
+    pub fn on_use(&mut self, access: u32, residents: usize) -> u32 {
+        self.advance(residents);
         let access = Access(access);
         self.note_use(access);
         access.used(self.clock).0
     }
 
-    /// A key has come: its 24 bits.
-    pub(crate) fn on_insert(&mut self, hash: u64) -> u32 {
-        self.advance();
+    /// A key has come to so many: its 24 bits.
+    pub fn on_insert(&mut self, hash: u64, residents: usize) -> u32 {
+        self.advance(residents);
         self.journal.insertions += 1;
-        self.residents += 1;
+        self.last = Some((hash >> 32) as u32);
         match self.ghosts.take(hash) {
             Some(access) => {
                 self.note_use(access);
@@ -68,14 +69,14 @@ impl Shard {
         }
     }
 
-    /// A key has gone, and not by eviction.
-    pub(crate) fn on_remove(&mut self) {
-        self.residents = self.residents.saturating_sub(1);
+    /// The upper half of the hash of the key that has come last.
+    pub fn last_inserted(&self) -> Option<u32> {
+        self.last
     }
 
-    /// A key that was drawn at random, and for no other reason, is counted in the census: its bits, which may
-    /// have changed.
-    pub(crate) fn on_draw(&mut self, access: u32) -> u32 {
+    /// A key that was drawn at random, and for no other reason, is counted in the census: its bits, which may have
+    /// changed.
+    pub fn on_draw(&mut self, access: u32) -> u32 {
         let access = Access(access);
         if self.is_noted() {
             note(&mut self.journal.drawn[0], access.cell(self.clock));
@@ -83,16 +84,16 @@ impl Shard {
         access.settled(self.clock).0
     }
 
-    /// The priority of a key; of several ones the key with the least is to be evicted. `size` is what it
-    /// takes if sizes matter, otherwise 1; `left_ms` how long it has to live if it expires.
-    pub(crate) fn rank(&self, access: u32, size: u32, left_ms: Option<u64>, ranks: &Ranks) -> Priority {
+    /// The priority of a key; of several ones the key with the least is to be evicted. `size` is what it takes if
+    /// sizes matter, otherwise 1;
+    /// `left_ms` how long it has to live if it expires.
+    pub fn rank(&self, access: u32, size: u32, left_ms: Option<u64>, ranks: &Ranks) -> Priority {
         ranks.priority(Access(access).cell(self.clock), size, left_ms)
     }
 
-    /// A key is evicted.
-    pub(crate) fn on_evict(&mut self, hash: u64, access: u32, ranks: &Ranks) {
-        self.on_remove();
-        self.ghosts.fit(self.residents);
+    /// A key is evicted, one of so many.
+    pub fn on_evict(&mut self, hash: u64, access: u32, residents: usize, ranks: &Ranks) {
+        self.ghosts.fit(residents);
         let drawn = self.ghosts.put(hash, Access(access), self.clock, ranks);
         if let Some(ghost) = drawn.filter(|_| self.is_noted()) {
             note(&mut self.journal.drawn[1], ghost.cell(self.clock));
@@ -100,18 +101,18 @@ impl Shard {
     }
 
     /// Whether the model should be told what was seen.
-    pub(crate) fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
         let Journal { uses, drawn: [residents, ghosts], .. } = &self.journal;
         uses.len().max(residents.len()).max(ghosts.len()) >= self.pace.notes
     }
 
-    fn advance(&mut self) {
+    fn advance(&mut self, residents: usize) {
         self.journal.requests += 1;
         self.until_tick -= 1;
         if self.until_tick == 0 {
             self.until_tick = self.pace.tick_length;
             self.clock = self.clock.wrapping_add(1);
-            self.journal.presence[0] += self.residents as u64;
+            self.journal.presence[0] += residents as u64;
             self.journal.presence[1] += self.ghosts.count() as u64;
         }
     }
