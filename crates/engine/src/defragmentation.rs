@@ -15,7 +15,7 @@ use crate::keyspace::defragmentation::Defragmented;
 /// After having moved hardly anything it is not tried again for so long, in milliseconds.
 const REST_MS: u64 = 60_000;
 
-/// The same where memory is limited.
+/// The same where memory is limited, the first time; it is twice as long each time that it has not helped again.
 const REST_MS_TIGHT: u64 = 1_000;
 
 /// The part of the limit on memory that gaps may take besides.
@@ -64,6 +64,8 @@ struct Course {
     total_ms: u64,
     /// Before that it does not begin.
     rests_until_ms: u64,
+    /// How long it rests next where memory is limited, in milliseconds, if it was in vain before; otherwise 0.
+    rest_ms: u64,
     /// Passes through a thread's shards since it was last looked whether they help, and what they did.
     passes: usize,
     done: Defragmented,
@@ -143,8 +145,13 @@ impl Defragmentation {
         let lower = u64::from(self.threshold_lower.load(Ordering::Relaxed));
         if course.passes >= threads {
             let Defragmented { moved, kept, .. } = course.done;
-            if moved < (moved + kept) / MOVED_MIN {
-                course.rests_until_ms = now_ms + if is_tight { REST_MS_TIGHT } else { REST_MS };
+            if moved >= (moved + kept) / MOVED_MIN {
+                course.rest_ms = 0;
+            } else if is_tight {
+                course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
+                course.rests_until_ms = now_ms + course.rest_ms;
+            } else {
+                course.rests_until_ms = now_ms + REST_MS;
             }
             (course.passes, course.done) = (0, Defragmented::default());
         }
@@ -280,6 +287,22 @@ mod tests {
         for (active, limit, goes_on) in [(11, 0, false), (11, 10, true), (11, 11, false), (10, 10, false)] {
             defragmentation.review(|| small(active * MIB), limit * MIB, 1, 1);
             assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{active} of {limit} MiB");
+        }
+    }
+
+    #[test]
+    fn gaps_that_cannot_be_closed_are_tried_more_and_more_seldom() {
+        let defragmentation = enabled();
+        let tight = MemoryFacts { allocated: 10 * MIB, active: 12 * MIB, ..MemoryFacts::default() };
+        let mut now_ms = 0;
+        for rest_ms in [1, 2, 4, 8, 16, 32, 60, 60].map(|seconds| seconds * 1_000) {
+            defragmentation.review(|| tight, 10 * MIB, now_ms, 1);
+            assert!(defragmentation.share(Load::Clients) > 0);
+            defragmentation.end_pass(Defragmented { kept: 1000, ..Defragmented::default() });
+            defragmentation.review(|| tight, 10 * MIB, now_ms, 1);
+            now_ms += rest_ms;
+            defragmentation.review(|| tight, 10 * MIB, now_ms - 1, 1);
+            assert_eq!(defragmentation.share(Load::Clients), 0, "{rest_ms}");
         }
     }
 

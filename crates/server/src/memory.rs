@@ -1,6 +1,7 @@
 //! The allocator's figures.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, thread};
 
@@ -46,9 +47,23 @@ pub(crate) fn start_threads() -> io::Result<()> {
     // Without that thread the event loops give it back.
     let _ = allocator::release_in_background();
     if let Some(filler) = allocator::reserve() {
-        thread::Builder::new().name("memory".into()).spawn(move || filler.run())?;
+        start_beside("memory", move || filler.run())?;
     }
     Ok(())
+}
+
+/// Starts a thread that does not serve clients: such threads share an arena of the allocator.
+///
+/// # Errors
+/// The system refuses the thread.
+pub(crate) fn start_beside<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        allocator::share_first_arena();
+        run()
+    })
 }
 
 /// Starts a thread that gives free pages back at once where memory is limited: else they would be there for ten seconds
@@ -63,7 +78,7 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
     const FREE_SHARE: u64 = 50;
     const FREE_BYTES: u64 = 4 * 1024 * 1024;
     let engine = Arc::downgrade(engine);
-    thread::Builder::new().name("purge".into()).spawn(move || {
+    start_beside("purge", move || {
         while let Some(engine) = engine.upgrade() {
             let limit = engine.memory.limit();
             drop(engine);

@@ -117,7 +117,7 @@ impl Server {
                 event_loop.run();
             })?);
         }
-        let syncing = thread::Builder::new().name("aof".into()).spawn(move || log.keep_synced())?;
+        let syncing = memory::start_beside("aof", move || log.keep_synced())?;
         memory::count_thread();
         Ok(Self { shared, threads, syncing })
     }
@@ -214,7 +214,7 @@ fn start_reclaiming() -> io::Result<Box<dyn Fn(Garbage) + Send + Sync>> {
     let (sender, receiver) = mpsc::channel::<Garbage>();
     // Where event loops want the same processor, they need not wait until the system takes it from this thread.
     let release = |garbage: Garbage| garbage.release(&mut thread::yield_now);
-    thread::Builder::new().name("reclaim".into()).spawn(move || receiver.into_iter().for_each(release))?;
+    memory::start_beside("reclaim", move || receiver.into_iter().for_each(release))?;
     // Should the thread be gone, the send fails and gives the garbage back, which is released here.
     Ok(Box::new(move |garbage| drop(sender.send(garbage))))
 }

@@ -99,6 +99,13 @@ pub fn draw_from_reserve() {
     }
 }
 
+/// Has the calling thread allocate from the first arena, together with others that do not serve clients: an arena of its own
+/// would take a huge page, however little is allocated.
+pub fn share_first_arena() {
+    // SAFETY: the manual gives this type.
+    let _ = unsafe { exchange::<c_uint, c_uint>(c"thread.arena", Some(0)) };
+}
+
 /// An arena of its own for what is allocated with [`Arena::allocate`]: a number of jemalloc's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arena(c_int);

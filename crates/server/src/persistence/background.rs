@@ -4,7 +4,6 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
@@ -42,8 +41,7 @@ pub(crate) fn start(
 ) -> io::Result<()> {
     let engine = Arc::downgrade(engine);
     let mut saver = Saver { config, failed: None };
-    let thread = thread::Builder::new().name("save".into());
-    thread.spawn(move || {
+    memory::start_beside("save", move || {
         while saver.attend(&engine, requests.recv_timeout(PERIOD)) {
             memory::count_thread();
         }

@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGTERM, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::log;
+use crate::memory;
 use crate::persistence;
 
 /// A signal that asks for a shutdown.
@@ -75,5 +75,5 @@ pub(crate) fn watch(
             request(termination);
         }
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(watch).map(|_| requested)
+    memory::start_beside("signals", watch).map(|_| requested)
 }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
@@ -116,7 +116,7 @@ impl AppendOnly {
         self.rewriting.state.lock().begun = Some(Instant::now());
         self.rewriting.rewrites.fetch_add(1, Ordering::Relaxed);
         let log = self.clone();
-        match thread::Builder::new().name("rewrite".into()).spawn(move || log.run_rewrite()) {
+        match memory::start_beside("rewrite", move || log.run_rewrite()) {
             Ok(thread) => {
                 self.rewriting.state.lock().thread = Some(thread);
                 log::notice!("Background append only file rewriting started");

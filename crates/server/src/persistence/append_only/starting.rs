@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use nuthatch_engine::Engine;
 use nuthatch_engine::persistence::Job;
@@ -143,8 +142,7 @@ impl AppendOnly {
         }
         engine.persistence.log.enable(is_on);
         // The caller may hold shards, all of which are needed.
-        let thread = thread::Builder::new().name("aof-switch".into());
-        let spawned = thread.spawn(move || {
+        let spawned = memory::start_beside("aof-switch", move || {
             memory::count_thread();
             if before.is_some_and(|before| before.join().is_err()) {
                 log::warning!("A thread that switches the append-only file ended with a panic");
