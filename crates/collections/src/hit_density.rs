@@ -10,7 +10,7 @@
 //! - its interval: the mean time between its last uses;
 //! - how many uses the interval is known from;
 //!
-//! all of it in 24 bits ([`Access`]). For each combination, on a logarithmic scale (a [`cell`]), the [`Model`]
+//! all of it in 24 bits (`Access`). For each combination, on a logarithmic scale (a `cell`), the [`Model`]
 //! estimates how often a
 //! key in this situation is used: uses that were seen there, over the time that keys spent there. The latter is not
 //! counted key by key. The keys that are drawn at random for eviction anyway are a census of the whole population.
@@ -21,7 +21,7 @@
 //!
 //! Learning from residents alone would confirm any prejudice: what is evicted early is never seen to be used late. So
 //! what is known of
-//! some evicted keys is kept ([`Ghosts`]): they are counted in the census, and their uses count as uses. Besides, a
+//! some evicted keys is kept (`Ghosts`): they are counted in the census, and their uses count as uses. Besides, a
 //! key that comes
 //! back takes up what was known of it (as in ARC, Megiddo and Modha, FAST '03, and LIRS, Jiang and Zhang, SIGMETRICS
 //! '02).
@@ -29,7 +29,7 @@
 //!
 //! Time is counted in *ticks*, of which 256 pass while as many keys come as there are residents. It follows the size
 //! of the
-//! cache and the pace of requests: what changes is how many requests make a tick ([`Ranks::tick_length`]), never the
+//! cache and the pace of requests: what changes is how many requests make a tick (`Pace`), never the
 //! meaning of stamps.
 //!
 //! Cost: a use changes the 24 bits with a dozen integer operations and notes one in eight in a journal. A candidate

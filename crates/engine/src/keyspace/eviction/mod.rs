@@ -1,6 +1,6 @@
 //! Removing keys because memory is short.
 //!
-//! Each thread takes samples of the keys of shards in turn, remembers the best candidates ([`pool`]) and removes the best
+//! Each thread takes samples of the keys of shards in turn, remembers the best candidates (`pool`) and removes the best
 //! of them, one key for each sample. It holds one shard at a time, and none when it begins.
 
 pub(super) mod adaptive;
