@@ -134,6 +134,52 @@ fn keys_that_were_not_used_go_first() {
     check_others_go("volatile-lru", VOLATILE, read_some);
 }
 
+/// Reads some keys again and again, and between each time writes more new ones than there is room for. Returns which part of
+/// the last reads missed.
+fn misses_beside_scans(policy: &str, options: &str) -> f64 {
+    const READ: usize = 2_000;
+    const SCANNED: usize = 12_000;
+    const ROUNDS: usize = 30;
+    let server = crate::start(&["--maxmemory-policy", policy]);
+    let mut client = server.connect();
+    let value = "v".repeat(150);
+    let line = |name: &str, number| format!("SET {name}:{number} {value} {options}");
+    run(&mut client, (0..READ).map(|number| line("read", number)));
+    let limit = used(&mut client) + (1 << 20);
+    set(&mut client, "maxmemory", limit);
+    let mut missed = 0;
+    for round in 0..ROUNDS {
+        let there = which_exist(&mut client, (0..READ).map(|number| format!("read:{number}")));
+        run(&mut client, (0..READ).map(|number| format!("GET read:{number}")));
+        let absent = (0..READ).filter(|number| !there[*number]);
+        missed += if round >= ROUNDS / 2 { absent.clone().count() } else { 0 };
+        run(&mut client, absent.map(|number| line("read", number)));
+        run(&mut client, (0..SCANNED).map(|number| line(&format!("scan:{round}"), number)));
+    }
+    missed as f64 / (READ * (ROUNDS - ROUNDS / 2)) as f64
+}
+
+#[test]
+fn what_is_read_again_and_again_outlives_scans() {
+    for (policy, options) in [("allkeys-adaptive", ""), ("volatile-adaptive", VOLATILE)] {
+        let missed = misses_beside_scans(policy, options);
+        assert!(missed < 0.1, "{policy}: {missed}");
+    }
+    let missed = misses_beside_scans("allkeys-lru", "");
+    assert!(missed > 0.5, "there was room for all: {missed}");
+}
+
+#[test]
+fn nobody_can_ask_an_adaptive_policy_for_times_or_frequencies() {
+    let server = crate::start(&["--maxmemory-policy", "allkeys-adaptive"]);
+    let mut client = server.connect();
+    client.command("SET key value");
+    for (subcommand, reason) in [("IDLETIME", "An adaptive"), ("FREQ", "An LFU")] {
+        let reply = client.command(&format!("OBJECT {subcommand} key")).text();
+        assert!(reply.starts_with(&format!("ERR {reason} maxmemory policy is")), "{reply}");
+    }
+}
+
 #[test]
 fn keys_that_are_seldom_used_go_first() {
     check_others_go("allkeys-lfu", "", read_some_often);

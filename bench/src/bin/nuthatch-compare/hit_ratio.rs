@@ -26,6 +26,8 @@ use crate::server::{Server, ServerSpec};
 /// What an entry takes beside its key and value, roughly: sizes of caches are given in per cent of the keys
 /// with their values and this.
 const ENTRY_BYTES: u64 = 64;
+/// The limit with which it is found out what a server takes for itself.
+const FRESH_LIMIT: u64 = 64 << 20;
 /// A megabyte, as memcached counts its limit.
 const MEGABYTE: u64 = 1 << 20;
 
@@ -76,10 +78,14 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
     let chosen =
         |trace: &&Trace| options.traces.is_empty() || options.traces.iter().any(|name| *name == trace.name);
     let mut results = Results::new(&options.setup.servers);
+    // One after the other: what a server makes ready for itself takes long where processors are busy.
+    let fresh = (0..options.setup.servers.len())
+        .map(|server| settled_bytes(&start(&options.setup, server, server, FRESH_LIMIT)?))
+        .collect::<Result<Vec<u64>>>()?;
     // Of each server, the limit for each byte of resident memory, as found so far.
     let ratios = Mutex::new(vec![1.0; options.setup.servers.len()]);
     for trace in traces::catalogue().iter().filter(chosen) {
-        for case in measure(options, trace, &ratios)? {
+        for case in measure(options, trace, &ratios, &fresh)? {
             eprintln!("{case}");
             results.add(case);
         }
@@ -91,7 +97,7 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
 }
 
 /// Replays a trace through each server with each size.
-fn measure(options: &Options, trace: &Trace, ratios: &Mutex<Vec<f64>>) -> Result<Vec<Case>> {
+fn measure(options: &Options, trace: &Trace, ratios: &Mutex<Vec<f64>>, fresh: &[u64]) -> Result<Vec<Case>> {
     let requests = (trace.requests as f64 * options.scale) as u64;
     let enlarged = |request: Request| {
         let value_bytes = request.value_bytes.saturating_mul(options.enlarge);
@@ -102,7 +108,7 @@ fn measure(options: &Options, trace: &Trace, ratios: &Mutex<Vec<f64>>) -> Result
     let all = steps.value_bytes() + steps.keys() as u64 * (options.setup.key_size as u64 + ENTRY_BYTES);
     let wanted = |job: usize| (all as f64 * options.sizes[job / servers] / 100.0) as u64;
     let outcomes = in_parallel(options.parallel, options.sizes.len() * servers, |job| {
-        let search = Search { options, server: job % servers, job, wanted: wanted(job), ratios };
+        let search = Search { options, server: job % servers, job, wanted: wanted(job), ratios, fresh };
         search.run(&steps).with_context(|| options.setup.servers[job % servers].name.clone())
     })?;
     let mut cases = Vec::new();
@@ -163,6 +169,8 @@ struct Search<'a> {
     job: usize,
     wanted: u64,
     ratios: &'a Mutex<Vec<f64>>,
+    /// The resident bytes of each server without keys.
+    fresh: &'a [u64],
 }
 
 impl Search<'_> {
@@ -207,19 +215,12 @@ impl Search<'_> {
     fn replay(&self, limit: u64, steps: &Steps) -> Result<Replayed> {
         let setup = &self.options.setup;
         let spec = &setup.servers[self.server];
-        let megabytes = ((limit + MEGABYTE / 2) / MEGABYTE).max(1);
         let whole = spec.command.contains("{limit_mb}");
-        let command =
-            spec.command.replace("{limit}", &limit.to_string()).replace("{limit_mb}", &megabytes.to_string());
-        let limit = if whole { megabytes * MEGABYTE } else { limit };
-        let port = u16::try_from(self.job).ok().and_then(|job| setup.port.checked_add(job));
-        let spec = ServerSpec { name: spec.name.clone(), command };
-        let server =
-            Server::start(&spec, port.context("there are not that many ports")?, &setup.server_cpus)?;
-        let fresh = settled_bytes(&server)?;
+        let limit = if whole { megabytes(limit) * MEGABYTE } else { limit };
+        let server = start(setup, self.server, self.job, limit)?;
         let pace = Pace { rate: self.options.rate, key_size: setup.key_size };
         let outcome = replay::replay(server.address, server.dialect, steps, pace)?;
-        let added_bytes = server.statistics()?.resident_bytes.saturating_sub(fresh);
+        let added_bytes = server.statistics()?.resident_bytes.saturating_sub(self.fresh[self.server]);
         let wanted = self.wanted;
         eprintln!(
             "  {}: limit {limit}, {added_bytes} bytes of {wanted}, {} keys, misses {:.4}, {:.0} requests/s",
@@ -239,10 +240,25 @@ impl Search<'_> {
     }
 }
 
+/// The nearest whole number of megabytes, at least one.
+fn megabytes(bytes: u64) -> u64 {
+    ((bytes + MEGABYTE / 2) / MEGABYTE).max(1)
+}
+
+/// Starts a server with a limit, on the port of a job.
+fn start(setup: &Setup, server: usize, job: usize, limit: u64) -> Result<Server> {
+    let spec = &setup.servers[server];
+    let command = spec.command.replace("{limit}", &limit.to_string());
+    let command = command.replace("{limit_mb}", &megabytes(limit).to_string());
+    let port = u16::try_from(job).ok().and_then(|job| setup.port.checked_add(job));
+    let spec = ServerSpec { name: spec.name.clone(), command };
+    Server::start(&spec, port.context("there are not that many ports")?, &setup.server_cpus)
+}
+
 /// The resident memory of a server that has just been started, once it has what it takes for itself.
 fn settled_bytes(server: &Server) -> Result<u64> {
     /// So long it has to stay as it is,
-    const STILL: Duration = Duration::from_millis(1500);
+    const STILL: Duration = Duration::from_secs(2);
     /// and that is waited for no longer than this.
     const PATIENCE: Duration = Duration::from_secs(15);
     let begun = Instant::now();

@@ -30,7 +30,7 @@ use crate::value::{Kind, Type};
 const STEP: usize = 64;
 
 /// An index with no more items than this is not swept.
-const SWEEP_ITEMS_MIN: usize = 65_536;
+const SWEEP_ITEMS_MIN: usize = 1_024;
 
 /// One database's index by deadline in one shard.
 #[derive(Default)]
