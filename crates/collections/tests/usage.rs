@@ -19,18 +19,18 @@ fn what_is_allocated_counts_until_it_is_released_by_whichever_thread() {
     let memory = take(BYTES as usize);
     assert!((BYTES..BYTES + 4096).contains(&(allocated() - before)), "{before} {}", allocated());
     let address = memory.expose_provenance();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let other = take(BYTES as usize);
-            allocated();
-            // SAFETY: both come from `malloc`, and are released once.
-            unsafe {
-                tikv_jemalloc_sys::free(std::ptr::with_exposed_provenance_mut(address));
-                tikv_jemalloc_sys::free(other);
-            }
-            // It ends without telling so.
-        });
+    let other = thread::spawn(move || {
+        let own = take(BYTES as usize);
+        allocated();
+        // SAFETY: both come from `malloc`, and are released once.
+        unsafe {
+            tikv_jemalloc_sys::free(std::ptr::with_exposed_provenance_mut(address));
+            tikv_jemalloc_sys::free(own);
+        }
+        // It ends without telling so.
     });
+    // Threads of a scope tell only after the scope has ended.
+    other.join().expect("it does not panic");
     assert!(allocated().abs_diff(before) < 4096, "{before} {}", allocated());
     let small = take(100);
     let difference = allocated() - before;
