@@ -369,6 +369,10 @@ impl AppendOnly {
         }
         self.rewriting.set_first(false);
         self.note_synced(position);
+        if is_first {
+            // What was brought to the disk meanwhile did not count.
+            self.wish_sync();
+        }
         let mut trouble = self.trouble.lock();
         if trouble.sync.take().is_some() {
             log::warning!("The AOF file has been rewritten: the server can write again.");

@@ -153,6 +153,8 @@ impl AppendOnly {
                 log.close(&engine);
             }
             log.switches.fetch_sub(1, Ordering::SeqCst);
+            // What was brought to the disk meanwhile did not count, since not all data were in a file yet.
+            log.wish_sync();
         });
         match spawned {
             Ok(thread) => {
