@@ -4,10 +4,18 @@ use std::collections::BTreeSet;
 
 use nuthatch_testkit::client::Client;
 use nuthatch_testkit::reply::Reply;
+use nuthatch_testkit::server::Server;
 
 use crate::{info, run, set, start, used, which_exist};
 
 const KEYS: usize = 2000;
+
+/// One thread, lest another one removes a key while it is looked which are there.
+const ONE_THREAD: [&str; 2] = ["--io-threads", "1"];
+
+fn start_with(arguments: &[&str]) -> Server {
+    start(&[&ONE_THREAD[..], &["--maxmemory-policy", "allkeys-random"], arguments].concat())
+}
 
 /// Writes keys, and allows no more memory than is used.
 fn fill(client: &mut Client) {
@@ -52,7 +60,14 @@ fn heard(client: &mut Client) -> Vec<String> {
 
 #[test]
 fn each_key_that_goes_is_told_of_once() {
-    let server = start(&["--maxmemory-policy", "allkeys-random", "--notify-keyspace-events", "KEe"]);
+    let server = start(&[
+        "--io-threads",
+        "1",
+        "--maxmemory-policy",
+        "allkeys-random",
+        "--notify-keyspace-events",
+        "KEe",
+    ]);
     let (mut client, mut listener, mut by_key) = (server.connect(), server.connect(), server.connect());
     fill(&mut client);
     listener.command("SUBSCRIBE __keyevent@0__:evicted");
@@ -69,7 +84,7 @@ fn each_key_that_goes_is_told_of_once() {
 
 #[test]
 fn a_key_that_goes_breaks_the_watch() {
-    let server = start(&["--maxmemory-policy", "allkeys-random"]);
+    let server = start_with(&[]);
     let mut client = server.connect();
     fill(&mut client);
     let mut watchers: Vec<Client> = (0..KEYS)
@@ -92,7 +107,7 @@ fn a_key_that_goes_breaks_the_watch() {
 
 #[test]
 fn caches_of_clients_hear_of_keys_that_go() {
-    let server = start(&["--maxmemory-policy", "allkeys-random"]);
+    let server = start_with(&[]);
     let (mut client, mut reader, mut by_prefix) = (server.connect(), server.connect(), server.connect());
     fill(&mut client);
     reader.command("HELLO 3");
@@ -112,7 +127,7 @@ fn caches_of_clients_hear_of_keys_that_go() {
 /// Somebody who waits for a key is not woken by one that goes.
 #[test]
 fn who_waits_for_a_key_goes_on_waiting() {
-    let server = start(&["--maxmemory-policy", "allkeys-random"]);
+    let server = start_with(&[]);
     let (mut client, mut waiting) = (server.connect(), server.connect());
     fill(&mut client);
     waiting.send(b"BLPOP queue key:1 0\r\n").expect("it is connected");
