@@ -27,6 +27,15 @@ fn await_figure(server: &Server, name: &str, expected: u64) {
     assert!(wait_until(|| info(server, name) == expected), "{name} is not {expected}");
 }
 
+/// Waits until `count` clients have had `command` as their last one.
+#[track_caller]
+fn await_last_commands(server: &Server, command: &str, count: usize) {
+    let last = format!(" cmd={command} ");
+    let reached =
+        wait_until(|| server.connect().command("CLIENT LIST").text().matches(&last).count() == count);
+    assert!(reached, "not {count} clients have sent {command}");
+}
+
 #[test]
 fn clients_come_and_leave_meanwhile() {
     for threads in THREADS {
@@ -90,6 +99,8 @@ fn waits_end_and_nothing_is_given_to_those_who_left() {
         send(&mut served, ["BLPOP", "served", "0"]);
         await_figure(&server, "blocked_clients", 2);
         send(&mut timed, ["BLPOP", "timed", "0.15"]);
+        // Whether it still waits or not: it must have been read before the script makes others wait.
+        await_last_commands(&server, "blpop", 3);
         let mut client = run_endless(&server, &["EVAL", ENDLESS, "3", "left", "served", "timed"]);
         drop(left);
         assert!(begins(&server.connect().try_call(["RPUSH", "left", "x"]), BUSY));
