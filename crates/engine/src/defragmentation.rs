@@ -22,7 +22,7 @@ const REST_MS_TIGHT: u64 = 1_000;
 const TOLERATED_SHARE: u64 = 32;
 
 /// How many times more a percent of gaps weighs where they make the process take more than the limit.
-const TIGHT_FACTOR: u64 = 4;
+const TIGHT_FACTOR: u64 = 8;
 
 /// That is when fewer than one in so many allocations were moved.
 const MOVED_MIN: u64 = 50;
@@ -48,6 +48,8 @@ pub struct Defragmentation {
     pub elements_max: AtomicUsize,
     /// The share that it takes now, in percent; 0 while it does not go on.
     share: AtomicU32,
+    /// Whether gaps make the process take more memory than the limit.
+    is_tight: AtomicBool,
     moved: AtomicU64,
     kept: AtomicU64,
     keys_moved: AtomicU64,
@@ -62,9 +64,10 @@ struct Course {
     since_ms: Option<u64>,
     /// How long it went on before, in milliseconds.
     total_ms: u64,
-    /// Before that it does not begin.
+    /// Before that it does not begin, where gaps do not make the process take more memory than the limit, and where they do.
     rests_until_ms: u64,
-    /// How long it rests next where memory is limited, in milliseconds, if it was in vain before; otherwise 0.
+    rests_tight_until_ms: u64,
+    /// How long it rests next where they do, in milliseconds, if it was in vain before; otherwise 0.
     rest_ms: u64,
     /// Passes through a thread's shards since it was last looked whether they help, and what they did.
     passes: usize,
@@ -83,6 +86,7 @@ impl Default for Defragmentation {
             cycle_us: AtomicU64::new(500),
             elements_max: AtomicUsize::new(1000),
             share: AtomicU32::new(0),
+            is_tight: AtomicBool::new(false),
             moved: AtomicU64::new(0),
             kept: AtomicU64::new(0),
             keys_moved: AtomicU64::new(0),
@@ -99,7 +103,7 @@ pub enum Load {
     None,
     /// It serves clients: so much as the gaps are worth.
     Clients,
-    /// Many keys expire: gaps close by themselves, and the least is taken.
+    /// Many keys expire: gaps close by themselves, and the least is taken, unless memory is short.
     Expiry,
 }
 
@@ -125,6 +129,7 @@ impl Defragmentation {
             (0, _) => 0,
             (share, Load::None) => share.max(most.load(Ordering::Relaxed)),
             (share, Load::Clients) => share,
+            (share, Load::Expiry) if self.is_tight.load(Ordering::Relaxed) => share,
             (share, Load::Expiry) => share.min(least.load(Ordering::Relaxed)),
         }
     }
@@ -149,7 +154,7 @@ impl Defragmentation {
                 course.rest_ms = 0;
             } else if is_tight {
                 course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
-                course.rests_until_ms = now_ms + course.rest_ms;
+                course.rests_tight_until_ms = now_ms + course.rest_ms;
             } else {
                 course.rests_until_ms = now_ms + REST_MS;
             }
@@ -157,9 +162,9 @@ impl Defragmentation {
         }
         let ignored = self.ignore_bytes.load(Ordering::Relaxed);
         let goes_on = is_enabled
-            && now_ms >= course.rests_until_ms
             && match course.since_ms {
-                _ if is_tight => true,
+                _ if is_tight => now_ms >= course.rests_tight_until_ms,
+                _ if now_ms < course.rests_until_ms => false,
                 None => gaps > ignored && percent >= lower,
                 Some(_) => gaps > ignored / 4 && percent >= lower / 4,
             };
@@ -179,6 +184,7 @@ impl Defragmentation {
             true => self.share_for(percent),
             false => 0,
         };
+        self.is_tight.store(is_tight, Ordering::Relaxed);
         self.share.store(share, Ordering::Relaxed);
     }
 
@@ -270,6 +276,15 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_expire_put_it_off_unless_memory_is_short() {
+        let defragmentation = enabled();
+        for (limit, share) in [(0, 1), (1100 * MIB, 25)] {
+            defragmentation.review(|| memory(550), limit, 1, 1);
+            assert_eq!(defragmentation.share(Load::Expiry), share, "{limit}");
+        }
+    }
+
+    #[test]
     fn it_does_nothing_when_it_is_off_or_little_is_lost() {
         let defragmentation = Defragmentation::default();
         defragmentation.review(|| memory(900), 0, 1, 1);
@@ -286,7 +301,9 @@ mod tests {
         let small = |active| MemoryFacts { allocated: 10 * MIB, active, ..MemoryFacts::default() };
         for (active, limit, goes_on) in [(11, 0, false), (11, 10, true), (11, 11, false), (10, 10, false)] {
             defragmentation.review(|| small(active * MIB), limit * MIB, 1, 1);
-            assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{active} of {limit} MiB");
+            for load in [Load::Clients, Load::Expiry] {
+                assert_eq!(defragmentation.share(load) > 0, goes_on, "{active} of {limit} MiB, {load:?}");
+            }
         }
     }
 
@@ -303,6 +320,17 @@ mod tests {
             now_ms += rest_ms;
             defragmentation.review(|| tight, 10 * MIB, now_ms - 1, 1);
             assert_eq!(defragmentation.share(Load::Clients), 0, "{rest_ms}");
+        }
+    }
+
+    #[test]
+    fn what_was_in_vain_before_memory_was_short_is_tried_again_when_it_is() {
+        let defragmentation = enabled();
+        defragmentation.review(|| memory(300), 0, 1, 1);
+        defragmentation.end_pass(Defragmented { kept: 1000, ..Defragmented::default() });
+        for (limit, goes_on) in [(0, false), (1100 * MIB, true), (0, false)] {
+            defragmentation.review(|| memory(300), limit, 2, 1);
+            assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{limit}");
         }
     }
 
