@@ -10,6 +10,7 @@ mod failing;
 mod flushed;
 mod interchange;
 mod loading;
+mod moment;
 mod old;
 mod refusal;
 mod reload;

@@ -40,7 +40,7 @@ pub(super) const COMMANDS: &[Command] = &[
         ),
     Command::other("BGSAVE", -1, background_save)
         .without(Flags::LOADING.union(Flags::STALE))
-        .with(Flags::ADMIN.union(Flags::NO_SCRIPT).union(Flags::NO_ASYNC_LOADING))
+        .with(Flags::ADMIN.union(Flags::NO_SCRIPT).union(Flags::ALL_KEYS).union(Flags::NO_ASYNC_LOADING))
         .docs(
             Group::Server,
             "1.0.0",
@@ -122,6 +122,10 @@ pub(super) fn save_flushed(call: &mut Call<'_, '_>) {
 
 fn rewrite(call: &mut Call<'_, '_>) -> Outcome {
     match call.engine.host.rewrite_log() {
+        // It begins with what there is after the transaction.
+        Ok(_) if call.session.is_executing => {
+            call.reply.simple("Background append only file rewriting scheduled");
+        }
         Ok(RewriteStart::Started) => call.reply.simple("Background append only file rewriting started"),
         Ok(RewriteStart::Scheduled) => call.reply.simple("Background append only file rewriting scheduled"),
         Err(problem) => return Err(CommandError::new(format!("ERR {problem}"))),
@@ -153,13 +157,16 @@ fn background_save(call: &mut Call<'_, '_>) -> Outcome {
     if background.running() == Some(Job::Save) {
         return Err(SAVES_ALREADY);
     }
-    if background.begin(Job::Save, call.now_ms() / 1000) {
-        if !engine.host.start_background_save() {
+    let now_ms = call.now_ms();
+    // The middle of a transaction is not saved.
+    let is_executing = call.session.is_executing;
+    if !is_executing && background.begin(Job::Save, now_ms / 1000) {
+        if !engine.save_this_moment(call.keys, now_ms) {
             background.end();
             return Err(FAILED);
         }
         call.reply.simple("Background saving started");
-    } else if option.is_some() {
+    } else if is_executing || option.is_some() {
         background.is_save_scheduled.store(true, Ordering::SeqCst);
         call.reply.simple("Background saving scheduled");
     } else {

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::saving::SaveMoment;
+use crate::keyspace::snapshot::Begun;
+
 /// What a snapshot is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -24,6 +27,8 @@ pub struct Background {
     is_cancelled: AtomicBool,
     /// Held by whoever writes the file of the data set: SAVE does not wait for a job that writes something else.
     pub file: Mutex<()>,
+    /// What is to be saved, if a command has asked for that; held while it does so.
+    pub(super) moment: Mutex<Option<SaveMoment<Begun>>>,
     /// When the job began, in seconds since 1970.
     pub started_s: AtomicU64,
     /// Keys that the snapshot has gone through.
@@ -46,6 +51,7 @@ impl Default for Background {
             is_save_scheduled: AtomicBool::new(false),
             is_cancelled: AtomicBool::new(false),
             file: Mutex::new(()),
+            moment: Mutex::new(None),
             started_s: AtomicU64::new(0),
             keys: AtomicU64::new(0),
             keys_total: AtomicU64::new(0),

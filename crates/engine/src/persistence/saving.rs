@@ -9,10 +9,10 @@ use nuthatch_collections::entry::RecordRef;
 
 use crate::Engine;
 use crate::access::AccessPolicy;
-use crate::keyspace::DatabaseFigures;
 use crate::keyspace::locked::Keys;
 use crate::keyspace::patience::Busy;
-use crate::keyspace::snapshot::EntryForm;
+use crate::keyspace::snapshot::{Begun, EntryForm, Snapshot};
+use crate::keyspace::{DatabaseFigures, Keyspace};
 use crate::persistence::Job;
 use crate::rdb::file::{EntryWriter, FileWriter, Version};
 use crate::scripts::Library;
@@ -135,6 +135,33 @@ fn begin_file<'s>(
     Ok(file)
 }
 
+/// What is to be saved: all data at a moment, by a snapshot of them, and what goes with them.
+#[derive(Debug)]
+pub(super) struct SaveMoment<S> {
+    policy: AccessPolicy,
+    libraries: Vec<Arc<Library>>,
+    options: SaveOptions,
+    snapshot: S,
+}
+
+impl SaveMoment<Begun> {
+    fn go_on(self, keyspace: &Keyspace) -> SaveMoment<Snapshot<'_>> {
+        let Self { policy, libraries, options, snapshot } = self;
+        SaveMoment { policy, libraries, options, snapshot: keyspace.go_on_with(snapshot) }
+    }
+}
+
+/// How the end of a job that was cancelled is told.
+fn cancelled() -> io::Error {
+    io::Error::from(io::ErrorKind::Interrupted)
+}
+
+impl SaveOptions {
+    fn entry_form(&self, policy: AccessPolicy) -> EntryForm {
+        EntryForm { compresses: self.compresses, with_last_use: self.with_last_use, policy }
+    }
+}
+
 impl Engine {
     /// How files are written, as the configuration has it.
     pub fn save_options(&self) -> SaveOptions {
@@ -159,29 +186,57 @@ impl Engine {
         at_moment: &mut dyn FnMut(),
         sink: &mut dyn Write,
     ) -> io::Result<u64> {
-        let background = &self.persistence.background;
-        let cancelled = || io::Error::from(io::ErrorKind::Interrupted);
+        let moment = self.await_moment(options.clone(), at_moment)?;
+        self.write_moment(moment, sink)
+    }
+
+    /// Has the data set saved as it is now, for a command that holds all shards: others go on while that is done. Whoever
+    /// calls this has begun [`Job::Save`]. Says whether there is anybody who does it.
+    pub(crate) fn save_this_moment(&self, keys: &mut Keys<'_>, now_ms: u64) -> bool {
+        let options = self.save_options();
+        let libraries = self.scripts.libraries.all();
+        let policy = self.settings.access_policy(now_ms);
+        // Whoever is to save it waits for what is put here.
+        let mut place = self.persistence.background.moment.lock();
+        if !self.host.start_background_save() {
+            return false;
+        }
+        let snapshot = keys.begin_snapshot(options.entry_form(policy));
+        *place = Some(SaveMoment { policy, libraries, options, snapshot });
+        true
+    }
+
+    /// Waits for a moment in which no script has run for too long, and begins the snapshot.
+    fn await_moment(
+        &self,
+        options: SaveOptions,
+        at_moment: &mut dyn FnMut(),
+    ) -> io::Result<SaveMoment<Snapshot<'_>>> {
         let mut libraries = Vec::new();
-        let (policy, mut snapshot) = loop {
+        loop {
             let policy = self.settings.access_policy(self.now_ms());
-            let form =
-                EntryForm { compresses: options.compresses, with_last_use: options.with_last_use, policy };
-            let begun = self.keyspace.begin_snapshot(form, &mut || {
+            let begun = self.keyspace.begin_snapshot(options.entry_form(policy), &mut || {
                 libraries = self.scripts.libraries.all();
                 at_moment();
             });
             match begun {
-                Ok(snapshot) => break (policy, snapshot),
-                Err(Busy) if background.is_cancelled() => return Err(cancelled()),
-                // A script has run for too long; it ends, or is ended.
+                Ok(snapshot) => return Ok(SaveMoment { policy, libraries, options, snapshot }),
+                Err(Busy) if self.persistence.background.is_cancelled() => return Err(cancelled()),
+                // It ends, or is ended.
                 Err(Busy) => self.host.sleep(BUSY_PAUSE),
             }
-        };
+        }
+    }
+
+    /// Writes what there was at a moment to a file. Returns how many changes there had been by then.
+    fn write_moment(&self, moment: SaveMoment<Snapshot<'_>>, sink: &mut dyn Write) -> io::Result<u64> {
+        let background = &self.persistence.background;
+        let SaveMoment { policy, libraries, options, mut snapshot } = moment;
         let changes = snapshot.changes;
         let keys: usize = snapshot.databases.iter().map(|(_, figures)| figures.keys).sum();
         background.keys_total.store(keys as u64, Ordering::Relaxed);
         let databases = std::mem::take(&mut snapshot.databases);
-        let mut file = begin_file(&databases, &libraries, policy, options, sink)?;
+        let mut file = begin_file(&databases, &libraries, policy, &options, sink)?;
         let mut delayed = 0;
         snapshot.ask_for_help(|| self.host.call_for_help());
         while snapshot.step(&mut |database, entries| file.entries(database, entries))? {
@@ -201,17 +256,24 @@ impl Engine {
         Ok(changes)
     }
 
-    /// Saves the data set while others go on changing it. Whoever calls this has begun [`Job::Save`], which ends here.
+    /// Saves the data set as it was when a command asked for that, or else as it is now, while others go on changing it.
+    /// Whoever calls this has begun [`Job::Save`], which ends here.
     pub fn save_in_background(&self) {
         let background = &self.persistence.background;
-        let options = self.save_options();
+        let mut moment = background.moment.lock().take().map(|moment| moment.go_on(&self.keyspace));
         let mut changes = 0;
         // A SAVE may still be at it that began beside another job.
         let file = background.file.lock();
         let saved = self.host.save_file(&mut |file| {
-            changes = self.write_snapshot(&options, &mut || (), file)?;
+            let moment = match moment.take() {
+                Some(moment) => moment,
+                None => self.await_moment(self.save_options(), &mut || ())?,
+            };
+            changes = self.write_moment(moment, file)?;
             Ok(())
         });
+        // It has not come to that.
+        drop(moment);
         drop(file);
         let now_s = self.now_ms() / 1000;
         let seconds = now_s.saturating_sub(background.started_s.load(Ordering::Relaxed));

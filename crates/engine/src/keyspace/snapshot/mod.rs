@@ -13,16 +13,16 @@ mod handover;
 mod progress;
 mod ranges;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::{fmt, io};
 
 use nuthatch_collections::allocator;
 use nuthatch_collections::table::Table;
 
 use super::deadlines::DeadlineIndex;
-use super::locked::Guards;
+use super::locked::{Guards, Keys};
 use super::patience::Busy;
 use super::{Database, DatabaseFigures, KeyHash, Keyspace, ShardState};
 use crate::access::AccessPolicy;
@@ -129,6 +129,19 @@ impl Part {
     }
 }
 
+/// A snapshot that has begun and that nobody goes on with yet: see [`Keyspace::go_on_with`].
+pub struct Begun {
+    handover: Arc<Handover>,
+    databases: Vec<(u32, DatabaseFigures)>,
+    changes: u64,
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Begun").field("changes", &self.changes).finish_non_exhaustive()
+    }
+}
+
 /// A snapshot that is being made; dropping it ends it.
 pub struct Snapshot<'k> {
     keyspace: &'k Keyspace,
@@ -145,6 +158,14 @@ pub struct Snapshot<'k> {
     pub entries: u64,
 }
 
+impl Keys<'_> {
+    /// Begins a snapshot of this moment, for a command that holds all shards. There must be no other one.
+    pub(crate) fn begin_snapshot(&mut self, form: EntryForm) -> Begun {
+        let keyspace = self.keyspace();
+        keyspace.begin_with(self.all_shards(), form)
+    }
+}
+
 impl Keyspace {
     /// Begins a snapshot of this moment, and calls `at_moment` while nobody can change anything. There must be no other
     /// one.
@@ -153,11 +174,18 @@ impl Keyspace {
     /// A script holds a shard that has run for too long.
     pub fn begin_snapshot(&self, form: EntryForm, at_moment: &mut dyn FnMut()) -> Result<Snapshot<'_>, Busy> {
         let Guards::Many(mut guards) = self.lock_all()? else { return Err(Busy) };
+        let begun = self.begin_with(guards.iter_mut().map(|(_, state)| &mut **state), form);
+        at_moment();
+        drop(guards);
+        Ok(self.go_on_with(begun))
+    }
+
+    /// Begins a snapshot in all shards, which the caller holds.
+    fn begin_with<'s>(&self, shards: impl Iterator<Item = &'s mut ShardState>, form: EntryForm) -> Begun {
         let handover = Arc::new(Handover::new(self.snapshot_bytes.clone()));
         let mut figures = vec![DatabaseFigures::default(); self.places.len()];
         let mut changes = 0;
-        for (_, state) in &mut guards {
-            let ShardState { databases, snapshot, .. } = &mut **state;
+        for ShardState { databases, snapshot, changes: changes_here, .. } in shards {
             let mut ranges: Box<[Option<Ranges>]> = databases.iter().map(|_| None).collect();
             for (number, figures) in (0..).zip(&mut figures) {
                 let place = self.place(number);
@@ -175,21 +203,17 @@ impl Keyspace {
                 number: 0,
                 handover: handover.clone(),
             }));
-            changes += state.changes;
+            changes += *changes_here;
         }
-        at_moment();
         *self.snapshot_progress.lock() = Some(Progress::new(form, handover.clone()));
-        drop(guards);
         let databases = (0..).zip(figures).filter(|(_, figures)| figures.keys > 0).collect();
-        Ok(Snapshot {
-            keyspace: self,
-            handover,
-            helped: None,
-            is_alone: false,
-            databases,
-            changes,
-            entries: 0,
-        })
+        Begun { handover, databases, changes }
+    }
+
+    /// The snapshot that has begun. Whoever has begun one sees to it that somebody calls this.
+    pub(crate) fn go_on_with(&self, begun: Begun) -> Snapshot<'_> {
+        let Begun { handover, databases, changes } = begun;
+        Snapshot { keyspace: self, handover, helped: None, is_alone: false, databases, changes, entries: 0 }
     }
 }
 
