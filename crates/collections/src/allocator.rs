@@ -16,7 +16,7 @@ mod utilization;
 use std::ffi::CStr;
 
 pub(crate) use growth::Arena;
-pub use growth::{Filler, draw_from_reserve, reserve, share_first_arena};
+pub use growth::{Filler, draw_from_reserve, limit_reserve, reserve, share_first_arena};
 pub use release::{purge, release_in_background};
 pub use usage::allocated;
 pub(crate) use usage::correct;

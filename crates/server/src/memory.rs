@@ -27,6 +27,11 @@ pub(crate) fn figures() -> MemoryFacts {
     }
 }
 
+/// What is allocated, in bytes.
+pub(crate) fn allocated() -> u64 {
+    allocator::allocated()
+}
+
 /// The allocator's version, as INFO's `mem_allocator` gives it.
 pub(crate) fn version() -> String {
     let version = tikv_jemalloc_ctl::version::read().unwrap_or("?");
@@ -39,14 +44,15 @@ pub(crate) fn count_thread() {
     allocator::allocated();
 }
 
-/// Starts the threads that have memory ready before the event loops need it and give back what they need no more.
+/// Starts the threads that have memory ready before the event loops need it and give back what they need no more. `limit`
+/// bytes may be used; 0 is no limit.
 ///
 /// # Errors
 /// The system refuses the thread.
-pub(crate) fn start_threads() -> io::Result<()> {
+pub(crate) fn start_threads(limit: u64) -> io::Result<()> {
     // Without that thread the event loops give it back.
     let _ = allocator::release_in_background();
-    if let Some(filler) = allocator::reserve() {
+    if let Some(filler) = allocator::reserve(limit) {
         start_beside("memory", move || filler.run())?;
     }
     Ok(())
@@ -93,6 +99,11 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Has no more memory ready than goes with another limit.
+pub(crate) fn limit_reserve(limit: u64) {
+    allocator::limit_reserve(limit);
 }
 
 /// Has the calling thread use that memory.

@@ -68,7 +68,7 @@ impl Server {
         let settings = config.settings();
         let (saver, saves) = background::requests();
         let process = Arc::new(Process::new(config.clone(), ending.clone(), saver));
-        memory::start_threads()?;
+        memory::start_threads(settings.maxmemory)?;
         let seed = getrandom::u64().map_err(io::Error::other)?;
         let log = Arc::new(AppendOnly::new(&settings.append_only, settings.databases));
         let tap = Some(Box::new(Tap(log.clone())) as Box<dyn EffectLog>);
@@ -93,6 +93,7 @@ impl Server {
             open: AtomicUsize::new(0),
         });
         apply_all(&settings, &shared);
+        warn_of_hardly_any_memory(settings.maxmemory);
         *shared.engine.settings.debug_commands.write() = match config.get("enable-debug-command").as_deref() {
             Some(b"yes") => LocalOnly::Yes,
             Some(b"local") => LocalOnly::Local,
@@ -297,7 +298,30 @@ pub(crate) fn apply(directive: &str, settings: &Settings, shared: &Shared) -> Re
     if directive == "appendonly" {
         shared.log.switch(settings.append_only.enabled)?;
     }
+    if directive == "maxmemory" {
+        warn_of_less_memory_than_used(settings.maxmemory);
+    }
     Ok(())
+}
+
+fn warn_of_hardly_any_memory(limit: u64) {
+    if (1..1024 * 1024).contains(&limit) {
+        log::warning!(
+            "WARNING: You specified a maxmemory value that is less than 1MB (current value is {limit} bytes). Are you sure \
+             this is what you really want?"
+        );
+    }
+}
+
+fn warn_of_less_memory_than_used(limit: u64) {
+    let used = memory::allocated();
+    if limit > 0 && limit < used {
+        log::warning!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({limit}) is smaller than the current memory usage \
+             ({used}). This will result in key eviction and/or the inability to accept new write commands depending on \
+             the maxmemory-policy."
+        );
+    }
 }
 
 fn apply_all(settings: &Settings, shared: &Shared) {
@@ -326,6 +350,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
     }
     engine.keeps_last_use.store(policy.minds_use(), Ordering::Relaxed);
     shared.engine.memory.configure(settings.maxmemory, settings.eviction);
+    memory::limit_reserve(settings.maxmemory);
     engine.compresses_files.store(settings.rdbcompression, Ordering::Relaxed);
     engine.checks_files.store(settings.rdbchecksum, Ordering::Relaxed);
     engine.has_save_points.store(!settings.save_points.is_empty(), Ordering::Relaxed);

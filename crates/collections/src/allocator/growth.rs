@@ -23,6 +23,9 @@ use super::reserve::{PAGE, Reserve};
 /// the system can prepare more.
 const AHEAD: usize = 4 * PAGE;
 
+/// Where memory is limited no more than such a part of the limit is kept ready.
+const AHEAD_SHARE: u64 = 32;
+
 /// What is larger than this does not come from the reserve: it would be used up without having been ready.
 const LARGEST: usize = AHEAD;
 
@@ -63,9 +66,9 @@ impl Filler {
     }
 }
 
-/// Sets up the reserve, once for the process. Without it, because the system does not give so many addresses or
+/// Sets up the reserve, once for the process, of which `limit` bytes may be used (0: all that there is). Without it, because the system does not give so many addresses or
 /// because the reserve is there already, arenas go on as they are.
-pub fn reserve() -> Option<Filler> {
+pub fn reserve(limit: u64) -> Option<Filler> {
     let memory = usize::try_from(rustix::system::sysinfo().totalram).ok()?;
     let len = memory.checked_mul(MACHINE_MEMORY_FACTOR)?.checked_next_multiple_of(PAGE)?;
     let default_hooks = default_hooks()?;
@@ -76,9 +79,23 @@ pub fn reserve() -> Option<Filler> {
         destroy: None,
         ..default_hooks
     };
-    let reserve = Reserve::new(len, AHEAD, wants_huge_pages()).ok()?;
+    let reserve = Reserve::new(len, ahead(limit), wants_huge_pages()).ok()?;
     let growth = Growth { reserve, hooks, default_hooks, filler: OnceLock::new() };
     GROWTH.set(growth).is_ok().then_some(Filler(()))
+}
+
+/// Keeps as much ready from now on as goes with such a limit on memory, in bytes; 0 is no limit.
+pub fn limit_reserve(limit: u64) {
+    if let Some(growth) = GROWTH.get() {
+        growth.reserve.set_ahead(ahead(limit));
+    }
+}
+
+fn ahead(limit: u64) -> usize {
+    match limit {
+        0 => AHEAD,
+        limit => usize::try_from(limit / AHEAD_SHARE).unwrap_or(AHEAD).min(AHEAD),
+    }
 }
 
 /// Has the calling thread's arena draw from the reserve.

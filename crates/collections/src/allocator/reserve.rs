@@ -33,7 +33,7 @@ pub(super) struct Reserve {
     /// How far the memory was prepared; behind `taken` if that was too fast.
     prepared: AtomicUsize,
     /// How much is to be ready ahead of what was handed out.
-    ahead: usize,
+    ahead: AtomicUsize,
 }
 
 // SAFETY: the range belongs to nobody until it is handed out, each byte of it once; the counters are atomic.
@@ -65,7 +65,18 @@ impl Reserve {
             unsafe { munmap(start, len)? };
         }
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Reserve { base, len, taken: AtomicUsize::new(0), prepared: AtomicUsize::new(0), ahead })
+        Ok(Reserve {
+            base,
+            len,
+            taken: AtomicUsize::new(0),
+            prepared: AtomicUsize::new(0),
+            ahead: AtomicUsize::new(ahead),
+        })
+    }
+
+    /// Has so much be ready from now on, in bytes. What is ready already stays so.
+    pub(super) fn set_ahead(&self, ahead: usize) {
+        self.ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// Hands out zeroed memory, or nothing if there is not enough left. `align` is a power of two.
@@ -88,7 +99,8 @@ impl Reserve {
     pub(super) fn prepare(&self) -> bool {
         let taken = self.taken.load(Ordering::Relaxed);
         let from = self.prepared.load(Ordering::Relaxed).max(taken / PAGE * PAGE);
-        let wanted = taken.saturating_add(self.ahead).checked_next_multiple_of(PAGE);
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let wanted = taken.saturating_add(ahead).checked_next_multiple_of(PAGE);
         if from >= self.len.min(wanted.unwrap_or(self.len)) {
             return false;
         }

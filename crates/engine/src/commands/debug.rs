@@ -172,7 +172,7 @@ fn table_statistics(call: &mut Call<'_, '_>) -> Outcome {
     let report = format!(
         "[Dictionary HT]\nshards: {shards}\nnumber of elements: {}\nbytes: {}\n\
          [Expires HT]\nnumber of elements: {}\nbytes: {}\n",
-        figures.keys, figures.table_bytes, figures.with_deadline, figures.index_bytes
+        figures.keys, figures.table_bytes, figures.with_deadline.keys, figures.index_bytes
     );
     call.reply.verbatim("txt", report.as_bytes());
     Ok(())

@@ -112,8 +112,8 @@ impl Database {
     /// Counts a record whose deadlines went from `before` to `after`.
     #[inline]
     pub(super) fn count_deadlines(&mut self, before: Dues, after: Dues) {
-        self.with_deadline += usize::from(after.key.is_some());
-        self.with_deadline -= usize::from(before.key.is_some());
+        after.key.into_iter().for_each(|deadline| self.with_deadline.add(deadline));
+        before.key.into_iter().for_each(|deadline| self.with_deadline.remove(deadline));
         self.with_field_deadlines += usize::from(after.field.is_some());
         self.with_field_deadlines -= usize::from(before.field.is_some());
     }
@@ -176,7 +176,7 @@ impl Keys<'_> {
     pub fn remove_if_expired(&mut self, key: &Key<'_>) {
         let now_ms = self.now_ms;
         let database = self.database(key);
-        if database.with_deadline > 0
+        if database.with_deadline.keys > 0
             && database.table.find(key.hash, key.bytes).is_some_and(|record| !is_live(record, now_ms))
         {
             self.remove(key, "expired");
@@ -294,7 +294,7 @@ impl Expiry<'_> {
         for (fragment, covered) in due {
             self.visit(database, fragment, &covered);
         }
-        let items_max = database.with_deadline + database.with_field_deadlines;
+        let items_max = database.with_deadline.keys + database.with_field_deadlines;
         let Database { table, deadlines, .. } = database;
         if deadlines.needs_sweep(items_max) {
             self.progress.more_due |= deadlines.sweep(&mut |item, covered| {
@@ -321,7 +321,7 @@ impl Expiry<'_> {
                     *with_field_deadlines -= 1;
                 }
                 if is_emptied {
-                    *with_deadline -= usize::from(dues.key.is_some());
+                    dues.key.into_iter().for_each(|deadline| with_deadline.remove(deadline));
                     self.keyspace.discard(slot.remove());
                     return;
                 }
@@ -333,7 +333,7 @@ impl Expiry<'_> {
                 is_refiled = true;
             }
             if is_over {
-                *with_deadline -= 1;
+                dues.key.into_iter().for_each(|deadline| with_deadline.remove(deadline));
                 *with_field_deadlines -= usize::from(dues.field.is_some());
                 self.progress.expired += 1;
                 let entry = slot.remove();

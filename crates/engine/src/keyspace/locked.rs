@@ -280,7 +280,7 @@ impl<'k> Keys<'k> {
             }
             Some(slot) => {
                 // As in `remove_if_expired`, which would borrow the slot, too.
-                *with_deadline -= 1;
+                slot.get().stamp().into_iter().for_each(|deadline| with_deadline.remove(deadline));
                 *with_field_deadlines -= usize::from(Dues::of(slot.get()).field.is_some());
                 *changes += 1;
                 let entry = slot.remove();

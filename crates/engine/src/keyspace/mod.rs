@@ -5,6 +5,7 @@
 //! [`locked`] locks more than one shard, and debug builds assert the order there.
 
 pub mod collections;
+mod deadlined;
 pub mod deadlines;
 pub mod defragmentation;
 pub mod eviction;
@@ -35,6 +36,7 @@ use nuthatch_collections::hash::ElementHasher;
 use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
 use parking_lot::Mutex;
 
+pub use self::deadlined::Deadlined;
 use self::deadlines::DeadlineIndex;
 use self::eviction::adaptive::{Density, Learner};
 use self::reclaim::Reclaiming;
@@ -99,8 +101,8 @@ impl<'a> Key<'a> {
 pub(crate) struct Database {
     pub(crate) table: Table<KeyHash>,
     pub(crate) deadlines: DeadlineIndex,
-    /// How many keys have a deadline.
-    pub(crate) with_deadline: usize,
+    /// Keys that have a deadline.
+    pub(crate) with_deadline: Deadlined,
     /// How many hashes have fields with deadlines.
     pub(crate) with_field_deadlines: usize,
     /// What is known of the use of keys.
@@ -176,7 +178,7 @@ impl Keyspace {
                 .map(|_| Database {
                     table: Table::new(hash.clone()),
                     deadlines: DeadlineIndex::default(),
-                    with_deadline: 0,
+                    with_deadline: Deadlined::default(),
                     with_field_deadlines: 0,
                     learner: None,
                 })
@@ -273,7 +275,7 @@ pub struct DatabaseFigures {
     /// Keys, expired ones that are still kept included.
     pub keys: usize,
     /// Keys that have a deadline.
-    pub with_deadline: usize,
+    pub with_deadline: Deadlined,
     /// Hashes that have fields with deadlines.
     pub with_field_deadlines: usize,
     /// Memory of the hash table without its entries, in bytes.
@@ -286,7 +288,7 @@ impl DatabaseFigures {
     /// Adds one shard's part of the database.
     fn add(&mut self, part: &Database) {
         self.keys += part.table.len();
-        self.with_deadline += part.with_deadline;
+        self.with_deadline.merge(part.with_deadline);
         self.with_field_deadlines += part.with_field_deadlines;
         self.table_bytes += part.table.memory_bytes();
         self.index_bytes += part.deadlines.memory_bytes();

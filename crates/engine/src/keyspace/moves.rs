@@ -7,7 +7,7 @@ use nuthatch_collections::entry::Entry;
 use super::deadlines::Dues;
 use super::eviction::adaptive::note_creation;
 use super::locked::Keys;
-use super::{Database, Key};
+use super::{Database, Deadlined, Key};
 use crate::effect::{Change, Effect};
 use crate::value::Kind;
 
@@ -79,7 +79,7 @@ impl Keys<'_> {
             let part = &mut shard.databases[place];
             keys += part.table.len();
             shard.changes += part.table.len() as u64;
-            part.with_deadline = 0;
+            part.with_deadline = Deadlined::default();
             part.with_field_deadlines = 0;
             let deadlines = std::mem::take(&mut part.deadlines);
             if part.table.is_empty() {

@@ -130,7 +130,7 @@ fn begin_file<'s>(
         file.library(&library.text)?;
     }
     for (number, figures) in databases {
-        file.sizes(*number, figures.keys as u64, figures.with_deadline as u64);
+        file.sizes(*number, figures.keys as u64, figures.with_deadline.keys as u64);
     }
     Ok(file)
 }

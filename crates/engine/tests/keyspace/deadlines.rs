@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nuthatch_engine::keyspace::Deadlined;
 use proptest::prelude::*;
 
 use crate::support::{DATABASES, Server, colliding_keys};
@@ -193,8 +194,14 @@ fn check(server: &Server, twin: &Twin) {
     for database in 0..DATABASES {
         let figures = server.keys().figures(database);
         let of_database = kept.iter().filter(|((number, _), _)| *number == database);
-        let with_deadline = of_database.clone().filter(|(_, (_, _, stamp))| stamp.is_some()).count();
-        assert_eq!(figures.with_deadline, with_deadline, "keys with a deadline in database {database}");
+        let deadlines: Vec<u64> = of_database.clone().filter_map(|(_, (_, _, stamp))| *stamp).collect();
+        assert_eq!(
+            figures.with_deadline.keys,
+            deadlines.len(),
+            "keys with a deadline in database {database}"
+        );
+        let mean = deadlines.iter().sum::<u64>().checked_div(deadlines.len() as u64).unwrap_or(0);
+        assert_eq!(figures.with_deadline.mean_left_ms(0), mean, "their mean in database {database}");
         assert_eq!(figures.keys, of_database.count(), "keys in database {database}");
     }
 }
@@ -258,7 +265,7 @@ proptest! {
             server.expire();
         }
         for database in 0..DATABASES {
-            prop_assert_eq!(server.keys().figures(database).with_deadline, 0);
+            prop_assert_eq!(server.keys().figures(database).with_deadline, Deadlined::default());
         }
     }
 }

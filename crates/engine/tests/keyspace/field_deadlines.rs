@@ -185,7 +185,10 @@ fn check_kept(server: &mut Server, twin: &Twin) {
     assert_eq!(figures.keys, twin.hashes.len());
     let has_deadlines = |hash: &&Hash| hash.fields.values().any(Option::is_some);
     assert_eq!(figures.with_field_deadlines, twin.hashes.values().filter(has_deadlines).count());
-    assert_eq!(figures.with_deadline, twin.hashes.values().filter(|hash| hash.deadline.is_some()).count());
+    assert_eq!(
+        figures.with_deadline.keys,
+        twin.hashes.values().filter(|hash| hash.deadline.is_some()).count()
+    );
     for (key, hash) in &twin.hashes {
         let seen = server.run(&format!("HLEN {}", colliding_keys()[*key]));
         assert_eq!(seen, format!(":{}\r\n", hash.fields.len()));

@@ -31,8 +31,8 @@ use crate::persistence::{Gate, completed};
 /// What one connection may bring in one turn, in bytes.
 const READ_BYTES_MAX: usize = 16 * 1024;
 
-/// The arena: room for so many connections' reads.
-const ARENA_BYTES: usize = 32 * READ_BYTES_MAX;
+/// The arena: room for so many connections' reads, and for many more whose requests are short.
+const ARENA_BYTES: usize = 8 * READ_BYTES_MAX;
 
 /// Requests that are prepared together: enough to hide the memory's latency, few enough to stay in cache.
 const BATCH_REQUESTS_MAX: usize = 64;

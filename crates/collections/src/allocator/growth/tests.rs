@@ -8,8 +8,8 @@ use super::*;
 #[test]
 #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
 fn threads_that_draw_from_the_reserve_get_its_memory_and_others_do_not() {
-    let filler = reserve().unwrap();
-    assert!(reserve().is_none());
+    let filler = reserve(0).unwrap();
+    assert!(reserve(0).is_none());
     thread::spawn(move || filler.run());
     let reserve = &GROWTH.get().unwrap().reserve;
 
@@ -66,4 +66,11 @@ fn a_thread_that_steps_back_runs_only_when_nobody_else_wants_to() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn less_is_kept_ready_where_memory_is_limited() {
+    let gibibyte = 1 << 30;
+    let limits = [0, 16 << 10, 64 << 20, gibibyte, 1024 * gibibyte];
+    assert_eq!(limits.map(ahead), [AHEAD, 512, PAGE, AHEAD, AHEAD]);
 }

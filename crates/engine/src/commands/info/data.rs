@@ -9,11 +9,12 @@ pub(super) fn keyspace(lines: &mut Lines, facts: &Facts<'_>) {
     for number in 0..facts.engine.keyspace.databases() {
         let figures = facts.keys.figures(number);
         if figures.keys > 0 {
-            let (keys, expires, hashes) = (figures.keys, figures.with_deadline, figures.with_field_deadlines);
-            // The mean time to live is not counted: 0 is what stock servers show before they have an estimate.
+            let (keys, hashes) = (figures.keys, figures.with_field_deadlines);
+            let (expires, mean) =
+                (figures.with_deadline.keys, figures.with_deadline.mean_left_ms(facts.now_us / 1000));
             lines.field(
                 &format!("db{number}"),
-                format_args!("keys={keys},expires={expires},avg_ttl=0,subexpiry={hashes}"),
+                format_args!("keys={keys},expires={expires},avg_ttl={mean},subexpiry={hashes}"),
             );
         }
     }

@@ -15,6 +15,7 @@ use super::{Eviction, Evictor, visit_some};
 use crate::access::{AccessPolicy, Tracking};
 use crate::keyspace::deadlines::fragment;
 use crate::keyspace::{Database, Keyspace};
+use crate::value::{Kind, Type};
 
 /// How many keys are looked at for each that goes, at least. Together with the candidates that were seen before it makes no
 /// difference whether there are more.
@@ -255,12 +256,19 @@ fn score_of(priority: Priority) -> u64 {
     u64::from(i32::MAX.wrapping_sub(priority).cast_unsigned())
 }
 
-/// What a key takes, in bytes, if sizes matter; otherwise 1.
+/// What a key takes, in bytes, if sizes matter; otherwise 1. A collection, which clients build up piece by piece and cannot
+/// easily make again, goes no sooner than a value of a kibibyte, and no value sooner than one of 64 kibibytes.
 fn size_of(record: RecordRef<'_>, eviction: &Eviction) -> u32 {
-    match eviction.minds_sizes {
-        true => u32::try_from(record.allocated_bytes()).unwrap_or(u32::MAX),
-        false => 1,
+    const BYTES_MAX: usize = 64 * 1024;
+    const COLLECTION_BYTES_MAX: usize = 1024;
+    if !eviction.minds_sizes {
+        return 1;
     }
+    let bytes_max = match Kind::of(record.kind()).value_type() {
+        Type::String => BYTES_MAX,
+        _ => COLLECTION_BYTES_MAX,
+    };
+    record.allocated_bytes().min(bytes_max) as u32
 }
 
 /// How long a key has to live, in milliseconds, if it has a deadline.

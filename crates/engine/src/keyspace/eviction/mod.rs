@@ -165,7 +165,7 @@ impl Keyspace {
         const STAY: u32 = 64;
         let size = |number: u32| {
             let database = &state.databases[self.place(number)];
-            if is_volatile { database.with_deadline } else { database.table.len() }
+            if is_volatile { database.with_deadline.keys } else { database.table.len() }
         };
         if evictor.stay > 0 && size(evictor.database) > 0 {
             evictor.stay -= 1;
@@ -259,7 +259,7 @@ fn visit_some(
 ) {
     let Database { table, deadlines, with_deadline, .. } = database;
     let mut visited = 0;
-    if !is_volatile || *with_deadline * NEIGHBOURS >= table.len() {
+    if !is_volatile || with_deadline.keys * NEIGHBOURS >= table.len() {
         table.visit_near(position, count * NEIGHBOURS, &mut |record| {
             if !is_volatile || record.stamp().is_some() {
                 visit(record);
