@@ -103,7 +103,7 @@ pub enum Load {
     None,
     /// It serves clients: so much as the gaps are worth.
     Clients,
-    /// Many keys expire: gaps close by themselves, and the least is taken, unless memory is short.
+    /// Many keys expire: gaps close by themselves, and nothing is taken, unless memory is short.
     Expiry,
 }
 
@@ -124,13 +124,12 @@ impl Defragmentation {
     /// The share of its time, in percent, that a thread with this load gives; 0 for none.
     #[inline]
     pub fn share(&self, load: Load) -> u32 {
-        let (least, most) = (&self.cycle_min, &self.cycle_max);
         match (self.share.load(Ordering::Relaxed), load) {
             (0, _) => 0,
-            (share, Load::None) => share.max(most.load(Ordering::Relaxed)),
+            (share, Load::None) => share.max(self.cycle_max.load(Ordering::Relaxed)),
             (share, Load::Clients) => share,
             (share, Load::Expiry) if self.is_tight.load(Ordering::Relaxed) => share,
-            (share, Load::Expiry) => share.min(least.load(Ordering::Relaxed)),
+            (_, Load::Expiry) => 0,
         }
     }
 
@@ -278,7 +277,7 @@ mod tests {
     #[test]
     fn keys_that_expire_put_it_off_unless_memory_is_short() {
         let defragmentation = enabled();
-        for (limit, share) in [(0, 1), (1100 * MIB, 25)] {
+        for (limit, share) in [(0, 0), (1100 * MIB, 25)] {
             defragmentation.review(|| memory(550), limit, 1, 1);
             assert_eq!(defragmentation.share(Load::Expiry), share, "{limit}");
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::directory::Root;
 use super::segment::tag;
 use crate::prefetch::prefetch;
+use crate::slab;
 
 /// As long as it lives, no memory is freed that a prefetcher could look at. Take it once per batch of commands
 /// and drop it afterwards: a thread that keeps one keeps memory from being freed.
@@ -41,6 +42,9 @@ impl Pin {
 pub struct Prefetcher {
     root: Arc<Root>,
 }
+
+/// How much of an entry is looked at to find a short key and its deadline, in bytes.
+const BEGINNING_BYTES: usize = 40;
 
 impl Prefetcher {
     pub(super) fn new(root: Arc<Root>) -> Prefetcher {
@@ -75,6 +79,38 @@ impl Prefetcher {
         let home = located.home(position);
         for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
             bucket.occupied().for_each(|slot| prefetch(bucket.address(slot)));
+        }
+    }
+
+    /// Asks for the buckets where entries live whose home was full. Useful some time after [`bucket`](Self::bucket).
+    pub fn overflow(&self, _: &Pin, hash: u64) {
+        let directory = self.root.load();
+        if directory.is_empty() {
+            return;
+        }
+        // SAFETY: the pin keeps the directory from being freed.
+        let located = unsafe { directory.locate(hash) };
+        // SAFETY: the pin keeps the segment from being freed.
+        unsafe { located.segment() }.prefetch_overflow(located.home(hash));
+    }
+
+    /// Asks for the beginnings of all entries with the fragment of a hash, up to the end of a short key, and for their slabs,
+    /// for [`Table::visit_fragment`](super::Table::visit_fragment). Useful some time after [`overflow`](Self::overflow).
+    pub fn entries(&self, _: &Pin, hash: u64) {
+        let directory = self.root.load();
+        if directory.is_empty() {
+            return;
+        }
+        // SAFETY: the pin keeps the directory from being freed.
+        let located = unsafe { directory.locate(hash) };
+        // SAFETY: the pin keeps the segment from being freed.
+        let segment = unsafe { located.segment() };
+        for place in segment.with_tag(located.home(hash), tag(hash)) {
+            let address = segment.bucket(place.bucket).address(place.slot);
+            prefetch(address);
+            // Most often the same cache line, or one that is needed.
+            prefetch(address.wrapping_add(BEGINNING_BYTES));
+            slab::prefetch_slab(address);
         }
     }
 

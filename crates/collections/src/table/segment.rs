@@ -310,6 +310,13 @@ impl Segment {
         unsafe { Entry::from_raw(old) }
     }
 
+    /// Asks for the buckets where entries live whose home is this one and was full.
+    pub(super) fn prefetch_overflow(&self, home: usize) {
+        for less_one in Distances(u32::from(self.bucket(home).overflow())) {
+            prefetch(std::ptr::from_ref(self.bucket(home + 1 + less_one)).cast());
+        }
+    }
+
     /// Asks for the beginnings of the entries in a bucket, and of their slabs.
     pub(super) fn prefetch_entries(&self, bucket: usize) {
         let bucket = self.bucket(bucket);

@@ -15,7 +15,7 @@ use crate::keyspace::locked::KeyCounters;
 const KEYS_PER_LOOK: u32 = 16;
 
 /// What is being released need not be waited for as long as it takes no more than such a part of what is allowed.
-const RELEASED_SHARE: u64 = 16;
+const RELEASED_SHARE: u64 = 64;
 
 /// Whether more memory is used than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

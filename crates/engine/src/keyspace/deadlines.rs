@@ -30,7 +30,7 @@ use crate::value::{Kind, Type};
 const STEP: usize = 64;
 
 /// An index with no more items than this is not swept.
-const SWEEP_ITEMS_MIN: usize = 1_024;
+const SWEEP_ITEMS_MIN: usize = 128;
 
 /// One database's index by deadline in one shard.
 #[derive(Default)]
@@ -38,9 +38,9 @@ pub struct DeadlineIndex {
     items: Deadlines,
     /// Whether a sweep is under way.
     sweeping: bool,
-    /// How many items the last sweep left: the next begins when there are twice as many, so that items that
-    /// are all needed are not looked at over and over.
-    swept_items: usize,
+    /// How many items more than there were keys and hashes with deadlines the last sweep left: the next begins when
+    /// there are twice as many more, so that items that are all needed are not looked at over and over.
+    surplus: usize,
     /// Items of hashes of which more fields are due than could be removed at once.
     overdue: Vec<u32>,
 }
@@ -65,15 +65,17 @@ impl DeadlineIndex {
         self.items.sample(&mut || fastrand::u64(..))
     }
 
-    fn needs_sweep(&self, with_deadline: usize) -> bool {
-        self.sweeping || self.items.len() > SWEEP_ITEMS_MIN.max(2 * with_deadline).max(2 * self.swept_items)
+    /// Whether there are too many items for so many keys and hashes with deadlines.
+    fn needs_sweep(&mut self, with_deadline: usize) -> bool {
+        self.surplus = self.surplus.min(self.items.len().saturating_sub(with_deadline));
+        self.sweeping || self.items.len() > SWEEP_ITEMS_MIN + 2 * (with_deadline + self.surplus)
     }
 
     /// Goes on with a sweep, or begins one. Says whether it has more to do.
-    fn sweep(&mut self, is_needed: &mut dyn FnMut(u32, Range<u64>) -> bool) -> bool {
+    fn sweep(&mut self, with_deadline: usize, is_needed: &mut dyn FnMut(u32, Range<u64>) -> bool) -> bool {
         self.sweeping = !self.items.sweep(STEP, is_needed);
         if !self.sweeping {
-            self.swept_items = self.items.len();
+            self.surplus = self.items.len().saturating_sub(with_deadline);
         }
         self.sweeping
     }
@@ -233,8 +235,11 @@ impl Keyspace {
         let Ok(mut state) = self.lock(shard) else { return progress };
         for number in 0..self.databases() {
             let place = self.place(number);
-            let ShardState { databases, observers, .. } = &mut *state;
+            let ShardState { databases, observers, snapshot, .. } = &mut *state;
             let database = &mut databases[place];
+            if snapshot.is_none() {
+                database.release_if_unused();
+            }
             if database.deadlines.is_empty() {
                 continue;
             }
@@ -279,17 +284,17 @@ impl Expiry<'_> {
             self.progress.more_due = true;
             return;
         }
-        // Nearly every item leads to a bucket and a record that are in no cache: all are asked for first.
-        let any_hash = |fragment: u32| u64::from(fragment) << 32;
-        let mut due: Vec<(u32, Range<u64>)> = Vec::new();
+        let mut due: Vec<(u32, Range<u64>)> = Vec::with_capacity(STEP);
         let advanced = database.deadlines.items.advance(self.now_ms, STEP, &mut |fragment, covered| {
-            self.prefetcher.bucket(pin, any_hash(fragment));
             due.push((fragment, covered));
             None
         });
         self.progress.more_due |= advanced.more_due;
-        for (fragment, _) in &due {
-            self.prefetcher.entry(pin, any_hash(*fragment));
+        // Nearly every item leads to buckets and a record that are in no cache: all are asked for first.
+        let asking: [fn(&Prefetcher, &Pin, u64); 3] =
+            [Prefetcher::bucket, Prefetcher::overflow, Prefetcher::entries];
+        for ask in asking {
+            due.iter().for_each(|(fragment, _)| ask(self.prefetcher, pin, u64::from(*fragment) << 32));
         }
         for (fragment, covered) in due {
             self.visit(database, fragment, &covered);
@@ -297,7 +302,7 @@ impl Expiry<'_> {
         let items_max = database.with_deadline.keys + database.with_field_deadlines;
         let Database { table, deadlines, .. } = database;
         if deadlines.needs_sweep(items_max) {
-            self.progress.more_due |= deadlines.sweep(&mut |item, covered| {
+            self.progress.more_due |= deadlines.sweep(items_max, &mut |item, covered| {
                 let mut needed = false;
                 table.visit_fragment(item, &mut |slot| needed |= needs_item(slot.get(), &covered));
                 needed

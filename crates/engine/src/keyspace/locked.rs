@@ -456,6 +456,15 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// Gives back what the table of a key's database takes in its shard, if there are no keys.
+    pub(super) fn release_if_empty(&mut self, key: &Key<'_>) {
+        let place = self.keyspace.place(key.database);
+        let ShardState { databases, snapshot, .. } = self.shard(key.hash);
+        if snapshot.is_none() {
+            databases[place].release_if_empty();
+        }
+    }
+
     /// Takes an entry out of its table, expired or not, without an effect.
     pub(super) fn extract(&mut self, key: &Key<'_>) -> Option<Entry> {
         let database = self.database(key);

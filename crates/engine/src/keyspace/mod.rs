@@ -107,6 +107,25 @@ pub(crate) struct Database {
     pub(crate) with_field_deadlines: usize,
     /// What is known of the use of keys.
     learner: Learner,
+    /// Whether there were no keys when it was last looked at.
+    was_empty: bool,
+}
+
+impl Database {
+    /// Gives back what the table takes if there are no keys.
+    fn release_if_empty(&mut self) {
+        if self.table.is_empty() && self.table.memory_bytes() > 0 {
+            drop(self.table.take());
+        }
+    }
+
+    /// The same, if there were none the last time either: the next key may come at once.
+    fn release_if_unused(&mut self) {
+        let is_empty = self.table.is_empty();
+        if std::mem::replace(&mut self.was_empty, is_empty) {
+            self.release_if_empty();
+        }
+    }
 }
 
 /// What a shard's lock protects.
@@ -181,6 +200,7 @@ impl Keyspace {
                     with_deadline: Deadlined::default(),
                     with_field_deadlines: 0,
                     learner: None,
+                    was_empty: true,
                 })
                 .collect();
             ShardState { databases, changes: 0, waiting: None, observers: None, snapshot: None }

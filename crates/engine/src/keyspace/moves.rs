@@ -82,7 +82,7 @@ impl Keys<'_> {
             part.with_deadline = Deadlined::default();
             part.with_field_deadlines = 0;
             let deadlines = std::mem::take(&mut part.deadlines);
-            if part.table.is_empty() {
+            if part.table.memory_bytes() == 0 {
                 continue;
             }
             let content = (part.table.take(), deadlines);

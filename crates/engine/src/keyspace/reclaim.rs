@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nuthatch_collections::allocator;
-use nuthatch_collections::entry::Entry;
+use nuthatch_collections::entry::{Entry, Payload};
 use nuthatch_collections::table::Table;
 
 use super::deadlines::DeadlineIndex;
@@ -97,10 +97,13 @@ impl Keyspace {
     /// Releases an entry, elsewhere if it is big.
     #[inline]
     pub(super) fn discard(&self, entry: Entry) {
-        /// Releasing less than this is quicker than handing it over.
+        /// Releasing less than this is quicker than handing it over: of many allocations, and of one, which goes back to
+        /// the system only where it is far bigger.
         const HAND_OVER_BYTES: usize = 64 * 1024;
+        const HAND_OVER_BYTES_WHOLE: usize = 4 * 1024 * 1024;
         let bytes = entry.as_ref().allocated_bytes();
-        if bytes >= HAND_OVER_BYTES {
+        let is_whole = !matches!(entry.as_ref().payload(), Payload::Collection(_));
+        if bytes >= if is_whole { HAND_OVER_BYTES_WHOLE } else { HAND_OVER_BYTES } {
             let share = Share::new(&self.reclaiming, 1, bytes as u64, 0);
             (self.reclaim)(Garbage { content: Content::Entry(entry), _share: share });
         }

@@ -35,7 +35,7 @@ const EXPIRY_MS: u64 = 25;
 const EXPIRY_TIME_MAX: Duration = Duration::from_micros(250);
 
 /// While so many keys expire at once, memory comes back without being defragmented.
-const EXPIRED_MANY: u64 = 64;
+const EXPIRED_MANY: u64 = 256;
 
 /// That is taken to go on for so long, in milliseconds.
 const EXPIRING_MS: u64 = 1000;

@@ -242,6 +242,7 @@ impl Keys<'_> {
                 note(database);
                 self.counters.evicted += 1;
                 self.remove(key, "evicted");
+                self.release_if_empty(key);
                 true
             }
             _ => false,
@@ -291,14 +292,16 @@ fn visit_some(
     }
     if visited == 0 {
         // The index has hardly anything but stale items, which its sweep is about to remove.
-        let mut position = Some(0);
-        while let Some(next) = position.filter(|_| visited < count) {
-            position = table.scan(next, &mut |record| {
-                if record.stamp().is_some() {
-                    visited += 1;
-                    visit(record);
-                }
-            });
+        for from in [position, 0] {
+            let mut position = Some(from);
+            while let Some(next) = position.filter(|_| visited < count) {
+                position = table.scan(next, &mut |record| {
+                    if record.stamp().is_some() {
+                        visited += 1;
+                        visit(record);
+                    }
+                });
+            }
         }
     }
 }
