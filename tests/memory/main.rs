@@ -4,6 +4,7 @@ mod clients;
 mod drift;
 mod figures;
 mod following;
+mod leftovers;
 mod limit;
 mod policies;
 mod refusals;

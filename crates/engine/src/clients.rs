@@ -89,6 +89,10 @@ pub struct ClientRecord {
     pub queued_bytes: AtomicU64,
     /// Keys that it watches.
     pub watched: AtomicU32,
+    /// Bytes of memory that these take.
+    pub watched_bytes: AtomicU64,
+    /// Bytes of memory that what it has subscribed to takes.
+    pub subscribed_bytes: AtomicU64,
     /// Whether one of them has changed.
     pub watch: Arc<Watch>,
     /// The client that is told of keys that change instead of it; 0 if it is told itself, −1 if nobody is.
@@ -149,6 +153,8 @@ impl ClientRecord {
             queued: AtomicI64::new(-1),
             queued_bytes: AtomicU64::new(0),
             watched: AtomicU32::new(0),
+            watched_bytes: AtomicU64::new(0),
+            subscribed_bytes: AtomicU64::new(0),
             watch: Arc::default(),
             redirection: AtomicI64::new(-1),
             broadcasts: AtomicBool::new(false),
@@ -176,14 +182,16 @@ impl ClientRecord {
 
     /// The memory that it takes, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        let buffers = [
+        let parts = [
             &self.query_buffer,
             &self.query_spare,
             &self.output_buffer,
             &self.output_spare,
             &self.queued_bytes,
+            &self.watched_bytes,
+            &self.subscribed_bytes,
         ];
-        let bytes: u64 = buffers.into_iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
+        let bytes: u64 = parts.into_iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
         bytes + size_of::<Self>() as u64
     }
 }

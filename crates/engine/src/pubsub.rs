@@ -28,6 +28,15 @@ pub struct Channels {
     of_shards: RwLock<Audiences>,
 }
 
+/// Gives back the room of many names that are gone.
+fn give_back_room(audiences: &mut Audiences) {
+    /// So few are not worth it.
+    const NAMES_MIN: usize = 64;
+    if audiences.capacity() / 8 > audiences.len().max(NAMES_MIN) {
+        audiences.shrink_to(2 * audiences.len());
+    }
+}
+
 impl Channels {
     fn of(&self, namespace: Namespace) -> &RwLock<Audiences> {
         match namespace {
@@ -49,6 +58,7 @@ impl Channels {
             audience.remove(subscriber);
             if audience.is_empty() {
                 audiences.remove(name);
+                give_back_room(&mut audiences);
             }
         }
     }

@@ -81,6 +81,8 @@ pub struct Scripts {
     sources: RwLock<HashMap<ScriptName, Arc<Source>, foldhash::fast::RandomState>>,
     sends: AtomicU64,
     evicted: AtomicU64,
+    /// How often all scripts or all functions were forgotten.
+    flushes: AtomicU64,
     /// Held by the one script that may use keys which it has not declared.
     straying: Mutex<()>,
     strayed: AtomicU64,
@@ -142,9 +144,22 @@ impl Scripts {
 
     /// Forgets all scripts.
     pub fn flush(&self) {
-        for source in self.sources.write().drain().map(|(_, source)| source) {
+        for source in std::mem::take(&mut *self.sources.write()).into_values() {
             source.is_forgotten.store(true, Ordering::Release);
         }
+        self.flushes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Forgets all libraries of functions.
+    pub fn flush_libraries(&self) {
+        self.libraries.flush();
+        self.flushes.fetch_add(1, Ordering::Release);
+    }
+
+    /// Has the calling thread release what it has compiled of scripts and functions that were forgotten together with all
+    /// others. Each thread that runs scripts calls this now and then.
+    pub fn release_flushed(&self) {
+        thread::release_flushed(self);
     }
 
     /// Figures for INFO.

@@ -30,6 +30,7 @@ pub struct Subscriptions {
     channels: HashSet<Box<[u8]>>,
     patterns: HashSet<Box<[u8]>>,
     shard_channels: HashSet<Box<[u8]>>,
+    name_bytes: usize,
 }
 
 impl Subscriptions {
@@ -42,13 +43,34 @@ impl Subscriptions {
         }
     }
 
-    /// The names of a kind, for changing them.
-    pub fn of_mut(&mut self, namespace: Namespace) -> &mut HashSet<Box<[u8]>> {
+    fn of_mut(&mut self, namespace: Namespace) -> &mut HashSet<Box<[u8]>> {
         match namespace {
             Namespace::Channels => &mut self.channels,
             Namespace::Patterns => &mut self.patterns,
             Namespace::ShardChannels => &mut self.shard_channels,
         }
+    }
+
+    /// Adds a name of a kind. Says whether it was not there.
+    pub fn add(&mut self, namespace: Namespace, name: &[u8]) -> bool {
+        let is_new = self.of_mut(namespace).insert(name.into());
+        self.name_bytes += if is_new { name.len() } else { 0 };
+        is_new
+    }
+
+    /// Takes a name of a kind out. Says whether it was there.
+    pub fn remove(&mut self, namespace: Namespace, name: &[u8]) -> bool {
+        let was_there = self.of_mut(namespace).remove(name);
+        self.name_bytes -= if was_there { name.len() } else { 0 };
+        was_there
+    }
+
+    /// About how much memory they take, in bytes, here and with the channels.
+    pub fn memory(&self) -> usize {
+        /// What a name takes besides its own bytes, which are here and with the channel.
+        const NAME_BYTES: usize = 400;
+        let names = self.channels.len() + self.patterns.len() + self.shard_channels.len();
+        names * NAME_BYTES + 2 * self.name_bytes
     }
 
     /// How many names there are that count together with those of a kind: channels and patterns do.
@@ -205,6 +227,8 @@ impl Session {
         counts.channels.store(count(Namespace::Channels), Ordering::Relaxed);
         counts.patterns.store(count(Namespace::Patterns), Ordering::Relaxed);
         counts.shard_channels.store(count(Namespace::ShardChannels), Ordering::Relaxed);
+        let bytes = self.subscriptions.as_ref().map_or(0, |subscriptions| subscriptions.memory());
+        self.record.subscribed_bytes.store(bytes as u64, Ordering::Relaxed);
         self.subscriptions.take_if(|subscriptions| subscriptions.is_empty());
     }
 }

@@ -83,12 +83,22 @@ pub struct TooLarge;
 pub struct WatchedKeys {
     /// Their hashes, by database and key.
     hashes: HashMap<(u32, Box<[u8]>), u64>,
+    key_bytes: usize,
 }
 
 impl WatchedKeys {
     /// Adds a key. Says whether it was not there.
     pub fn add(&mut self, key: &Key<'_>) -> bool {
-        self.hashes.insert((key.database, key.bytes.into()), key.hash).is_none()
+        let is_new = self.hashes.insert((key.database, key.bytes.into()), key.hash).is_none();
+        self.key_bytes += if is_new { key.bytes.len() } else { 0 };
+        is_new
+    }
+
+    /// About how much memory they take, in bytes, here and with the keys.
+    pub fn memory(&self) -> usize {
+        /// What a key takes besides its own bytes, which are here and with the key.
+        const KEY_BYTES: usize = 256;
+        self.len() * KEY_BYTES + 2 * self.key_bytes
     }
 
     /// How many there are.

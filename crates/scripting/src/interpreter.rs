@@ -204,14 +204,19 @@ impl Interpreter {
         self.used.get()
     }
 
+    /// Collects what is no longer needed, which takes as long as what is kept is much.
+    pub fn collect(&self) {
+        // An error would be one of a finaliser, and there are none.
+        let _ = self.lua.gc_collect();
+        self.used.set(self.lua.used_memory());
+        self.collected_above.set(self.used.get() + self.garbage_max);
+    }
+
     /// Collects what scripts before have left behind if that is much: the collector itself waits until the memory in use has
     /// doubled, which the limit may not allow.
     fn make_room(&self) {
         if self.used.get() > self.collected_above.get() {
-            // An error would be one of a finaliser, and there are none.
-            let _ = self.lua.gc_collect();
-            self.used.set(self.lua.used_memory());
-            self.collected_above.set(self.used.get() + self.garbage_max);
+            self.collect();
         }
     }
 

@@ -171,7 +171,7 @@ fn flush(call: &mut Call<'_, '_>) -> Outcome {
         (Some(mode), None) if is_word(mode, "SYNC") || is_word(mode, "ASYNC") => {}
         (Some(_), None) => return Err(MODES),
     }
-    call.engine.scripts.libraries.flush();
+    call.engine.scripts.flush_libraries();
     call.keys.note_request();
     call.reply.ok();
     Ok(())

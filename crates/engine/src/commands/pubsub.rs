@@ -167,7 +167,7 @@ fn subscribe(call: &mut Call<'_, '_>, kind: &Kind) -> Outcome {
     let channels = &call.engine.keyspace.messages.channels;
     for name in call.arguments.from(1) {
         let subscriptions = call.session.subscriptions.get_or_insert_default();
-        if subscriptions.of_mut(kind.namespace).insert(name.into()) {
+        if subscriptions.add(kind.namespace, name) {
             channels.subscribe(kind.namespace, name, &call.session.record.inbox);
         }
         confirm(call, kind.subscribed, Some(name), kind.namespace);
@@ -186,7 +186,7 @@ fn unsubscribe(call: &mut Call<'_, '_>, kind: &Kind) -> Outcome {
     };
     for name in &names {
         if let Some(subscriptions) = &mut call.session.subscriptions
-            && subscriptions.of_mut(kind.namespace).remove(name)
+            && subscriptions.remove(kind.namespace, name)
         {
             channels.unsubscribe(kind.namespace, name, &call.session.record.inbox);
         }

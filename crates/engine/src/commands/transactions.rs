@@ -97,6 +97,7 @@ fn watch(call: &mut Call<'_, '_>) -> Outcome {
     }
     let count = u32::try_from(watched.len()).unwrap_or(u32::MAX);
     call.session.record.watched.store(count, Ordering::Relaxed);
+    call.session.record.watched_bytes.store(watched.memory() as u64, Ordering::Relaxed);
     call.session.watched = Some(watched);
     call.reply.ok();
     Ok(())

@@ -49,6 +49,7 @@ impl Engine {
     pub(crate) fn unwatch(&self, session: &mut Session) {
         let Some(watched) = session.watched.take() else { return };
         session.record.watched.store(0, Ordering::Relaxed);
+        session.record.watched_bytes.store(0, Ordering::Relaxed);
         for key in watched.keys() {
             self.keyspace.unwatch(&key, &session.record.watch);
         }

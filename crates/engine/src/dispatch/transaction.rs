@@ -158,6 +158,7 @@ fn lock<'k>(engine: &'k Engine, session: &Session, transaction: &Transaction) ->
 fn keeps_watches(session: &mut Session, keys: &mut Keys<'_>) -> bool {
     let Some(watched) = session.watched.take() else { return true };
     session.record.watched.store(0, Ordering::Relaxed);
+    session.record.watched_bytes.store(0, Ordering::Relaxed);
     let watch = &session.record.watch;
     let mut is_broken = watch.is_broken();
     for key in watched.keys() {

@@ -43,11 +43,21 @@ pub struct DeadlineIndex {
     surplus: usize,
     /// Items of hashes of which more fields are due than could be removed at once.
     overdue: Vec<u32>,
+    /// Whether nothing had a deadline when it was last looked at.
+    was_unused: bool,
 }
 
 impl DeadlineIndex {
     fn is_empty(&self) -> bool {
         self.items.is_empty() && self.overdue.is_empty()
+    }
+
+    /// Gives back what it takes if it is not needed, because nothing has a deadline, and was not the last time, either.
+    pub(super) fn release_if_unused(&mut self, with_deadline: usize) {
+        let is_unused = with_deadline == 0;
+        if std::mem::replace(&mut self.was_unused, is_unused) && is_unused && self.memory_bytes() > 0 {
+            *self = Self { was_unused: true, ..Self::default() };
+        }
     }
 
     /// Bytes of memory.

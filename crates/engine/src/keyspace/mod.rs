@@ -121,6 +121,7 @@ impl Database {
 
     /// The same, if there were none the last time either: the next key may come at once.
     fn release_if_unused(&mut self) {
+        self.deadlines.release_if_unused(self.with_deadline.keys + self.with_field_deadlines);
         let is_empty = self.table.is_empty();
         if std::mem::replace(&mut self.was_empty, is_empty) {
             self.release_if_empty();

@@ -46,6 +46,8 @@ pub(crate) struct ThreadInterpreter {
     libraries: HashMap<u64, (Arc<Library>, Vec<Rc<LibraryFunction>>)>,
     /// Where the server is told what the interpreter uses, in bytes.
     memory: Option<Arc<AtomicU64>>,
+    /// How often all had been forgotten when it last released what was.
+    flushes: u64,
 }
 
 thread_local! {
@@ -72,6 +74,21 @@ pub(crate) fn with_interpreter<R>(
     })
 }
 
+/// Has the thread's interpreter, if there is one, release what it has compiled, if all was forgotten since it last did so.
+pub(super) fn release_flushed(scripts: &Scripts) {
+    let flushes = scripts.flushes.load(Ordering::Acquire);
+    INTERPRETER.with(|cell| {
+        // A script that is running now may be one of them.
+        let Ok(mut place) = cell.try_borrow_mut() else { return };
+        if let Some(thread) = &mut *place
+            && std::mem::replace(&mut thread.flushes, flushes) != flushes
+        {
+            thread.release_forgotten();
+            thread.report_memory(scripts);
+        }
+    });
+}
+
 impl ThreadInterpreter {
     fn new() -> Result<Self, CommandError> {
         let identity = Identity { redis_version: REDIS_VERSION, server_name: "nuthatch" };
@@ -84,7 +101,17 @@ impl ThreadInterpreter {
             compiled_max: COMPILED_MIN,
             libraries: HashMap::default(),
             memory: None,
+            flushes: 0,
         })
+    }
+
+    /// Releases what was forgotten.
+    fn release_forgotten(&mut self) {
+        self.found = None;
+        self.compiled.retain(|_, compiled| !compiled.source.is_forgotten());
+        self.compiled.shrink_to_fit();
+        self.libraries.retain(|_, (library, _)| !library.is_forgotten());
+        self.interpreter.collect();
     }
 
     /// Tells the server what the interpreter uses.

@@ -348,6 +348,7 @@ impl EventLoop {
                 self.clients.shared.mailboxes.len(),
             );
         }
+        self.clients.shared.engine.scripts.release_flushed();
         let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);
         let mut close = Vec::new();
