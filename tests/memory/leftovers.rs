@@ -119,11 +119,15 @@ fn deadlines_that_were_taken_back_take_no_memory_and_do_not_hide_others() {
     run(&mut client, (0..50_000).map(|number| format!("PERSIST {number}")));
     await_used(&mut client, without + MIB / 2);
     // A few keys with deadlines among many without are found.
-    run(&mut client, (0..300).map(|number| format!("SET deadline:{number} {} EX 1000", "v".repeat(1000))));
-    let limit = used(&mut client);
-    set(&mut client, "maxmemory-policy", "volatile-lru");
-    set(&mut client, "maxmemory", limit);
-    run(&mut client, (0..100).map(|number| format!("SET more:{number} {}", "v".repeat(1000))));
-    let evicted = info(&mut client, "evicted_keys");
-    assert!((80..=300).contains(&evicted), "{evicted} keys are evicted");
+    for policy in ["volatile-lru", "volatile-adaptive"] {
+        set(&mut client, "maxmemory", 0);
+        let value = "v".repeat(1000);
+        run(&mut client, (0..300).map(|number| format!("SET deadline:{number} {value} EX 1000")));
+        let (limit, before) = (used(&mut client), info(&mut client, "evicted_keys"));
+        set(&mut client, "maxmemory-policy", policy);
+        set(&mut client, "maxmemory", limit);
+        run(&mut client, (0..100).map(|number| format!("SET {policy}:{number} {value}")));
+        let evicted = info(&mut client, "evicted_keys") - before;
+        assert!((80..=300).contains(&evicted), "{policy}: {evicted} keys are evicted");
+    }
 }

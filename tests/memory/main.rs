@@ -10,6 +10,7 @@ mod policies;
 mod refusals;
 mod sampling;
 mod saving;
+mod sizes;
 
 use nuthatch_testkit::client::Client;
 use nuthatch_testkit::program::Program;

@@ -31,7 +31,10 @@ pub enum Tracking {
     /// How often it is used.
     Frequency,
     /// What is needed to know its hit density. Others than those who note uses do not know what that is.
-    HitDensity,
+    HitDensity {
+        /// Whether only keys count that have a deadline, because no others may go.
+        is_volatile: bool,
+    },
 }
 
 /// How an access is noted: a copy of the settings in force, taken once per batch.
@@ -56,7 +59,7 @@ impl AccessPolicy {
         match self.tracking {
             Tracking::LastUse | Tracking::LastChange => self.second(),
             Tracking::Frequency => (self.minute() << 8) | COUNTER_INITIAL,
-            Tracking::HitDensity => 0,
+            Tracking::HitDensity { .. } => 0,
         }
     }
 
@@ -76,7 +79,7 @@ impl AccessPolicy {
         let after = match self.tracking {
             Tracking::LastUse | Tracking::LastChange => self.second(),
             Tracking::Frequency => self.counted(before),
-            Tracking::HitDensity => before,
+            Tracking::HitDensity { .. } => before,
         };
         // Reading is often all that happens to a record: leave its cache line clean.
         if after != before {

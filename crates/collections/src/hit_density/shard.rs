@@ -69,6 +69,16 @@ impl Shard {
         }
     }
 
+    /// A key was used that does not count among residents, because it may not be evicted: its new 24 bits.
+    pub fn on_other_use(&mut self, access: u32) -> u32 {
+        Access(access).used(self.clock).0
+    }
+
+    /// Such a key has come: its 24 bits.
+    pub fn on_other_insert(&mut self) -> u32 {
+        Access::first(self.clock).0
+    }
+
     /// The upper half of the hash of the key that has come last.
     pub fn last_inserted(&self) -> Option<u32> {
         self.last

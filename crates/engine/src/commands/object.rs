@@ -107,7 +107,7 @@ fn idle_time(call: &mut Call<'_, '_>) -> Outcome {
     let policy = call.engine.settings.access_policy(call.now_ms());
     match call.keys.inspect_quietly(&key, |record| record.access()) {
         Some(_) if policy.keeps_frequency() => return Err(NOT_TRACKED),
-        Some(_) if policy.tracking == Tracking::HitDensity => return Err(ADAPTIVE),
+        Some(_) if matches!(policy.tracking, Tracking::HitDensity { .. }) => return Err(ADAPTIVE),
         Some(access) => call.reply.integer(policy.idle_seconds(access) as i64),
         None => call.reply.null(),
     }

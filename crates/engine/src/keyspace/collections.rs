@@ -120,21 +120,23 @@ impl<'k> Keys<'k> {
     pub fn change_as(&mut self, key: &Key<'_>, wanted: Type) -> Result<Option<Slot<'_>>, CommandError> {
         self.remove_if_expired(key);
         let (keyspace, access) = (self.keyspace, self.access);
-        let Database { table, learner, .. } = self.database(key);
-        let keys = table.len();
+        let database = self.database(key);
+        let residents = database.residents(access);
+        let Database { table, learner, .. } = database;
         let Some(mut occupied) = table.find_mut(key.hash, key.bytes) else {
             return Ok(None);
         };
         check_type(occupied.get(), wanted)?;
-        note_use(&mut occupied.get_mut(), access, learner, keys);
+        note_use(&mut occupied.get_mut(), access, learner, residents);
         Ok(Some(Slot { occupied, keyspace }))
     }
 
     /// Gives a key a value, whether or not it has one of any type. Nobody is told: see [`Self::note`].
     pub fn put(&mut self, key: &Key<'_>, kind: Kind, payload: NewPayload<'_>, deadline: NewDeadline) {
         let (now_ms, access) = (self.now_ms, self.access);
-        let Database { table, learner, .. } = self.database(key);
-        let keys = table.len();
+        let database = self.database(key);
+        let residents = database.residents(access);
+        let Database { table, learner, .. } = database;
         let mut is_new = false;
         let mut overwritten = None;
         let (before, after, replaced) = match table.find_mut(key.hash, key.bytes) {
@@ -156,11 +158,11 @@ impl<'k> Keys<'k> {
                         let had_one = slot.get_mut().set_stamp(deadline);
                         debug_assert!(had_one, "overwritten in place only if both have a deadline");
                     }
-                    note_use(&mut slot.get_mut(), access, learner, keys);
+                    note_use(&mut slot.get_mut(), access, learner, residents);
                 } else {
                     let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
                     entry.as_mut().set_access(slot.get().access());
-                    note_overwriting(&mut entry.as_mut(), access, learner, keys);
+                    note_overwriting(&mut entry.as_mut(), access, learner, residents);
                     entry.as_mut().set_mark(slot.get().mark());
                     replaced = Some(slot.replace(entry));
                 }
@@ -172,7 +174,7 @@ impl<'k> Keys<'k> {
                     NewDeadline::At(deadline) => Some(deadline),
                 };
                 let mut entry = Entry::new(key.bytes, kind as u8, after, payload);
-                note_creation(&mut entry.as_mut(), access, learner, keys, key.hash);
+                note_creation(&mut entry.as_mut(), access, learner, residents, key.hash);
                 table.insert(key.hash, entry);
                 is_new = true;
                 (Dues::default(), after, None)

@@ -270,12 +270,12 @@ impl<'k> Keys<'k> {
             _ => undeclared_key(),
         };
         let ShardState { databases, changes, observers, waiting, .. } = state;
+        let residents = databases[place].residents(access);
         let Database { table, with_deadline, with_field_deadlines, learner, .. } = &mut databases[place];
-        let keys = table.len();
         match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
                 self.counters.hits += 1;
-                note_read(&mut slot.get_mut(), access, learner, keys);
+                note_read(&mut slot.get_mut(), access, learner, residents);
                 return Some(slot.into_ref());
             }
             Some(slot) => {

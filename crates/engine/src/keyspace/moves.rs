@@ -7,7 +7,7 @@ use nuthatch_collections::entry::Entry;
 use super::deadlines::Dues;
 use super::eviction::adaptive::note_creation;
 use super::locked::Keys;
-use super::{Database, Deadlined, Key};
+use super::{Deadlined, Key};
 use crate::effect::{Change, Effect};
 use crate::value::Kind;
 
@@ -35,8 +35,9 @@ impl Keys<'_> {
         self.remove_if_expired(to);
         let record = self.database(from).table.find(from.hash, from.bytes);
         let Some(mut entry) = record.map(|record| Entry::copy_of(record, to.bytes)) else { return false };
-        let Database { table, learner, .. } = self.database(to);
-        note_creation(&mut entry.as_mut(), access, learner, table.len(), to.hash);
+        let database = self.database(to);
+        let residents = database.residents(access);
+        note_creation(&mut entry.as_mut(), access, &mut database.learner, residents, to.hash);
         self.notify(to, "new");
         let replaced = self.place_entry(to, entry);
         self.note(to, "copy_to");

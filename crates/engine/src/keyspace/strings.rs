@@ -77,11 +77,12 @@ impl Keys<'_> {
     pub fn update_integer(&mut self, key: &Key<'_>, value: i64, event: &'static str) {
         let now_ms = self.now_ms;
         let access = self.access;
-        let Database { table, learner, .. } = self.database(key);
-        let keys = table.len();
+        let database = self.database(key);
+        let residents = database.residents(access);
+        let Database { table, learner, .. } = database;
         let in_place = match table.find_mut(key.hash, key.bytes) {
             Some(mut slot) if is_live(slot.get(), now_ms) => {
-                note_use(&mut slot.get_mut(), access, learner, keys);
+                note_use(&mut slot.get_mut(), access, learner, residents);
                 slot.get_mut().overwrite(Kind::StringInteger as u8, &NewPayload::Int(value))
             }
             _ => false,
@@ -108,21 +109,22 @@ impl Keys<'_> {
     pub fn splice(&mut self, key: &Key<'_>, offset: usize, bytes: &[u8], event: &'static str) -> usize {
         self.remove_if_expired(key);
         let access = self.access;
-        let Database { table, learner, .. } = self.database(key);
-        let keys = table.len();
+        let database = self.database(key);
+        let residents = database.residents(access);
+        let Database { table, learner, .. } = database;
         let (length, replaced) = match table.find_mut(key.hash, key.bytes) {
             None => {
                 let mut text = spliced(Payload::Inline(&[]), offset, bytes);
                 let length = text.len();
                 let payload = raw_payload(&mut text);
                 let mut entry = Entry::new(key.bytes, Kind::StringRaw as u8, None, payload);
-                note_creation(&mut entry.as_mut(), access, learner, keys, key.hash);
+                note_creation(&mut entry.as_mut(), access, learner, residents, key.hash);
                 table.insert(key.hash, entry);
                 self.notify(key, "new");
                 (length, None)
             }
             Some(mut slot) => {
-                note_use(&mut slot.get_mut(), access, learner, keys);
+                note_use(&mut slot.get_mut(), access, learner, residents);
                 match splice_in_place(&mut slot.get_mut(), offset, bytes) {
                     Some(length) => (length, None),
                     None => {

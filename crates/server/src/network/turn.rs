@@ -163,7 +163,13 @@ impl Turn {
             self.used += bytes;
             (source, outcome)
         } else {
-            connection.input.reserve(connection.parser.missing().max(READ_BYTES_MAX));
+            match connection.parser.missing() {
+                // By twice what has arrived at most, and not beyond the end of a long argument.
+                missing @ 1.. if connection.input.len() >= READ_BYTES_MAX => {
+                    connection.input.reserve_exact(missing);
+                }
+                missing => connection.input.reserve(missing.max(READ_BYTES_MAX)),
+            }
             let room = spare_capacity(&mut connection.input);
             (Source::Own, recv(&connection.socket, room, RecvFlags::empty()).map(|(bytes, _)| bytes))
         };

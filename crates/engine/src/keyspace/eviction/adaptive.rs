@@ -98,18 +98,17 @@ impl KnownRanks {
     }
 }
 
-/// Notes that a record of a part with so many keys is being used.
+/// Notes that a record of a part with so many [`residents`](Database::residents) is being used.
 #[inline]
 pub(in crate::keyspace) fn note_use(
     record: &mut RecordMut<'_>,
     access: AccessPolicy,
     learner: &mut Learner,
-    keys: usize,
+    residents: usize,
 ) {
-    if access.tracking == Tracking::HitDensity {
-        learn_use(record, access, learner, keys);
-    } else {
-        access.touch(record);
+    match access.tracking {
+        Tracking::HitDensity { is_volatile } => learn_use(record, access, is_volatile, learner, residents),
+        _ => access.touch(record),
     }
 }
 
@@ -119,17 +118,24 @@ pub(in crate::keyspace) fn note_read(
     record: &mut RecordMut<'_>,
     access: AccessPolicy,
     learner: &mut Learner,
-    keys: usize,
+    residents: usize,
 ) {
     if access.tracking != Tracking::LastChange {
-        note_use(record, access, learner, keys);
+        note_use(record, access, learner, residents);
     }
 }
 
-fn learn_use(record: &mut RecordMut<'_>, access: AccessPolicy, learner: &mut Learner, keys: usize) {
+fn learn_use(
+    record: &mut RecordMut<'_>,
+    access: AccessPolicy,
+    is_volatile: bool,
+    learner: &mut Learner,
+    residents: usize,
+) {
     if !access.silent {
-        let after = shard(learner).on_use(record.access(), keys);
-        record.set_access(after);
+        let (shard, before) = (shard(learner), record.access());
+        let counts = !is_volatile || record.stamp().is_some();
+        record.set_access(if counts { shard.on_use(before, residents) } else { shard.on_other_use(before) });
     }
 }
 
@@ -139,10 +145,10 @@ pub(in crate::keyspace) fn note_overwriting(
     record: &mut RecordMut<'_>,
     access: AccessPolicy,
     learner: &mut Learner,
-    keys: usize,
+    residents: usize,
 ) {
     match access.tracking {
-        Tracking::HitDensity => learn_use(record, access, learner, keys),
+        Tracking::HitDensity { is_volatile } => learn_use(record, access, is_volatile, learner, residents),
         _ => record.set_access(access.initial()),
     }
 }
@@ -153,11 +159,14 @@ pub(in crate::keyspace) fn note_creation(
     record: &mut RecordMut<'_>,
     access: AccessPolicy,
     learner: &mut Learner,
-    keys: usize,
+    residents: usize,
     hash: u64,
 ) {
     let field = match access.tracking {
-        Tracking::HitDensity => shard(learner).on_insert(hash, keys),
+        Tracking::HitDensity { is_volatile: true } if record.stamp().is_none() => {
+            shard(learner).on_other_insert()
+        }
+        Tracking::HitDensity { .. } => shard(learner).on_insert(hash, residents),
         _ => access.initial(),
     };
     record.set_access(field);
@@ -181,10 +190,16 @@ impl Keyspace {
     }
 
     /// Takes what a shard has noted of a database, if that is much. Says whether the ranks are to be worked out anew.
-    pub(super) fn take_notes(&self, number: usize, database: &mut Database, ranks: &Ranks) -> bool {
-        let keys = database.table.len();
+    pub(super) fn take_notes(
+        &self,
+        number: usize,
+        database: &mut Database,
+        is_volatile: bool,
+        ranks: &Ranks,
+    ) -> bool {
+        let residents = database.keys_that_may_go(is_volatile);
         let shard = database.learner.as_mut().filter(|shard| shard.is_due());
-        shard.is_some_and(|shard| self.density.take(number, keys, shard, ranks))
+        shard.is_some_and(|shard| self.density.take(number, residents, shard, ranks))
     }
 
     /// Works the ranks out anew if that is due. The caller holds no shards.
@@ -245,9 +260,20 @@ impl Database {
     }
 
     /// Notes that a key with this hash and access field is about to be evicted.
-    pub(super) fn note_eviction(&mut self, hash: u64, access: u32, ranks: &Ranks) {
-        let keys = self.table.len();
-        shard(&mut self.learner).on_evict(hash, access, keys, ranks);
+    pub(super) fn note_eviction(&mut self, hash: u64, access: u32, is_volatile: bool, ranks: &Ranks) {
+        let residents = self.keys_that_may_go(is_volatile);
+        shard(&mut self.learner).on_evict(hash, access, residents, ranks);
+    }
+
+    /// How many keys may be evicted.
+    pub(super) fn keys_that_may_go(&self, is_volatile: bool) -> usize {
+        if is_volatile { self.with_deadline.keys } else { self.table.len() }
+    }
+
+    /// How many keys count where uses are noted like that.
+    #[inline]
+    pub(in crate::keyspace) fn residents(&self, access: AccessPolicy) -> usize {
+        self.keys_that_may_go(matches!(access.tracking, Tracking::HitDensity { is_volatile: true }))
     }
 }
 

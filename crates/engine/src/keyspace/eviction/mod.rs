@@ -143,7 +143,7 @@ impl Keyspace {
         if choice == Choice::HitDensity {
             let Evictor { ranks, pool, is_due, .. } = evictor;
             let ranks = ranks.get(&self.density);
-            *is_due |= self.take_notes(shard, database, ranks);
+            *is_due |= self.take_notes(shard, database, is_volatile, ranks);
             return database.offer_by_density(self, number, position, eviction, ranks, pool);
         }
         let pool = &mut evictor.pool;
@@ -163,10 +163,7 @@ impl Keyspace {
     fn choose_database(&self, state: &ShardState, evictor: &mut Evictor, is_volatile: bool) -> bool {
         /// How many samples are taken of the only database that has keys before all are looked at again.
         const STAY: u32 = 64;
-        let size = |number: u32| {
-            let database = &state.databases[self.place(number)];
-            if is_volatile { database.with_deadline.keys } else { database.table.len() }
-        };
+        let size = |number: u32| state.databases[self.place(number)].keys_that_may_go(is_volatile);
         if evictor.stay > 0 && size(evictor.database) > 0 {
             evictor.stay -= 1;
             return true;
@@ -212,7 +209,7 @@ impl Keyspace {
                 |record| record.access() == candidate.access,
                 |database| {
                     let ranks = evictor.ranks.get(&self.density);
-                    database.note_eviction(key.hash, candidate.access, ranks);
+                    database.note_eviction(key.hash, candidate.access, eviction.policy.is_volatile, ranks);
                 },
             ),
             _ => keys.evict(&key, |record| choice.score(record, eviction.access) >= candidate.score, |_| ()),

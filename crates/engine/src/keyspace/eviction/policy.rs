@@ -75,7 +75,7 @@ impl EvictionPolicy {
         match self.choice {
             Some(Choice::Frequency) => Tracking::Frequency,
             Some(Choice::LastChange) => Tracking::LastChange,
-            Some(Choice::HitDensity) => Tracking::HitDensity,
+            Some(Choice::HitDensity) => Tracking::HitDensity { is_volatile: self.is_volatile },
             Some(Choice::Random | Choice::LastUse | Choice::Deadline) | None => Tracking::LastUse,
         }
     }
