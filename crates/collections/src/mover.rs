@@ -75,6 +75,25 @@ impl<'a> Mover<'a> {
         self.count(is_taken, bytes)
     }
 
+    /// Has `relocate` move the parts of a value, of which there are `count`, from `position` on, until the work is `work_max`.
+    /// Returns the position to go on from, if that was not the end.
+    pub(crate) fn go_through(
+        &mut self,
+        position: u128,
+        count: usize,
+        work_max: usize,
+        relocate: &mut dyn FnMut(usize, &mut Self),
+    ) -> Option<u128> {
+        let first = usize::try_from(position).unwrap_or(usize::MAX);
+        for index in first..count {
+            if self.work >= work_max {
+                return Some(index as u128);
+            }
+            relocate(index, self);
+        }
+        None
+    }
+
     fn count(&mut self, is_taken: bool, bytes: usize) -> bool {
         self.work += 1;
         if is_taken {

@@ -27,7 +27,7 @@ impl Default for EvictionOptions {
         Self {
             policy: EvictionPolicy::NONE,
             samples: 5,
-            minds_sizes: false,
+            minds_sizes: true,
             time_max: Some(time_of_tenacity(10)),
         }
     }

@@ -13,13 +13,8 @@ impl ChunkedList {
         work_max: usize,
         mover: &mut Mover<'_>,
     ) -> Option<u128> {
-        let first = usize::try_from(position).unwrap_or(usize::MAX);
-        for index in first..self.nodes.len() {
-            if mover.work >= work_max {
-                return Some(index as u128);
-            }
+        mover.go_through(position, self.nodes.len(), work_max, &mut |index, mover| {
             self.nodes[index].relocate_memory(mover);
-        }
-        None
+        })
     }
 }

@@ -13,13 +13,8 @@ impl PagedTable {
         work_max: usize,
         mover: &mut Mover<'_>,
     ) -> Option<u128> {
-        let first = usize::try_from(position).unwrap_or(usize::MAX);
-        for index in first..self.pages.len() {
-            if mover.work >= work_max {
-                return Some(index as u128);
-            }
+        mover.go_through(position, self.pages.len(), work_max, &mut |index, mover| {
             self.pages.relocate(index, mover);
-        }
-        None
+        })
     }
 }
