@@ -8,9 +8,12 @@ use crate::{count, info, run, set, start, used, which_exist};
 
 const MIB: usize = 1 << 20;
 
+/// A value of this length is copied for each client that asks for it; longer ones are shared.
+const PART_BYTES: usize = 16_000;
+
 /// Has the server keep replies of about so many bytes for a client that does not read.
 fn ask(client: &mut Client, bytes: usize) {
-    let requests = vec![Request::from_line("GET big"); bytes / MIB];
+    let requests = vec![Request::from_line("GET part"); bytes / PART_BYTES];
     client.send(&Request::encode_all(&requests)).expect("the requests are small");
 }
 
@@ -36,11 +39,21 @@ fn connect(server: &Server, name: &str) -> Client {
     client
 }
 
-/// A server with a value of a mebibyte.
+/// Reads the replies to what [`ask`] has asked for.
+#[track_caller]
+fn read_all(client: &mut Client, bytes: usize) {
+    for _ in 0..bytes / PART_BYTES {
+        assert_eq!(client.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(PART_BYTES));
+    }
+}
+
+/// A server with a value of a mebibyte, and a shorter one.
 fn start_with_value(arguments: &[&str]) -> Server {
     let unlimited = ["--client-output-buffer-limit", "normal 0 0 0 pubsub 0 0 0", "--io-threads", "2"];
     let server = start(&[&unlimited[..], arguments].concat());
-    server.connect().call([&b"SET"[..], b"big", &vec![b'v'; MIB]]);
+    for (key, bytes) in [("big", MIB), ("part", PART_BYTES)] {
+        server.connect().call([&b"SET"[..], key.as_bytes(), &vec![b'v'; bytes]]);
+    }
     server
 }
 
@@ -58,29 +71,26 @@ fn check_biggest_goes(arguments: &[&str]) {
     let mut observer = connect(&server, "observer");
     let [mut small, mut exempt, mut big] = ["small", "exempt", "biggest"].map(|name| connect(&server, name));
     exempt.command("CLIENT NO-EVICT ON");
-    ask(&mut small, 8 * MIB);
-    ask(&mut exempt, 40 * MIB);
+    ask(&mut small, 4 * MIB);
+    ask(&mut exempt, 16 * MIB);
     let is_kept = || {
         let list = observer.command("CLIENT LIST").text();
         let line = list.lines().find(|line| line.contains("name=exempt")).unwrap_or_default().to_owned();
         let kept = line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse::<usize>().ok());
-        kept > Some(30 * MIB)
+        kept > Some(10 * MIB)
     };
     assert!(wait_until(is_kept), "nothing is kept for who is exempt");
     assert_eq!(info(&mut observer, "evicted_clients"), 0);
     ask(&mut big, 60 * MIB);
     await_names(&mut observer, &["exempt", "observer", "small"]);
-    assert_eq!(info(&mut observer, "evicted_clients"), 1);
+    assert!(wait_until(|| info(&mut observer, "evicted_clients") == 1), "they are not counted");
     assert!(big.read_to_end().is_ok_and(|bytes| bytes.len() < 60 * MIB), "it got everything");
     let log = server.log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("Evicting client:")).collect();
     assert!(matches!(lines[..], [line] if line.contains("name=biggest")), "{lines:?}");
     // Those that stay get everything.
-    for (client, replies) in [(&mut small, 8), (&mut exempt, 40)] {
-        for _ in 0..replies {
-            assert_eq!(client.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(MIB));
-        }
-    }
+    read_all(&mut small, 4 * MIB);
+    read_all(&mut exempt, 16 * MIB);
 }
 
 #[test]
@@ -114,9 +124,33 @@ fn requests_count_and_a_limit_that_is_set_later() {
     await_names(&mut observer, &["asking", "observer", "queueing"]);
     set(&mut observer, "maxmemory-clients", "5mb");
     await_names(&mut observer, &["asking", "observer"]);
-    assert_eq!(info(&mut observer, "evicted_clients"), 2);
-    for _ in 0..4 {
-        assert_eq!(asking.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(MIB));
+    assert!(wait_until(|| info(&mut observer, "evicted_clients") == 2), "they are not counted");
+    read_all(&mut asking, 4 * MIB);
+}
+
+#[test]
+fn what_many_are_sent_at_once_counts_once() {
+    const CLIENTS: usize = 20;
+    let server = start_with_value(&[]);
+    let mut observer = connect(&server, "observer");
+    let before = info(&mut observer, "mem_clients_normal");
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|_| server.connect()).collect();
+    // More than the sockets take.
+    for client in &mut clients {
+        client.send(&Request::encode_all(&vec![Request::from_line("GET big"); 30])).expect("they are small");
+    }
+    let sent = || server.connect().command("CLIENT LIST").text().matches(" cmd=get ").count();
+    assert!(wait_until(|| sent() == CLIENTS));
+    let taken = |observer: &mut Client| info(observer, "mem_clients_normal") - before;
+    assert!(taken(&mut observer) < 4 * MIB as u64, "{} bytes", taken(&mut observer));
+    // It is theirs alone when the key is gone.
+    observer.command("DEL big");
+    let is_theirs = || taken(&mut observer) > MIB as u64 / 2;
+    assert!(wait_until(is_theirs), "{} bytes", taken(&mut observer));
+    for client in &mut clients {
+        for _ in 0..30 {
+            assert_eq!(client.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(MIB));
+        }
     }
 }
 
@@ -174,9 +208,18 @@ fn messages_to_who_does_not_read_make_half_of_the_keys_go_at_most() {
     let mut slow = connect(&server, "slow");
     slow.command("SUBSCRIBE channel");
     let message = vec![b'm'; 500_000];
-    for _ in 0..400 {
-        let heard = observer.call([&b"PUBLISH"[..], b"channel", &message]);
-        if heard.integer() == Some(0) {
+    // Each is the client's before the next is sent: until then nobody could be closed for it.
+    let mut kept = info(&mut observer, "mem_clients_normal");
+    while observer.call([&b"PUBLISH"[..], b"channel", &message]).integer() != Some(0) {
+        let mut is_closed = false;
+        let is_kept = || {
+            let (before, now) = (kept, info(&mut observer, "mem_clients_normal"));
+            kept = now;
+            is_closed = info(&mut observer, "evicted_clients") > 0;
+            now > before || is_closed
+        };
+        assert!(wait_until(is_kept), "messages are not kept");
+        if is_closed {
             break;
         }
     }

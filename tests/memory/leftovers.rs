@@ -131,3 +131,25 @@ fn deadlines_that_were_taken_back_take_no_memory_and_do_not_hide_others() {
         assert!((80..=300).contains(&evicted), "{policy}: {evicted} keys are evicted");
     }
 }
+
+/// Fills a cache with small values, and then by half with big ones. Returns its limit, and what the allocator's pages take,
+/// in bytes.
+fn shift_sizes(client: &mut Client) -> (u64, u64) {
+    let small = "v".repeat(100);
+    run(client, (0..300_000).map(|number| format!("SET small:{number} {small}")));
+    let big = "v".repeat(3000);
+    run(client, (0..7_000).map(|number| format!("SET big:{number} {big}")));
+    (info(client, "maxmemory"), info(client, "allocator_active"))
+}
+
+#[test]
+fn gaps_are_closed_where_memory_is_limited_however_few_they_are() {
+    let arguments = ["--maxmemory", "40mb", "--maxmemory-policy", "allkeys-random", "--io-threads", "1"];
+    let server = start(&[&arguments[..], &["--activedefrag", "no"]].concat());
+    let mut client = server.connect();
+    let (limit, active) = shift_sizes(&mut client);
+    assert!(active > limit / 5 * 6, "there are hardly any gaps: {active} bytes of {limit}");
+    set(&mut client, "activedefrag", "yes");
+    let is_closed = wait_until(|| info(&mut client, "allocator_active") < limit / 20 * 21);
+    assert!(is_closed, "{} bytes of {limit}", info(&mut client, "allocator_active"));
+}

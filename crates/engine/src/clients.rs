@@ -71,6 +71,8 @@ pub struct ClientRecord {
     pub query_spare: AtomicU64,
     /// Bytes that are allocated for replies besides.
     pub output_spare: AtomicU64,
+    /// Bytes of replies that are not its own alone: the share of keys and of other clients.
+    pub output_of_others: AtomicU64,
     /// Bytes of memory that the client takes, as of when it was last counted; 0 once it is to be closed for that.
     memory_counted: AtomicU64,
     /// What it was then.
@@ -144,6 +146,7 @@ impl ClientRecord {
             output_buffer: AtomicU64::new(0),
             query_spare: AtomicU64::new(0),
             output_spare: AtomicU64::new(0),
+            output_of_others: AtomicU64::new(0),
             memory_counted: AtomicU64::new(0),
             memory_leaving: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -178,6 +181,7 @@ impl ClientRecord {
         let spare = if reply.is_empty() { 0 } else { reply.memory().saturating_sub(reply.len()) };
         self.output_buffer.store(reply.len() as u64, Ordering::Relaxed);
         self.output_spare.store(spare as u64, Ordering::Relaxed);
+        self.output_of_others.store(reply.share_of_others() as u64, Ordering::Relaxed);
     }
 
     /// The memory that it takes, in bytes.
@@ -192,7 +196,8 @@ impl ClientRecord {
             &self.subscribed_bytes,
         ];
         let bytes: u64 = parts.into_iter().map(|bytes| bytes.load(Ordering::Relaxed)).sum();
-        bytes + size_of::<Self>() as u64
+        let of_others = self.output_of_others.load(Ordering::Relaxed);
+        bytes.saturating_sub(of_others) + size_of::<Self>() as u64
     }
 }
 

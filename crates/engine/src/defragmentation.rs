@@ -19,10 +19,10 @@ const REST_MS: u64 = 60_000;
 const REST_MS_TIGHT: u64 = 1_000;
 
 /// The part of the limit on memory that gaps may take besides.
-const TOLERATED_SHARE: u64 = 32;
+const TOLERATED_SHARE: u64 = 50;
 
-/// How many times more a percent of gaps weighs where they make the process take more than the limit.
-const TIGHT_FACTOR: u64 = 8;
+/// How many times more a percent of gaps weighs that makes the process take more than that.
+const TIGHT_FACTOR: u64 = 20;
 
 /// That is when fewer than one in so many allocations were moved.
 const MOVED_MIN: u64 = 50;
@@ -69,6 +69,8 @@ struct Course {
     rests_tight_until_ms: u64,
     /// How long it rests next where they do, in milliseconds, if it was in vain before; otherwise 0.
     rest_ms: u64,
+    /// How many bytes in gaps there were when it was in vain.
+    gaps_left: u64,
     /// Passes through a thread's shards since it was last looked whether they help, and what they did.
     passes: usize,
     done: Defragmented,
@@ -154,6 +156,7 @@ impl Defragmentation {
             } else if is_tight {
                 course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
                 course.rests_tight_until_ms = now_ms + course.rest_ms;
+                course.gaps_left = gaps;
             } else {
                 course.rests_until_ms = now_ms + REST_MS;
             }
@@ -162,7 +165,10 @@ impl Defragmentation {
         let ignored = self.ignore_bytes.load(Ordering::Relaxed);
         let goes_on = is_enabled
             && match course.since_ms {
-                _ if is_tight => now_ms >= course.rests_tight_until_ms,
+                // Gaps that have come since may be others.
+                _ if is_tight => {
+                    now_ms >= course.rests_tight_until_ms || gaps > course.gaps_left + tolerated / 2
+                }
                 _ if now_ms < course.rests_until_ms => false,
                 None => gaps > ignored && percent >= lower,
                 Some(_) => gaps > ignored / 4 && percent >= lower / 4,
@@ -179,7 +185,10 @@ impl Defragmentation {
             _ => {}
         }
         let share = match goes_on {
-            true if is_tight => self.share_for(percent.saturating_mul(TIGHT_FACTOR)),
+            true if is_tight => {
+                let intolerable = u128::from(gaps - tolerated) * u128::from(100 * TIGHT_FACTOR);
+                self.share_for(lower.saturating_add((intolerable / u128::from(limit)) as u64))
+            }
             true => self.share_for(percent),
             false => 0,
         };
@@ -330,6 +339,18 @@ mod tests {
         for (limit, goes_on) in [(0, false), (1100 * MIB, true), (0, false)] {
             defragmentation.review(|| memory(300), limit, 2, 1);
             assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_rest_ends_when_there_are_more_gaps_and_memory_is_short() {
+        let defragmentation = enabled();
+        for (gaps, goes_on) in [(100, true), (100, false), (105, false), (112, true)] {
+            defragmentation.review(|| memory(gaps), 1000 * MIB, 1, 1);
+            assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{gaps}");
+            if gaps == 100 {
+                defragmentation.end_pass(Defragmented { kept: 1000, ..Defragmented::default() });
+            }
         }
     }
 

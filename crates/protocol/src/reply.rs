@@ -284,6 +284,11 @@ impl Reply {
         self.output.memory()
     }
 
+    /// About how many bytes of that are the share of others, who hold the same values.
+    pub fn share_of_others(&self) -> usize {
+        self.output.share_of_others()
+    }
+
     /// Gives memory back that what is left to be sent does not need.
     pub fn shrink(&mut self) {
         self.output.shrink();

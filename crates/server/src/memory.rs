@@ -81,7 +81,7 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
     /// How often it is looked at that.
     const PERIOD: Duration = Duration::from_millis(100);
     /// As much may be free, which will soon be used again: a part of the limit, and bytes.
-    const FREE_SHARE: u64 = 50;
+    const FREE_SHARE: u64 = 100;
     const FREE_BYTES: u64 = 1024 * 1024;
     let engine = Arc::downgrade(engine);
     start_beside("purge", move || {

@@ -148,6 +148,19 @@ impl Output {
         self.buffer.len() - self.sent + self.shared.as_ref().map_or(0, |shared| shared.bytes)
     }
 
+    /// About how many bytes of values by reference are others' share of them, if each owner has the same share.
+    pub(super) fn share_of_others(&self) -> usize {
+        /// More values are not looked at, of which there may be very many; they are taken to be like these.
+        const VALUES_MAX: usize = 32;
+        let Some(shared) = &self.shared else { return 0 };
+        let (mut bytes, mut others) = (0, 0);
+        for SharedValue { value, .. } in shared.values.iter().take(VALUES_MAX) {
+            bytes += value.len();
+            others += value.len() - value.len() / Arc::strong_count(value);
+        }
+        (shared.bytes as u128 * others as u128).checked_div(bytes as u128).unwrap_or(0) as usize
+    }
+
     #[inline]
     pub(super) fn mark(&self) -> Mark {
         let shared_values = self.shared.as_ref().map_or(0, |shared| shared.values.len());

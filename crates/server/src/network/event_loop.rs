@@ -358,8 +358,12 @@ impl EventLoop {
             let listens = session.is_subscriber() || session.is_monitor;
             if idle_ms_max > 0 && idle_ms > idle_ms_max && connection.held_until.is_none() && !listens {
                 close.push((token, Reason::Ended));
-            } else if connection.waits_to_send && connection.output_verdict(limits, now_ms) {
-                close.push((token, Reason::OutputBuffer));
+            } else if connection.waits_to_send {
+                // What it shared with others may be its own by now.
+                connection.count_memory(&self.clients.shared.engine.clients);
+                if connection.output_verdict(limits, now_ms) {
+                    close.push((token, Reason::OutputBuffer));
+                }
             }
         }
         for (token, reason) in close {
