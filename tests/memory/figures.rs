@@ -153,10 +153,14 @@ fn what_is_released_elsewhere_is_told() {
     let server = start(&[]);
     let mut client = server.connect();
     let before = used(&mut client);
-    let value = vec![b'v'; 200_000];
     for number in 0..KEYS {
-        client.call([&b"SET"[..], format!("key:{number}").as_bytes(), &value]);
+        let elements = (0..1000).map(|_| "v".repeat(200));
+        let list = ["RPUSH".to_owned(), format!("key:{number}")].into_iter().chain(elements);
+        assert_eq!(client.call(list).integer(), Some(1000));
     }
+    // A string that goes back to the allocator as a whole is released at once.
+    client.call([&b"SET"[..], b"long", &vec![b'v'; 200_000]]);
+    run(&mut client, ["UNLINK long".to_owned()]);
     run(&mut client, (0..100).map(|number| format!("SET small:{number} value")));
     run(&mut client, (0..KEYS).map(|number| format!("UNLINK key:{number}")));
     assert!(wait_until(|| info(&mut client, "lazyfree_pending_objects") == 0));

@@ -216,6 +216,24 @@ impl<H: KeyHasher> Table<H> {
     }
 }
 
+impl<H: KeyHasher> Table<H> {
+    /// Frees what the table takes, if it has no entries.
+    pub fn release_if_empty(&mut self) {
+        if !self.is_empty() || self.directory.is_empty() {
+            return;
+        }
+        let directory = self.directory;
+        self.publish(Directory::EMPTY);
+        (self.segments, self.deepest) = (0, 0);
+        let pin = pin();
+        // SAFETY: the table kept the directory, which is not published any more, and the segments, which are retired once.
+        unsafe {
+            directory.segments().for_each(|located| located.retire(&pin));
+            directory.retire(&pin);
+        }
+    }
+}
+
 impl<H: KeyHasher> Drop for Table<H> {
     fn drop(&mut self) {
         self.dismantle(&mut || ());

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::prefetch::Pin;
 use super::segment::{BUCKET_BITS, BUCKETS, Segment};
+use crate::allocator;
 
 /// The most bits of a hash that choose a segment, so that segment and home bucket follow from the 32 bits of a
 /// fragment.
@@ -58,14 +59,22 @@ impl Located {
         (hash << self.depth >> (u64::BITS - BUCKET_BITS)) as usize % BUCKETS
     }
 
-    /// Frees the segment, but not its entries, as soon as no prefetcher looks at it.
+    /// Frees the segment, but not its entries, as soon as no prefetcher looks at it. It does not count as allocated any more:
+    /// whoever needs memory does not wait for prefetchers.
     ///
     /// # Safety
     /// No directory holds the segment any more, and nobody else retires it.
     pub(super) unsafe fn retire(self, pin: &Pin) {
         let segment = self.segment;
+        let bytes = size_of::<Segment>() as i64;
+        allocator::correct(-bytes);
         // SAFETY: whoever still looks at the segment is pinned, and nobody can find it any more.
-        unsafe { pin.defer(move || drop(Box::from_raw(segment))) }
+        unsafe {
+            pin.defer(move || {
+                drop(Box::from_raw(segment));
+                allocator::correct(bytes);
+            });
+        }
     }
 }
 

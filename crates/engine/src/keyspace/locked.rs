@@ -461,7 +461,7 @@ impl<'k> Keys<'k> {
         let place = self.keyspace.place(key.database);
         let ShardState { databases, snapshot, .. } = self.shard(key.hash);
         if snapshot.is_none() {
-            databases[place].release_if_empty();
+            databases[place].table.release_if_empty();
         }
     }
 

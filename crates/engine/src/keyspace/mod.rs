@@ -112,19 +112,12 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Gives back what the table takes if there are no keys.
-    fn release_if_empty(&mut self) {
-        if self.table.is_empty() && self.table.memory_bytes() > 0 {
-            drop(self.table.take());
-        }
-    }
-
-    /// The same, if there were none the last time either: the next key may come at once.
+    /// Gives back what the table takes if there are no keys, and were none the last time either: the next may come at once.
     fn release_if_unused(&mut self) {
         self.deadlines.release_if_unused(self.with_deadline.keys + self.with_field_deadlines);
         let is_empty = self.table.is_empty();
         if std::mem::replace(&mut self.was_empty, is_empty) {
-            self.release_if_empty();
+            self.table.release_if_empty();
         }
     }
 }
