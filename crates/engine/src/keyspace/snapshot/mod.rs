@@ -129,7 +129,7 @@ impl Part {
     }
 }
 
-/// A snapshot that has begun and that nobody goes on with yet: see [`Keyspace::go_on_with`].
+/// A snapshot that has begun and that nobody goes on with yet.
 pub struct Begun {
     handover: Arc<Handover>,
     databases: Vec<(u32, DatabaseFigures)>,
