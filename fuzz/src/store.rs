@@ -99,7 +99,7 @@ impl Store {
     pub fn content(&mut self) -> Content {
         let mut deadlines = Vec::new();
         for database in self.databases() {
-            if self.keys().figures(database).with_deadline == 0 {
+            if self.keys().figures(database).with_deadline.keys == 0 {
                 continue;
             }
             self.keys().for_each(database, &mut |record| {
