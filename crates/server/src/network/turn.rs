@@ -163,12 +163,13 @@ impl Turn {
             self.used += bytes;
             (source, outcome)
         } else {
-            match connection.parser.missing() {
-                // By twice what has arrived at most, and not beyond the end of a long argument.
-                missing @ 1.. if connection.input.len() >= READ_BYTES_MAX => {
-                    connection.input.reserve_exact(missing);
-                }
-                missing => connection.input.reserve(missing.max(READ_BYTES_MAX)),
+            let room = connection.parser.missing().max(READ_BYTES_MAX);
+            if connection.input.len() < READ_BYTES_MAX {
+                connection.input.reserve(room);
+            } else {
+                // At most twice what has arrived, and hardly more than a long argument takes. The allocator's size classes
+                // see to it that this does not move the bytes each time.
+                connection.input.reserve_exact(room);
             }
             let room = spare_capacity(&mut connection.input);
             (Source::Own, recv(&connection.socket, room, RecvFlags::empty()).map(|(bytes, _)| bytes))
