@@ -225,6 +225,7 @@ impl<H: KeyHasher> Table<H> {
         let directory = self.directory;
         self.publish(Directory::EMPTY);
         (self.segments, self.deepest) = (0, 0);
+        self.stash = Vec::new();
         let pin = pin();
         // SAFETY: the table kept the directory, which is not published any more, and the segments, which are retired once.
         unsafe {

@@ -15,7 +15,7 @@ impl Drop for SetOnDrop<'_> {
 }
 
 #[test]
-fn prefetchers_survive_splits_merges_and_takes() {
+fn prefetchers_survive_splits_merges_takes_and_releases() {
     const ROUNDS: u32 = if cfg!(miri) { 2 } else { 40 };
     const COUNT: u32 = if cfg!(miri) { 500 } else { 3_000 };
     const PREFETCHERS: usize = 2;
@@ -36,7 +36,9 @@ fn prefetchers_survive_splits_merges_and_takes() {
                     for _ in 0..64 {
                         number = mix(number);
                         prefetcher.bucket(&pin, number);
+                        prefetcher.overflow(&pin, number);
                         prefetcher.entry(&pin, number);
+                        prefetcher.entries(&pin, number);
                     }
                 }
             });
@@ -51,6 +53,8 @@ fn prefetchers_survive_splits_merges_and_takes() {
             if round % 2 == 0 {
                 (0..COUNT).for_each(|number| drop(remove(&mut table, number)));
                 assert_eq!(table.segments, 1, "nothing was merged");
+                table.release_if_empty();
+                assert_eq!(table.memory_bytes(), 0);
             } else {
                 drop(table.take());
             }

@@ -43,6 +43,24 @@ fn memory_returns_when_entries_are_removed() {
 }
 
 #[test]
+fn what_an_emptied_table_takes_can_be_released() {
+    for hash in TestHash::ALL {
+        let mut table = Table::new(hash);
+        table.release_if_empty();
+        (0..500).for_each(|number| insert(&mut table, number));
+        let full = table.memory_bytes();
+        table.release_if_empty();
+        assert!(full > 0 && table.memory_bytes() == full, "{hash:?}: there were entries");
+        (0..500).for_each(|number| drop(remove(&mut table, number)));
+        table.release_if_empty();
+        table.check();
+        assert_eq!(table.memory_bytes(), 0, "{hash:?}");
+        insert(&mut table, 7);
+        assert!(contains(&table, 7) && !contains(&table, 8), "{hash:?}");
+    }
+}
+
+#[test]
 fn a_table_at_its_size_limit_does_not_split_and_merge_by_turns() {
     let mut table = Table::new(TestHash::Mixed);
     let mut number = 0;
