@@ -8,6 +8,7 @@ use std::{io, thread};
 use nuthatch_collections::allocator;
 use nuthatch_engine::Engine;
 use nuthatch_engine::host::MemoryFacts;
+use rustix::thread::disable_transparent_huge_pages;
 use tikv_jemalloc_ctl::{epoch, stats};
 
 #[global_allocator]
@@ -73,7 +74,8 @@ pub(crate) fn start_beside<T: Send + 'static>(
 }
 
 /// Starts a thread that gives free pages back at once where memory is limited: else they would be there for ten seconds
-/// besides what the limit allows. It ends with the engine.
+/// besides what the limit allows. It also sees to it that they stay with the system, see [`HugePages`]. It ends with the
+/// engine.
 ///
 /// # Errors
 /// The system refuses the thread.
@@ -84,21 +86,45 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
     const FREE_SHARE: u64 = 100;
     const FREE_BYTES: u64 = 1024 * 1024;
     let engine = Arc::downgrade(engine);
+    let mut huge_pages = HugePages::default();
     start_beside("purge", move || {
         while let Some(engine) = engine.upgrade() {
             let limit = engine.memory.limit();
             drop(engine);
-            if limit > 0 {
-                let figures = figures();
-                let free = figures.resident.saturating_sub(figures.active);
-                if free > FREE_BYTES.max(limit / FREE_SHARE) && figures.resident > limit {
-                    purge();
-                }
+            let figures = if limit > 0 { figures() } else { MemoryFacts::default() };
+            let free = figures.resident.saturating_sub(figures.active);
+            if free > FREE_BYTES.max(limit / FREE_SHARE) && figures.resident > limit {
+                purge();
             }
+            huge_pages.review(figures.resident, limit);
             thread::sleep(PERIOD);
         }
     })?;
     Ok(())
+}
+
+/// Whether the system makes huge pages for this process.
+///
+/// It also makes them later, of regions in which some pages are in use, and then fills those that were given back: some
+/// megabytes each second, so that within minutes a process with a limit takes a tenth more than it uses. So it is told not
+/// to once the limit is reached. Huge pages that there are by then stay.
+#[derive(Debug, Default)]
+struct HugePages {
+    are_refused: bool,
+}
+
+impl HugePages {
+    /// Decides anew, with so many bytes resident and so many allowed (0: all that there are).
+    fn review(&mut self, resident: u64, limit: u64) {
+        let are_refused = match self.are_refused {
+            false => limit > 0 && resident > limit,
+            true => limit > 0 && resident > limit / 2,
+        };
+        // Where the system does not know this, it stays as it is.
+        if are_refused != self.are_refused && disable_transparent_huge_pages(are_refused).is_ok() {
+            self.are_refused = are_refused;
+        }
+    }
 }
 
 /// Has no more memory ready than goes with another limit.
