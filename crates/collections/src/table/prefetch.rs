@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::directory::Root;
-use super::segment::tag;
+use super::segment::{Segment, tag};
 use crate::prefetch::prefetch;
 use crate::slab;
 
@@ -51,61 +51,47 @@ impl Prefetcher {
         Prefetcher { root }
     }
 
-    /// Asks for the home bucket of a hash.
+    /// The segment of a hash and its home bucket there; nothing if the table has no segments.
     #[inline]
-    pub fn bucket(&self, _: &Pin, hash: u64) {
+    fn home<'p>(&self, _: &'p Pin, hash: u64) -> Option<(&'p Segment, usize)> {
         let directory = self.root.load();
         if directory.is_empty() {
-            return;
+            return None;
         }
         // SAFETY: the pin keeps the directory from being freed.
         let located = unsafe { directory.locate(hash) };
         // SAFETY: the pin keeps the segment from being freed.
-        let segment = unsafe { located.segment() };
-        prefetch(std::ptr::from_ref(segment.bucket(located.home(hash))).cast());
+        Some((unsafe { located.segment() }, located.home(hash)))
+    }
+
+    /// Asks for the home bucket of a hash.
+    #[inline]
+    pub fn bucket(&self, pin: &Pin, hash: u64) {
+        let Some((segment, home)) = self.home(pin, hash) else { return };
+        prefetch(std::ptr::from_ref(segment.bucket(home)).cast());
     }
 
     /// Asks for the first cache lines of the entries in the bucket at a position and the one behind it, for
     /// [`Table::visit_near`](super::Table::visit_near). Useful some time after [`bucket`](Self::bucket).
-    pub fn entries_near(&self, _: &Pin, position: u64) {
-        let directory = self.root.load();
-        if directory.is_empty() {
-            return;
-        }
-        // SAFETY: the pin keeps the directory from being freed.
-        let located = unsafe { directory.locate(position) };
-        // SAFETY: the pin keeps the segment from being freed.
-        let segment = unsafe { located.segment() };
-        let home = located.home(position);
+    pub fn entries_near(&self, pin: &Pin, position: u64) {
+        let Some((segment, home)) = self.home(pin, position) else { return };
         for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
             bucket.occupied().for_each(|slot| prefetch(bucket.address(slot)));
         }
     }
 
     /// Asks for the buckets where entries live whose home was full. Useful some time after [`bucket`](Self::bucket).
-    pub fn overflow(&self, _: &Pin, hash: u64) {
-        let directory = self.root.load();
-        if directory.is_empty() {
-            return;
+    pub fn overflow(&self, pin: &Pin, hash: u64) {
+        if let Some((segment, home)) = self.home(pin, hash) {
+            segment.prefetch_overflow(home);
         }
-        // SAFETY: the pin keeps the directory from being freed.
-        let located = unsafe { directory.locate(hash) };
-        // SAFETY: the pin keeps the segment from being freed.
-        unsafe { located.segment() }.prefetch_overflow(located.home(hash));
     }
 
     /// Asks for the beginnings of all entries with the fragment of a hash, up to the end of a short key, and for their slabs,
     /// for [`Table::visit_fragment`](super::Table::visit_fragment). Useful some time after [`overflow`](Self::overflow).
-    pub fn entries(&self, _: &Pin, hash: u64) {
-        let directory = self.root.load();
-        if directory.is_empty() {
-            return;
-        }
-        // SAFETY: the pin keeps the directory from being freed.
-        let located = unsafe { directory.locate(hash) };
-        // SAFETY: the pin keeps the segment from being freed.
-        let segment = unsafe { located.segment() };
-        for place in segment.with_tag(located.home(hash), tag(hash)) {
+    pub fn entries(&self, pin: &Pin, hash: u64) {
+        let Some((segment, home)) = self.home(pin, hash) else { return };
+        for place in segment.with_tag(home, tag(hash)) {
             let address = segment.bucket(place.bucket).address(place.slot);
             prefetch(address);
             // Most often the same cache line, or one that is needed.
@@ -117,15 +103,9 @@ impl Prefetcher {
     /// Asks for the first two cache lines of the entry that a hash probably leads to. Useful some time after
     /// [`bucket`](Self::bucket), when the bucket is in the cache.
     #[inline]
-    pub fn entry(&self, _: &Pin, hash: u64) {
-        let directory = self.root.load();
-        if directory.is_empty() {
-            return;
-        }
-        // SAFETY: the pin keeps the directory from being freed.
-        let located = unsafe { directory.locate(hash) };
-        // SAFETY: the pin keeps the segment from being freed.
-        let bucket = unsafe { located.segment() }.bucket(located.home(hash));
+    pub fn entry(&self, pin: &Pin, hash: u64) {
+        let Some((segment, home)) = self.home(pin, hash) else { return };
+        let bucket = segment.bucket(home);
         for slot in bucket.matching(tag(hash)) {
             let address = bucket.address(slot);
             prefetch(address);
