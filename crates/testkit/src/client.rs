@@ -124,7 +124,13 @@ impl Client {
         let filled = self.buffer.len();
         // Grows with the reply, so that one of 100 MB takes few reads.
         self.buffer.resize(filled + (64 * 1024).max(filled / 2), 0);
-        let read = self.stream.read(&mut self.buffer[filled..]);
+        // With a timeout the system may end the call early, as when the process was stopped for a moment.
+        let read = loop {
+            match self.stream.read(&mut self.buffer[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
         self.buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
         Ok(read? > 0)
     }
