@@ -42,5 +42,6 @@ mod ghosts;
 mod model;
 mod shard;
 
+pub use ghosts::GhostPrefetcher;
 pub use model::{Model, Priority, Ranks};
 pub use shard::Shard;

@@ -22,7 +22,7 @@ use self::admission::{flags_of, is_web_request, refuse};
 pub use self::replay::{Halt, Replay};
 use self::room::Room;
 use crate::Engine;
-use crate::access::AccessPolicy;
+use crate::access::{AccessPolicy, Tracking};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::{Flags, InTransaction};
@@ -158,8 +158,12 @@ impl Batch<'_> {
     #[inline]
     pub fn prefetch(&self, engine: &Engine, session: &Session, place: usize) {
         let Prepared { command, hash, .. } = self.worker.prepared[place];
-        if let Some(Registered { locks: Locks::One(_) | Locks::Script, .. }) = command {
+        if let Some(Registered { locks: Locks::One(_) | Locks::Script, row, .. }) = command {
             engine.keyspace.prefetch_record(&self.pin, session.database, hash);
+            let may_create = row.flags.contains(Flags::WRITE);
+            if may_create && matches!(self.access.tracking, Tracking::HitDensity { .. }) {
+                engine.keyspace.prefetch_ghosts(hash);
+            }
         }
     }
 

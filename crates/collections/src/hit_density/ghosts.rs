@@ -1,7 +1,11 @@
 //! What is known of keys that were evicted.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
 use super::access::{AGE_MAX, Access};
 use super::model::Ranks;
+use crate::prefetch::prefetch;
 
 /// There is a ghost for so many residents. A ghost takes four bytes.
 const RESIDENTS_FOR_GHOST: usize = 2;
@@ -12,14 +16,49 @@ const ACCESS_BITS: u32 = 24;
 /// In buckets by hash: of each key a tag of 8 bits of its hash, and its 24 bits. Where a key's tag is another one's,
 /// it takes up what was known of the
 /// other one, which happens to one new key in a hundred and does no harm.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ghosts {
     /// 0 is no ghost.
     ghosts: Vec<u32>,
     count: usize,
+    prefetcher: GhostPrefetcher,
+}
+
+/// Asks for the memory of what is known of evicted keys, from any thread and without the lock of the shard that it is for.
+#[derive(Debug, Clone, Default)]
+pub struct GhostPrefetcher(Arc<Location>);
+
+/// Where ghosts are. It may be told while it changes, or after they have moved: then something else is asked for, or nothing.
+#[derive(Debug, Default)]
+struct Location {
+    start: AtomicPtr<u32>,
+    buckets: AtomicUsize,
+}
+
+impl GhostPrefetcher {
+    /// Asks for what [`Shard::on_insert`](super::Shard::on_insert) and [`Shard::on_evict`](super::Shard::on_evict) need for this
+    /// hash.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        let buckets = self.0.buckets.load(Ordering::Relaxed);
+        if buckets > 0 {
+            let start = self.0.start.load(Ordering::Relaxed);
+            prefetch(start.wrapping_add(bucket(hash, buckets) * BUCKET).cast());
+        }
+    }
+}
+
+/// The number of the bucket of a hash among so many.
+fn bucket(hash: u64, buckets: usize) -> usize {
+    hash as usize % buckets
 }
 
 impl Ghosts {
+    /// None, which the prefetcher is told of when there are some.
+    pub(super) fn new(prefetcher: GhostPrefetcher) -> Ghosts {
+        Ghosts { ghosts: Vec::new(), count: 0, prefetcher }
+    }
+
     pub(super) fn count(&self) -> usize {
         self.count
     }
@@ -31,12 +70,13 @@ impl Ghosts {
         if wanted > self.ghosts.len() + self.ghosts.len() / 4 {
             self.ghosts = vec![0; wanted];
             self.count = 0;
+            self.prefetcher.0.start.store(self.ghosts.as_mut_ptr(), Ordering::Relaxed);
+            self.prefetcher.0.buckets.store(wanted / BUCKET, Ordering::Relaxed);
         }
     }
 
     fn bucket(&mut self, hash: u64) -> &mut [u32] {
-        let buckets = (self.ghosts.len() / BUCKET).max(1);
-        let start = hash as usize % buckets * BUCKET;
+        let start = bucket(hash, (self.ghosts.len() / BUCKET).max(1)) * BUCKET;
         let end = self.ghosts.len().min(start + BUCKET);
         &mut self.ghosts[start..end]
     }
@@ -90,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_ghost_is_taken_once_and_another_key_finds_none() {
-        let (mut ghosts, ranks) = (Ghosts::default(), Ranks::first(1));
+        let (mut ghosts, ranks) = (Ghosts::new(GhostPrefetcher::default()), Ranks::first(1));
         assert_eq!(ghosts.take(hash(1)), None, "there is no room yet");
         ghosts.fit(1000);
         let access = Access::first(5).used(9);
@@ -102,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_least_rank_goes_and_the_count_stays_true() {
-        let (mut ghosts, ranks) = (Ghosts::default(), Ranks::first(1));
+        let (mut ghosts, ranks) = (Ghosts::new(GhostPrefetcher::default()), Ranks::first(1));
         ghosts.fit(1);
         // One bucket: what was used the longest ago has the least rank as long as nothing is learned.
         for number in 1..=5 {

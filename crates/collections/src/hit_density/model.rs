@@ -31,11 +31,24 @@ const NOTES_MAX: usize = 256;
 /// A density as a logarithm, so that a size can be taken off it.
 pub type Priority = i32;
 
-/// Steps of a [`Priority`] for a factor of two.
-const PRIORITY_STEPS: f32 = 256.0;
+/// Steps of a [`Priority`] for a factor of two, as a power of two.
+const PRIORITY_BITS: u32 = 8;
 
 fn priority(density: f32) -> Priority {
-    (density.max(f32::MIN_POSITIVE).log2() * PRIORITY_STEPS) as Priority
+    (density.max(f32::MIN_POSITIVE).log2() * (1 << PRIORITY_BITS) as f32) as Priority
+}
+
+/// As [`priority`] but for four steps, in a few operations with integers: between powers of two a parabola is near enough. That
+/// of 0 is that of 1.
+fn logarithm(size: u32) -> Priority {
+    /// How far the parabola that meets the logarithm at both ends and in the middle is from a straight line, as a part of 256.
+    const CURVATURE: u64 = 87;
+    let size = u64::from(size.max(1));
+    let octave = size.ilog2();
+    let fraction = ((size << PRIORITY_BITS) >> octave) - (1 << PRIORITY_BITS);
+    let rest = (1 << PRIORITY_BITS) - fraction;
+    let above = (CURVATURE * fraction * rest) >> (2 * PRIORITY_BITS);
+    ((u64::from(octave) << PRIORITY_BITS) + fraction + above) as Priority
 }
 
 /// How fast shards count time, and how much they tell.
@@ -99,7 +112,7 @@ impl Ranks {
         // Who expires before will not have the hits that come later.
         let short = left_ms.is_some_and(|left| left < u64::from(rank.horizon) * self.tick_ms);
         let density = if short { rank.at_once } else { rank.if_kept };
-        Priority::from(density) - if size > 1 { priority(size as f32) } else { 0 }
+        Priority::from(density) - logarithm(size)
     }
 }
 
@@ -244,6 +257,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::super::access::Access;
+    use super::super::ghosts::GhostPrefetcher;
     use super::*;
 
     /// A model that has learned, for keys of one class, the same time in each age and uses at some ages only.
@@ -287,6 +301,16 @@ mod tests {
     }
 
     #[test]
+    fn logarithms_of_sizes_are_true_but_for_four_steps() {
+        for size in (1..100_000).chain(u32::MAX - 1000..=u32::MAX) {
+            let difference = logarithm(size) - priority(size as f32);
+            assert!(difference.abs() <= 4, "{size}: {difference}");
+            assert!(logarithm(size) >= logarithm(size - 1), "{size}");
+        }
+        assert_eq!((logarithm(0), logarithm(1), logarithm(1 << 31)), (0, 0, 31 << 8));
+    }
+
+    #[test]
     fn twice_the_size_is_half_the_density() {
         let ranks = Ranks::first(1);
         assert_eq!(ranks.priority(0, 1, None) - ranks.priority(0, 2, None), 256);
@@ -296,7 +320,8 @@ mod tests {
     #[test]
     fn rates_of_use_are_learned_from_notes_and_draws() {
         // A hundred keys, each of which is used once in a hundred requests.
-        let (mut shard, mut model, mut ranks) = (Shard::new(1), Model::new(1), Ranks::first(1));
+        let (mut shard, mut model, mut ranks) =
+            (Shard::new(1, GhostPrefetcher::default()), Model::new(1), Ranks::first(1));
         let mut keys: Vec<u32> = (0..100).map(|hash| shard.on_insert(hash, 100)).collect();
         for number in 0..400_000_usize {
             let key = number * 37 % 100;
@@ -318,7 +343,8 @@ mod tests {
 
     #[test]
     fn without_a_census_nothing_is_learned_but_the_pace() {
-        let (mut shard, mut model, mut ranks) = (Shard::new(1), Model::new(1), Ranks::first(1));
+        let (mut shard, mut model, mut ranks) =
+            (Shard::new(1, GhostPrefetcher::default()), Model::new(1), Ranks::first(1));
         let mut access = shard.on_insert(1, 1);
         for _ in 0..400_000 {
             access = shard.on_use(access, 1);

@@ -1,7 +1,7 @@
 //! What a shard knows beyond the bits of its keys, and what it tells the model.
 
 use super::access::Access;
-use super::ghosts::Ghosts;
+use super::ghosts::{GhostPrefetcher, Ghosts};
 use super::model::{Pace, Priority, Ranks};
 
 /// What a shard has seen since it told the model.
@@ -34,14 +34,14 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// A shard without keys. `seed` decides what is noted.
-    pub fn new(seed: u32) -> Shard {
+    /// A shard without keys, for which that prefetcher is from now on. `seed` decides what is noted.
+    pub fn new(seed: u32, prefetcher: GhostPrefetcher) -> Shard {
         Shard {
             clock: 0,
             until_tick: 1,
             pace: Pace::FIRST,
             last: None,
-            ghosts: Ghosts::default(),
+            ghosts: Ghosts::new(prefetcher),
             random: seed | 1,
             journal: Journal::default(),
         }
@@ -139,7 +139,8 @@ impl Shard {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
-        self.random.is_multiple_of(self.pace.noted)
+        // As rarely as a random number is a multiple, without a division.
+        u64::from(self.random) * u64::from(self.pace.noted) < 1 << u32::BITS
     }
 }
 

@@ -71,12 +71,24 @@ impl Prefetcher {
         prefetch(std::ptr::from_ref(segment.bucket(home)).cast());
     }
 
-    /// Asks for the first cache lines of the entries in the bucket at a position and the one behind it, for
-    /// [`Table::visit_near`](super::Table::visit_near). Useful some time after [`bucket`](Self::bucket).
-    pub fn entries_near(&self, pin: &Pin, position: u64) {
+    /// Asks for the bucket at a position and the one behind it.
+    pub fn pair(&self, pin: &Pin, position: u64) {
         let Some((segment, home)) = self.home(pin, position) else { return };
         for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
-            bucket.occupied().for_each(|slot| prefetch(bucket.address(slot)));
+            prefetch(std::ptr::from_ref(bucket).cast());
+        }
+    }
+
+    /// Asks for the first cache lines of the entries in these two, for [`Table::visit_pair`](super::Table::visit_pair). Useful
+    /// some time after [`pair`](Self::pair).
+    pub fn entries_of_pair(&self, pin: &Pin, position: u64) {
+        let Some((segment, home)) = self.home(pin, position) else { return };
+        for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
+            for slot in bucket.occupied() {
+                let address = bucket.address(slot);
+                prefetch(address);
+                prefetch(address.wrapping_add(BEGINNING_BYTES));
+            }
         }
     }
 

@@ -33,6 +33,7 @@ use crossbeam_utils::CachePadded;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use nuthatch_collections::hash::ElementHasher;
+use nuthatch_collections::hit_density::GhostPrefetcher;
 use nuthatch_collections::table::{KeyHasher, Pin, Prefetcher, Table};
 use parking_lot::Mutex;
 
@@ -138,6 +139,8 @@ pub struct ShardState {
 struct Shard {
     state: Mutex<ShardState>,
     prefetchers: Box<[Prefetcher]>,
+    /// For the database that has got ghosts last: seldom is there another one.
+    ghosts: GhostPrefetcher,
 }
 
 /// All databases.
@@ -186,23 +189,24 @@ impl Keyspace {
         let hash = KeyHash::new(seed);
         ElementHasher::seed_process(seed);
         let shards = (threads.saturating_mul(32)).next_power_of_two().clamp(64, SHARDS_MAX);
-        let state = || {
+        let state = |ghosts: &GhostPrefetcher| {
             let databases: Box<[Database]> = (0..databases)
                 .map(|_| Database {
                     table: Table::new(hash.clone()),
                     deadlines: DeadlineIndex::default(),
                     with_deadline: Deadlined::default(),
                     with_field_deadlines: 0,
-                    learner: None,
+                    learner: Learner::new(ghosts.clone()),
                     was_empty: true,
                 })
                 .collect();
             ShardState { databases, changes: 0, waiting: None, observers: None, snapshot: None }
         };
         let shard = || {
-            let state = state();
+            let ghosts = GhostPrefetcher::default();
+            let state = state(&ghosts);
             let prefetchers = state.databases.iter().map(|database| database.table.prefetcher()).collect();
-            CachePadded::new(Shard { state: Mutex::new(state), prefetchers })
+            CachePadded::new(Shard { state: Mutex::new(state), prefetchers, ghosts })
         };
         Self {
             shards: (0..shards).map(|_| shard()).collect(),
@@ -221,7 +225,7 @@ impl Keyspace {
             snapshot_progress: Mutex::default(),
             snapshot_wants_help: AtomicBool::new(false),
             snapshot_bytes: Arc::default(),
-            nothing: state(),
+            nothing: state(&GhostPrefetcher::default()),
         }
     }
 
@@ -234,6 +238,12 @@ impl Keyspace {
     /// Has effects go to the log from now on, or not. The caller holds all shards, unless nobody runs commands yet.
     pub fn set_logged(&self, is_logged: bool) {
         self.is_logged.store(is_logged, Ordering::Relaxed);
+    }
+
+    /// Starts to load what is known of the use of a key that is not there. Takes no lock.
+    #[inline]
+    pub fn prefetch_ghosts(&self, hash: u64) {
+        self.shards[self.shard_of(hash)].ghosts.prefetch(hash);
     }
 
     /// How many databases there are.

@@ -3,7 +3,7 @@
 //! it has its share of the keys: were it always its own, shards would drift apart, since the keys that come
 //! and those that go differ in size.
 
-use nuthatch_collections::hit_density::{Model, Ranks, Shard};
+use nuthatch_collections::hit_density::{GhostPrefetcher, Model, Ranks, Shard};
 
 use crate::cache::{Policy, World};
 use crate::parts::{Members, Places, Random, hash};
@@ -35,7 +35,7 @@ pub(crate) struct Adaptive {
 impl Adaptive {
     pub(crate) fn new(steps: &Steps) -> Adaptive {
         Adaptive {
-            shards: (0..SHARDS).map(|number| Shard::new(number as u32)).collect(),
+            shards: (0..SHARDS).map(|number| Shard::new(number as u32, GhostPrefetcher::default())).collect(),
             members: (0..SHARDS).map(|_| Members::new()).collect(),
             last: vec![[Key::MAX; 2]; SHARDS],
             places: vec![0; steps.keys()],

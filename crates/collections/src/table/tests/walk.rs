@@ -151,27 +151,36 @@ fn a_visit_by_fragment_reaches_all_its_entries_and_may_remove_them() {
 }
 
 #[test]
-fn neighbours_are_visited_each_once_and_all_of_them_if_there_is_room() {
+fn pairs_of_buckets_are_visited_each_once_and_lead_through_the_whole_table() {
     for count in [0, 1, 100, 1_500] {
         let mut table = Table::new(TestHash::Mixed);
         (0..count).for_each(|number| insert(&mut table, number));
-        let buckets = (table.memory_bytes() / 64).next_power_of_two();
-        let mut numbers = Vec::new();
-        for position in [0, u64::MAX, mix(u64::from(count))] {
-            numbers.clear();
-            table.visit_near(position, buckets, &mut |record| {
-                numbers.push(number_of(record));
-                true
-            });
+        let pairs = (table.memory_bytes() / 64).next_power_of_two() / 2;
+        for start in [0, u64::MAX, mix(u64::from(count))] {
+            let (mut numbers, mut position) = (Vec::new(), start);
+            for _ in 0..pairs {
+                position = table.visit_pair(position, &mut |record| {
+                    numbers.push(number_of(record));
+                    true
+                });
+            }
             numbers.sort_unstable();
             numbers.dedup();
             assert_eq!(numbers.len() as u32, count);
-            let mut visits = 0;
-            table.visit_near(position, buckets, &mut |_| {
-                visits += 1;
-                visits < 5
-            });
-            assert_eq!(visits, count.min(5));
         }
+    }
+}
+
+#[test]
+fn a_pair_of_buckets_is_left_when_the_visitor_has_enough() {
+    let mut table = Table::new(TestHash::Mixed);
+    (0..1_500).for_each(|number| insert(&mut table, number));
+    for wanted in 1..4 {
+        let mut visits = 0;
+        table.visit_pair(0, &mut |_| {
+            visits += 1;
+            visits < wanted
+        });
+        assert_eq!(visits, wanted);
     }
 }

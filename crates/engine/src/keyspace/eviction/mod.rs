@@ -97,6 +97,7 @@ impl Keyspace {
         let mut next = pool.best_first();
         if let Some(first) = next.next() {
             self.prefetch_record(pin, first.database, first.hash);
+            self.prefetch_ghosts(first.hash);
         }
         if let Some(second) = next.next() {
             self.prefetch_bucket(pin, second.database, second.hash);
@@ -119,8 +120,8 @@ impl Keyspace {
         let after = Spot { shard: fastrand::usize(..self.shards()), position: fastrand::u64(..) };
         evictor.spots = [next, after];
         let place = self.place(evictor.database);
-        self.shards[next.shard].prefetchers[place].entries_near(pin, next.position);
-        self.shards[after.shard].prefetchers[place].bucket(pin, after.position);
+        self.shards[next.shard].prefetchers[place].entries_of_pair(pin, next.position);
+        self.shards[after.shard].prefetchers[place].pair(pin, after.position);
         spot
     }
 
@@ -258,13 +259,20 @@ fn visit_some(
     let Database { table, deadlines, with_deadline, .. } = database;
     let mut visited = 0;
     if !is_volatile || with_deadline.keys * NEIGHBOURS >= table.len() {
-        table.visit_near(position, count * NEIGHBOURS, &mut |record| {
-            if !is_volatile || record.stamp().is_some() {
-                visit(record);
-                visited += 1;
+        let mut position = position;
+        for _ in 0..count * NEIGHBOURS / 2 {
+            position = table.visit_pair(position, &mut |record| {
+                if !is_volatile || record.stamp().is_some() {
+                    visit(record);
+                    visited += 1;
+                }
+                visited < count
+            });
+            // The memory of the next pair was not asked for, and what few more keys add is not worth waiting for it.
+            if visited * 2 >= count {
+                return;
             }
-            visited < count
-        });
+        }
         if visited > 0 {
             return;
         }
