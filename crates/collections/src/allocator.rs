@@ -20,8 +20,7 @@ pub use growth::{Filler, draw_from_reserve, limit_reserve, reserve, share_first_
 pub use release::{purge, release_in_background};
 pub use usage::allocated;
 pub(crate) use usage::correct;
-pub use utilization::Uncached;
-pub(crate) use utilization::sits_sparsely;
+pub use utilization::{DenseSizes, Uncached};
 
 /// In the notation of jemalloc's manual, "TUNING". What jemalloc notes down for itself is in small pages: it takes
 /// them when the heap grows, and then a thread waits for one at a time.

@@ -387,11 +387,14 @@ pub(crate) fn entry_bytes(bytes: usize) -> usize {
 
 /// Rounds up to a size class of jemalloc: multiples of 16 up to 128, then four classes to each doubling.
 #[inline]
-pub(crate) fn size_class(size: usize) -> usize {
+pub(crate) const fn size_class(size: usize) -> usize {
     let doubling = usize::BITS - size.saturating_sub(1).leading_zeros();
-    let spacing = 1 << doubling.saturating_sub(3).max(QUANTUM.ilog2());
-    size.next_multiple_of(spacing)
+    let eighth = 1 << doubling.saturating_sub(3);
+    size.next_multiple_of(if eighth > QUANTUM { eighth } else { QUANTUM })
 }
+
+/// A vector behind its counts of owners, in bytes.
+pub(crate) const COUNTED_VECTOR_BYTES: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
 
 /// What a vector that has room for so many elements has allocated, in bytes.
 #[inline]

@@ -6,7 +6,8 @@ mod tests;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use crate::allocator;
+use crate::allocator::DenseSizes;
+use crate::entry::COUNTED_VECTOR_BYTES;
 use crate::slab;
 
 /// What a move costs besides a look, for each so many bytes.
@@ -31,15 +32,15 @@ pub struct Mover<'a> {
 /// Who says what is to be moved.
 enum Judge<'a> {
     /// The allocators: what lies among more gaps than others.
-    Allocators,
+    Allocators(&'a mut DenseSizes),
     /// Somebody who goes by the address.
     Given(&'a mut dyn FnMut(usize) -> bool),
 }
 
 impl<'a> Mover<'a> {
-    /// One who moves what lies among more gaps than others.
-    pub fn of_sparse(elements_max: usize) -> Mover<'a> {
-        Mover { judge: Judge::Allocators, elements_max, moved: 0, kept: 0, work: 0 }
+    /// One who moves what lies among more gaps than others. `sizes` is for those who come after, too.
+    pub fn of_sparse(elements_max: usize, sizes: &'a mut DenseSizes) -> Mover<'a> {
+        Mover { judge: Judge::Allocators(sizes), elements_max, moved: 0, kept: 0, work: 0 }
     }
 
     /// One who moves the allocations for whose addresses `is_misplaced` holds.
@@ -54,7 +55,7 @@ impl<'a> Mover<'a> {
     pub(crate) unsafe fn takes_object(&mut self, object: NonNull<u8>, bytes: usize) -> bool {
         let is_taken = match &mut self.judge {
             // SAFETY: as the caller promises.
-            Judge::Allocators => unsafe { slab::sits_sparsely(object, bytes) },
+            Judge::Allocators(_) => unsafe { slab::sits_sparsely(object, bytes) },
             Judge::Given(is_misplaced) => is_misplaced(object.addr().get()),
         };
         self.count(is_taken, bytes)
@@ -69,7 +70,7 @@ impl<'a> Mover<'a> {
     pub(crate) fn takes<T>(&mut self, pointer: *const T, bytes: usize) -> bool {
         let address = pointer.addr();
         let is_taken = match &mut self.judge {
-            Judge::Allocators => allocator::sits_sparsely(address),
+            Judge::Allocators(sizes) => sizes.sits_sparsely(address, bytes),
             Judge::Given(is_misplaced) => is_misplaced(address),
         };
         self.count(is_taken, bytes)
@@ -129,7 +130,7 @@ impl<'a> Mover<'a> {
         let pointer = Arc::as_ptr(shared);
         let Some(vector) = Arc::get_mut(shared) else { return };
         self.vector(vector);
-        if self.takes(pointer, size_of::<Vec<u8>>()) {
+        if self.takes(pointer, COUNTED_VECTOR_BYTES) {
             let vector = std::mem::take(vector);
             *shared = Arc::new(vector);
         }

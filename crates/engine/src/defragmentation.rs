@@ -22,10 +22,13 @@ const REST_MS_TIGHT: u64 = 1_000;
 const TOLERATED_SHARE: u64 = 50;
 
 /// How many times more a percent of gaps weighs that makes the process take more than that.
-const TIGHT_FACTOR: u64 = 20;
+const TIGHT_FACTOR: u64 = 40;
 
-/// That is when fewer than one in so many allocations were moved.
+/// Hardly anything is fewer than one in so many allocations,
 const MOVED_MIN: u64 = 50;
+
+/// and where memory is limited fewer than one in so many: gaps come back quickly there.
+const MOVED_MIN_TIGHT: u64 = 200;
 
 /// The directives, what is decided by them, and what was done.
 #[derive(Debug)]
@@ -151,7 +154,8 @@ impl Defragmentation {
         let lower = u64::from(self.threshold_lower.load(Ordering::Relaxed));
         if course.passes >= threads {
             let Defragmented { moved, kept, .. } = course.done;
-            if moved >= (moved + kept) / MOVED_MIN {
+            let moved_min = if is_tight { MOVED_MIN_TIGHT } else { MOVED_MIN };
+            if moved >= (moved + kept) / moved_min {
                 course.rest_ms = 0;
             } else if is_tight {
                 course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
@@ -167,7 +171,7 @@ impl Defragmentation {
             && match course.since_ms {
                 // Gaps that have come since may be others.
                 _ if is_tight => {
-                    now_ms >= course.rests_tight_until_ms || gaps > course.gaps_left + tolerated / 2
+                    now_ms >= course.rests_tight_until_ms || gaps > course.gaps_left + tolerated / 4
                 }
                 _ if now_ms < course.rests_until_ms => false,
                 None => gaps > ignored && percent >= lower,
@@ -347,7 +351,7 @@ mod tests {
         let defragmentation = enabled();
         defragmentation.review(|| memory(100), 1000 * MIB, 1, 1);
         defragmentation.end_pass(Defragmented { kept: 1000, ..Defragmented::default() });
-        for (gaps, goes_on) in [(100, false), (109, false), (112, true)] {
+        for (gaps, goes_on) in [(100, false), (104, false), (106, true)] {
             defragmentation.review(|| memory(gaps), 1000 * MIB, 1, 1);
             assert_eq!(defragmentation.share(Load::Clients) > 0, goes_on, "{gaps}");
         }

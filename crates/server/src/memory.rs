@@ -83,7 +83,7 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
     /// How often it is looked at that.
     const PERIOD: Duration = Duration::from_millis(100);
     /// As much may be free, which will soon be used again: a part of the limit, and bytes.
-    const FREE_SHARE: u64 = 100;
+    const FREE_SHARE: u64 = 1000;
     const FREE_BYTES: u64 = 1024 * 1024;
     let engine = Arc::downgrade(engine);
     let mut huge_pages = HugePages::default();
@@ -92,7 +92,8 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
             let limit = engine.memory.limit();
             drop(engine);
             let figures = if limit > 0 { figures() } else { MemoryFacts::default() };
-            let free = figures.resident.saturating_sub(figures.active);
+            let notes = if limit > 0 { stats::metadata::read().unwrap_or(0) as u64 } else { 0 };
+            let free = figures.resident.saturating_sub(figures.active).saturating_sub(notes);
             if free > FREE_BYTES.max(limit / FREE_SHARE) && figures.resident > limit {
                 purge();
             }

@@ -12,9 +12,19 @@ use std::sync::OnceLock;
 use tikv_jemalloc_sys::{mallctlbymib, mallctlnametomib};
 
 use super::control::exchange;
+use crate::entry::size_class;
 
 /// Slabs of a size of which fewer than one region in so many is free are left alone.
 const FREE_MIN: usize = 32;
+
+/// The largest of the sizes that jemalloc's manual calls small, in bytes. What is larger has pages of its own.
+const SMALL_BYTES_MAX: usize = 14 * 1024;
+
+/// How many sizes are told apart up to that: four to each doubling, with some in between that there are not.
+const SIZES: usize = place(SMALL_BYTES_MAX) + 1;
+
+/// Where the slabs of a size are left alone, this holds for so many allocations more before jemalloc is asked again.
+const LOOKS: u8 = u8::MAX;
 
 /// What jemalloc tells of the slab that an allocation is in. The comment of `experimental_utilization_query_ctl` in its
 /// source describes this.
@@ -55,13 +65,18 @@ impl Utilization {
         (result == 0).then_some(utilization)
     }
 
+    /// Whether the slabs of this size are left alone.
+    fn is_dense(&self) -> bool {
+        self.all_free * FREE_MIN < self.all_regions
+    }
+
     /// Whether the slab is worth being emptied: it is no fuller than the others, there is room in these, and what is
     /// allocated next does not come from it.
     fn is_sparse(&self, address: usize) -> bool {
         let is_current = (self.current..self.current + self.bytes).contains(&address);
         self.regions > 1
             && !is_current
-            && self.all_free * FREE_MIN >= self.all_regions
+            && !self.is_dense()
             && self.free * self.all_regions >= self.all_free * self.regions
     }
 }
@@ -75,9 +90,44 @@ fn numbers(name: &CStr) -> Option<[usize; 3]> {
     (result == 0 && len == numbers.len()).then_some(numbers)
 }
 
-/// Whether moving the allocation at this address helps to give memory back. Any address may be asked for.
-pub(crate) fn sits_sparsely(address: usize) -> bool {
-    address != 0 && Utilization::of(address).is_some_and(|utilization| utilization.is_sparse(address))
+/// The sizes whose slabs were seen to be left alone lately. To ask jemalloc for each allocation is most of what it costs to look at
+/// many, and where values have changed their size the gaps are in few of the sizes.
+#[derive(Debug)]
+pub struct DenseSizes {
+    /// Of each size, for how many allocations more this is taken to hold.
+    looks_left: [u8; SIZES],
+}
+
+impl Default for DenseSizes {
+    fn default() -> Self {
+        Self { looks_left: [0; SIZES] }
+    }
+}
+
+impl DenseSizes {
+    /// Whether moving the allocation of `bytes` bytes at this address helps to give memory back. Any address may be asked for.
+    pub(crate) fn sits_sparsely(&mut self, address: usize, bytes: usize) -> bool {
+        if address == 0 || bytes > SMALL_BYTES_MAX {
+            return false;
+        }
+        let looks_left = &mut self.looks_left[place(bytes)];
+        if *looks_left > 0 {
+            *looks_left -= 1;
+            return false;
+        }
+        let Some(utilization) = Utilization::of(address) else { return false };
+        if utilization.is_dense() {
+            *looks_left = LOOKS;
+        }
+        utilization.is_sparse(address)
+    }
+}
+
+/// The place of a size among [`SIZES`].
+const fn place(bytes: usize) -> usize {
+    let size = size_class(if bytes < 16 { 16 } else { bytes });
+    let octave = size.ilog2();
+    ((octave - 4) * 4) as usize + (size >> (octave - 2)) % 4
 }
 
 /// While it lives, the calling thread allocates and frees without its cache of free regions: that would give out what was
@@ -104,5 +154,52 @@ impl Drop for Uncached {
             // SAFETY: the manual gives these types.
             let _ = unsafe { exchange::<bool, bool>(c"thread.tcache.enabled", Some(true)) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tikv_jemalloc_sys::{free, malloc};
+
+    use super::*;
+
+    const BYTES: usize = 2048;
+
+    fn sparse(sizes: &mut DenseSizes, regions: &[usize]) -> usize {
+        regions.iter().filter(|address| sizes.sits_sparsely(**address, BYTES)).count()
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
+    fn gaps_are_seen_when_they_come_though_their_size_was_dense() {
+        let _uncached = Uncached::begin();
+        let mut sizes = DenseSizes::default();
+        // SAFETY: nobody uses the memory.
+        let all: Vec<usize> = (0..1_000).map(|_| unsafe { malloc(BYTES) }.expose_provenance()).collect();
+        assert_eq!(sparse(&mut sizes, &all), 0);
+        let (kept, gone): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(index, _)| index % 4 == 0);
+        let kept: Vec<usize> = kept.into_iter().map(|(_, address)| *address).collect();
+        // SAFETY: they were allocated above.
+        gone.into_iter().for_each(|(_, address)| unsafe { free(ptr::with_exposed_provenance_mut(*address)) });
+        let looks = (0..kept.len() * 10).find(|look| sparse(&mut sizes, &kept[look % kept.len()..][..1]) > 0);
+        assert!(looks.is_some_and(|looks| looks <= usize::from(LOOKS)), "{looks:?}");
+        assert!(sparse(&mut sizes, &kept) > kept.len() / 2);
+        assert_eq!(sizes.looks_left[place(BYTES)], 0);
+        // SAFETY: as above.
+        kept.iter().for_each(|address| unsafe { free(ptr::with_exposed_provenance_mut(*address)) });
+    }
+
+    #[test]
+    fn sizes_have_places_of_their_own() {
+        let mut before = None;
+        for bytes in 0..=SMALL_BYTES_MAX {
+            let (size, at) = (size_class(bytes.max(1)), place(bytes));
+            if let Some((size_before, place_before)) = before {
+                assert_eq!(size == size_before, at == place_before, "{bytes}");
+                assert!(at >= place_before, "{bytes}");
+            }
+            before = Some((size, at));
+        }
+        assert_eq!(place(SMALL_BYTES_MAX), SIZES - 1);
     }
 }

@@ -8,7 +8,7 @@ use std::slice;
 use std::sync::Arc;
 
 use super::header::{ACCESS_MAX, COLLECTION, Header, LONG_KEY, MARK, SHARED, STAMP, WORD};
-use super::{INLINE_MAX, NewPayload, Payload, entry_bytes, size_class};
+use super::{COUNTED_VECTOR_BYTES, INLINE_MAX, NewPayload, Payload, entry_bytes, size_class};
 use crate::collection::Collection;
 
 /// A shared view of an entry.
@@ -109,8 +109,6 @@ impl<'a> RecordRef<'a> {
     /// The bytes that the entry takes of the allocator, with those of a collection and of a shared vector, which
     /// may have other owners too.
     pub fn allocated_bytes(self) -> usize {
-        /// A vector behind its counts of owners.
-        const COUNTED_VECTOR_BYTES: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();
         let apart = match self.payload() {
             Payload::Shared(bytes) => size_class(COUNTED_VECTOR_BYTES) + size_class(bytes.capacity()),
             Payload::Collection(collection) => {

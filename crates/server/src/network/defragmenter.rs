@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use nuthatch_collections::allocator::Uncached;
+use nuthatch_collections::allocator::{DenseSizes, Uncached};
 use nuthatch_collections::mover::Mover;
 use nuthatch_engine::Engine;
 use nuthatch_engine::defragmentation::Load;
@@ -17,6 +17,7 @@ pub(super) struct Defragmenter {
     /// The shard that it goes through, and how far.
     shard: usize,
     cursor: Cursor,
+    sizes: DenseSizes,
     /// What was done since the first of its shards.
     pass: Defragmented,
     /// When the next slice begins.
@@ -26,7 +27,13 @@ pub(super) struct Defragmenter {
 impl Defragmenter {
     /// Of the loop `number`, whose first shard has this number, too.
     pub(super) fn new(number: usize) -> Self {
-        Self { shard: number, cursor: Cursor::default(), pass: Defragmented::default(), next: Instant::now() }
+        Self {
+            shard: number,
+            cursor: Cursor::default(),
+            sizes: DenseSizes::default(),
+            pass: Defragmented::default(),
+            next: Instant::now(),
+        }
     }
 
     /// Defragments for a slice if its time has come. Returns how long it may sleep, in milliseconds, if it may otherwise sleep for `wait_ms`.
@@ -64,8 +71,11 @@ impl Defragmenter {
         let _uncached = Uncached::begin();
         let mut done = Defragmented::default();
         loop {
-            let (step, is_over) =
-                engine.keyspace.defragment_step(self.shard, &mut self.cursor, Mover::of_sparse(elements_max));
+            let (step, is_over) = engine.keyspace.defragment_step(
+                self.shard,
+                &mut self.cursor,
+                Mover::of_sparse(elements_max, &mut self.sizes),
+            );
             done.add(step);
             self.pass.add(step);
             if is_over {
