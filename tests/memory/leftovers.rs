@@ -51,6 +51,19 @@ fn databases_whose_keys_are_evicted_leave_their_memory_to_others() {
 }
 
 #[test]
+fn what_an_adaptive_policy_knows_of_keys_that_went_goes_with_the_rest() {
+    let arguments = ["--io-threads", "1", "--maxmemory", "10mb", "--maxmemory-policy", "allkeys-adaptive"];
+    let server = start(&arguments);
+    let mut client = server.connect();
+    let before = used(&mut client);
+    // There is room for half of them, and two bytes are kept of each.
+    run(&mut client, (0..500_000).map(|number| format!("SET {number} v")));
+    assert!(info(&mut client, "evicted_keys") > 100_000);
+    client.command("FLUSHALL");
+    await_used(&mut client, before + MIB / 4);
+}
+
+#[test]
 fn scripts_and_functions_that_are_flushed_take_no_memory() {
     let server = start(&["--io-threads", "2"]);
     // One for each thread.

@@ -186,6 +186,20 @@ fn keys_that_are_seldom_used_go_first() {
     check_others_go("volatile-lfu", VOLATILE, read_some_often);
 }
 
+/// As Redis 8.0 does.
+#[test]
+fn a_counter_of_uses_goes_on_when_the_value_is_overwritten_whatever_its_length() {
+    let arguments = ["--maxmemory-policy", "allkeys-lfu", "--lfu-log-factor", "0", "--lfu-decay-time", "0"];
+    let server = start(&arguments);
+    let mut client = server.connect();
+    run(&mut client, ["SET key a".to_owned()]);
+    run(&mut client, (0..10).map(|_| "GET key".to_owned()));
+    for (expected, length) in (16..).zip([1, 1, 100, 5000, 50_000, 3, 600]) {
+        run(&mut client, [format!("SET key {}", "v".repeat(length))]);
+        assert_eq!(client.command("OBJECT FREQ key").integer(), Some(expected), "{length}");
+    }
+}
+
 #[test]
 fn keys_that_were_not_changed_go_first() {
     check_others_go("allkeys-lrm", "", change_some_and_read_others);

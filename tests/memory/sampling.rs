@@ -107,6 +107,30 @@ fn it_is_the_deadline_of_the_key_that_counts_and_as_it_is_now() {
     assert_eq!((left("persisted"), left("fields"), left("expiring")), (300, 300, 0));
 }
 
+/// What was looked at is remembered from one eviction to the next.
+#[test]
+fn a_key_that_loses_its_deadline_after_it_was_looked_at_stays() {
+    const KEYS: usize = 2000;
+    for policy in VOLATILE_POLICIES.into_iter().chain(["volatile-adaptive"]) {
+        let server = start(&["--io-threads", "1", "--maxmemory-policy", policy]);
+        let mut client = server.connect();
+        let value = "v".repeat(100);
+        run(&mut client, (0..KEYS).map(|number| format!("SET key:{number} {value} EX 100000")));
+        tighten(&mut client);
+        evict(&mut client, 100);
+        let names = || (0..KEYS).map(|number| format!("key:{number}"));
+        let before = which_exist(&mut client, names());
+        run(&mut client, names().map(|name| format!("PERSIST {name}")));
+        tighten(&mut client);
+        let mut number = 0;
+        while !client.call(["SET", &format!("more:{number}"), &value]).is_error() {
+            number += 1;
+            assert!(number < 20_000, "{policy}: nothing is refused");
+        }
+        assert!(which_exist(&mut client, names()) == before, "{policy}");
+    }
+}
+
 /// Writes until so many keys are gone.
 fn evict(client: &mut Client, keys: u64) {
     evict_for(client, keys, 2000);

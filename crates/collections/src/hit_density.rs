@@ -27,15 +27,12 @@
 //! '02).
 //! Estimates are thus free of the policy's influence, and neither a tuning parameter nor an exploring phase is needed.
 //!
-//! Time is counted in *ticks*, of which 256 pass while as many keys come as there are residents. It follows the size
-//! of the
-//! cache and the pace of requests: what changes is how many requests make a tick (`Pace`), never the
-//! meaning of stamps.
+//! Time is counted in *ticks*, of which 256 pass while as many keys come as there are residents. It follows the size of the
+//! cache and the pace of requests: what changes is how many requests make a tick (`Pace`), never the meaning of stamps.
 //!
-//! Cost: a use changes the 24 bits with a dozen integer operations and notes one in eight in a journal. A candidate
-//! for eviction costs one look-up in a table of 8 KiB. About once in as many requests as there are keys the table is
-//! computed
-//! anew, in a fraction of a millisecond, by whoever owns the [`Model`].
+//! Cost: a use changes the 24 bits with a dozen integer operations, and is noted in a journal, one in eight where there are many
+//! keys. A candidate for eviction costs one look-up in a table of 8 KiB. About once in an eighth as many requests as there are
+//! keys the table is computed anew, in a fraction of a millisecond, by whoever owns the [`Model`].
 
 mod access;
 mod ghosts;

@@ -1,6 +1,6 @@
 //! How much memory may be used, and for how long more was.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nuthatch_collections::allocator;
@@ -13,7 +13,7 @@ use crate::keyspace::eviction::EvictionPolicy;
 pub struct EvictionOptions {
     /// Which keys go: `maxmemory-policy`.
     pub policy: EvictionPolicy,
-    /// How many keys are looked at for each that goes: `maxmemory-samples`.
+    /// About how many keys are looked at for each that goes: `maxmemory-samples`.
     pub samples: usize,
     /// Whether an adaptive policy has big keys go sooner, which saves most misses where sizes differ, though the bytes that are
     /// missed may be more: `adaptive-eviction-sizes`.
@@ -52,8 +52,7 @@ pub struct Memory {
     /// `maxmemory` in bytes; 0 for none.
     limit: AtomicU64,
     options: RwLock<EvictionOptions>,
-    is_exceeded: AtomicBool,
-    /// Since when it is exceeded, in milliseconds since 1970.
+    /// Since when it is exceeded, in milliseconds since 1970; 0 if it is not.
     exceeded_since_ms: AtomicU64,
     /// For how long it was exceeded in the times before, in milliseconds.
     exceeded_ms: AtomicU64,
@@ -97,7 +96,7 @@ impl Memory {
     #[inline]
     pub fn may_be_exceeded(&self) -> bool {
         let limit = self.limit.load(Ordering::Relaxed);
-        (limit > 0 && allocator::allocated() > limit) || self.is_exceeded.load(Ordering::Relaxed)
+        (limit > 0 && allocator::allocated() > limit) || self.exceeded_since_ms.load(Ordering::Relaxed) > 0
     }
 
     /// How much of the limit the buffers of clients may take, in bytes, where keys are removed to make room: beyond it they
@@ -133,22 +132,24 @@ impl Memory {
 
     /// Notes whether the limit is exceeded at `now_ms` (milliseconds since 1970).
     pub fn note(&self, is_exceeded: bool, now_ms: u64) {
-        if self.is_exceeded.swap(is_exceeded, Ordering::Relaxed) == is_exceeded {
+        let since_ms = self.exceeded_since_ms.load(Ordering::Relaxed);
+        if is_exceeded == (since_ms > 0) {
             return;
         }
-        if is_exceeded {
-            self.exceeded_since_ms.store(now_ms, Ordering::Relaxed);
-        } else {
-            let since_ms = self.exceeded_since_ms.load(Ordering::Relaxed);
+        // Only one of several threads that note the same at once changes anything.
+        let after = if is_exceeded { now_ms.max(1) } else { 0 };
+        let change =
+            self.exceeded_since_ms.compare_exchange(since_ms, after, Ordering::Relaxed, Ordering::Relaxed);
+        if change.is_ok() && !is_exceeded {
             self.exceeded_ms.fetch_add(now_ms.saturating_sub(since_ms), Ordering::Relaxed);
         }
     }
 
     /// For how long it was exceeded until `now_ms` (milliseconds since 1970).
     pub fn exceeded_time(&self, now_ms: u64) -> ExceededTime {
-        let current_ms = match self.is_exceeded.load(Ordering::Relaxed) {
-            true => now_ms.saturating_sub(self.exceeded_since_ms.load(Ordering::Relaxed)),
-            false => 0,
+        let current_ms = match self.exceeded_since_ms.load(Ordering::Relaxed) {
+            0 => 0,
+            since_ms => now_ms.saturating_sub(since_ms),
         };
         ExceededTime { total_ms: self.exceeded_ms.load(Ordering::Relaxed) + current_ms, current_ms }
     }
@@ -156,7 +157,16 @@ impl Memory {
     /// Counts that time anew: CONFIG RESETSTAT.
     pub fn reset(&self, now_ms: u64) {
         self.exceeded_ms.store(0, Ordering::Relaxed);
-        self.exceeded_since_ms.store(now_ms, Ordering::Relaxed);
+        let since_ms = self.exceeded_since_ms.load(Ordering::Relaxed);
+        if since_ms > 0 {
+            // Unless it has just ended.
+            let _ = self.exceeded_since_ms.compare_exchange(
+                since_ms,
+                now_ms.max(1),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+        }
     }
 }
 
@@ -186,5 +196,8 @@ mod tests {
         assert_eq!(memory.exceeded_time(9_500), time(2_500, 500));
         memory.reset(9_500);
         assert_eq!(memory.exceeded_time(9_700), time(200, 200));
+        memory.note(false, 9_800);
+        memory.reset(9_900);
+        assert_eq!(memory.exceeded_time(10_000), time(0, 0));
     }
 }

@@ -43,13 +43,13 @@ impl GhostPrefetcher {
         let buckets = self.0.buckets.load(Ordering::Relaxed);
         if buckets > 0 {
             let start = self.0.start.load(Ordering::Relaxed);
-            prefetch(start.wrapping_add(bucket(hash, buckets) * BUCKET).cast());
+            prefetch(start.wrapping_add(bucket_of(hash, buckets) * BUCKET).cast());
         }
     }
 }
 
 /// The number of the bucket of a hash among so many.
-fn bucket(hash: u64, buckets: usize) -> usize {
+fn bucket_of(hash: u64, buckets: usize) -> usize {
     hash as usize % buckets
 }
 
@@ -63,20 +63,33 @@ impl Ghosts {
         self.count
     }
 
-    /// Makes room for as many as go with a number of residents, once the number has grown by a fourth. What was there is
-    /// forgotten.
+    /// Makes room for as many as go with a number of residents, once the number has grown by a fourth or fallen to one. What was
+    /// there is forgotten.
     pub(super) fn fit(&mut self, residents: usize) {
         let wanted = residents.div_ceil(RESIDENTS_FOR_GHOST * BUCKET).max(1) * BUCKET;
-        if wanted > self.ghosts.len() + self.ghosts.len() / 4 {
-            self.ghosts = vec![0; wanted];
-            self.count = 0;
-            self.prefetcher.0.start.store(self.ghosts.as_mut_ptr(), Ordering::Relaxed);
-            self.prefetcher.0.buckets.store(wanted / BUCKET, Ordering::Relaxed);
+        let len = self.ghosts.len();
+        if wanted > len + len / 4 || wanted < len / 4 {
+            self.replace(wanted);
         }
     }
 
+    /// Forgets all if they take more than a few hundred bytes.
+    pub(super) fn release(&mut self) {
+        const KEPT: usize = 128;
+        if self.ghosts.len() > KEPT {
+            self.replace(0);
+        }
+    }
+
+    fn replace(&mut self, len: usize) {
+        self.ghosts = vec![0; len];
+        self.count = 0;
+        self.prefetcher.0.start.store(self.ghosts.as_mut_ptr(), Ordering::Relaxed);
+        self.prefetcher.0.buckets.store(len / BUCKET, Ordering::Relaxed);
+    }
+
     fn bucket(&mut self, hash: u64) -> &mut [u32] {
-        let start = bucket(hash, (self.ghosts.len() / BUCKET).max(1)) * BUCKET;
+        let start = bucket_of(hash, (self.ghosts.len() / BUCKET).max(1)) * BUCKET;
         let end = self.ghosts.len().min(start + BUCKET);
         &mut self.ghosts[start..end]
     }
@@ -138,6 +151,34 @@ mod tests {
         assert_eq!((ghosts.take(hash(2)), ghosts.count()), (None, 1));
         assert_eq!((ghosts.take(hash(1)), ghosts.count()), (Some(access), 0));
         assert_eq!(ghosts.take(hash(1)), None);
+    }
+
+    #[test]
+    fn a_prefetcher_knows_where_the_ghosts_are_also_after_they_have_moved() {
+        let prefetcher = GhostPrefetcher::default();
+        let mut ghosts = Ghosts::new(prefetcher.clone());
+        prefetcher.prefetch(hash(1));
+        for residents in [1, 1000, 100_000, 90_000, 20_000, 0] {
+            ghosts.fit(residents);
+            let Location { start, buckets } = &*prefetcher.0;
+            assert_eq!(start.load(Ordering::Relaxed), ghosts.ghosts.as_mut_ptr());
+            assert_eq!(buckets.load(Ordering::Relaxed) * BUCKET, ghosts.ghosts.len());
+            prefetcher.prefetch(hash(1));
+        }
+    }
+
+    #[test]
+    fn there_are_as_many_as_go_with_the_residents() {
+        let mut ghosts = Ghosts::new(GhostPrefetcher::default());
+        let mut len_after = |residents| {
+            ghosts.fit(residents);
+            ghosts.ghosts.len()
+        };
+        assert_eq!([1000, 1200, 300, 10_000, 2000, 10].map(&mut len_after), [500, 500, 500, 5000, 1000, 8]);
+        len_after(10_000);
+        ghosts.put(hash(1), Access::first(1), 2, &Ranks::first(1));
+        ghosts.release();
+        assert_eq!((ghosts.ghosts.capacity(), ghosts.count(), ghosts.take(hash(1))), (0, 0, None));
     }
 
     #[test]

@@ -110,6 +110,11 @@ impl Shard {
         }
     }
 
+    /// There are no keys any more. Forgets those that were evicted if that gives much memory back.
+    pub fn release(&mut self) {
+        self.ghosts.release();
+    }
+
     /// Whether the model should be told what was seen.
     pub fn is_due(&self) -> bool {
         let Journal { uses, drawn: [residents, ghosts], .. } = &self.journal;

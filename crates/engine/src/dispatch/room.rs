@@ -81,6 +81,8 @@ impl Worker {
                 // What takes too much is about to be free.
                 removed = 0;
                 thread::yield_now();
+            } else if engine.keyspace.is_busy() {
+                break Room::Enough;
             } else {
                 break Room::None;
             }

@@ -247,6 +247,7 @@ impl Keyspace {
             let place = self.place(number);
             let ShardState { databases, observers, snapshot, .. } = &mut *state;
             let database = &mut databases[place];
+            database.learner.follow(self.era_of_use());
             if snapshot.is_none() {
                 database.release_if_unused();
             }

@@ -113,12 +113,14 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Gives back what the table takes if there are no keys, and were none the last time either: the next may come at once.
+    /// Gives back what the table takes, and what is known of keys that went, if there are none, and were none the last time
+    /// either: the next may come at once.
     fn release_if_unused(&mut self) {
         self.deadlines.release_if_unused(self.with_deadline.keys + self.with_field_deadlines);
         let is_empty = self.table.is_empty();
-        if std::mem::replace(&mut self.was_empty, is_empty) {
+        if std::mem::replace(&mut self.was_empty, is_empty) && is_empty {
             self.table.release_if_empty();
+            self.learner.release();
         }
     }
 }

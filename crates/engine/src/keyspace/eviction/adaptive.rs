@@ -1,10 +1,10 @@
 //! The adaptive policies: what is learned of the use of keys ([`hit_density`](nuthatch_collections::hit_density)), and evicting by it.
 //!
 //! Each part of a database in a shard learns by itself, under the shard's lock. What it has noted goes to the model of the
-//! whole keyspace whenever a key is evicted there, and now and then the model is worked out anew, under no shard's lock.
+//! whole keyspace when keys are looked at there for eviction, and now and then the model is worked out anew, under no shard's lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use nuthatch_collections::entry::{RecordMut, RecordRef};
 use nuthatch_collections::hit_density::{GhostPrefetcher, Model, Priority, Ranks, Shard};
@@ -22,21 +22,36 @@ use crate::value::{Kind, Type};
 const SAMPLES_MIN: usize = 10;
 
 /// What a part of a database has learned; nothing unless the policy is an adaptive one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::keyspace) struct Learner {
     shard: Option<Box<Shard>>,
     prefetcher: GhostPrefetcher,
+    /// How often everything had been forgotten when this was looked at.
+    era: u32,
 }
 
 impl Learner {
     /// One that has learned nothing, for which that prefetcher is, too.
     pub(in crate::keyspace) fn new(prefetcher: GhostPrefetcher) -> Self {
-        Self { shard: None, prefetcher }
+        Self { shard: None, prefetcher, era: 0 }
     }
 
     fn shard(&mut self) -> &mut Shard {
-        let Self { shard, prefetcher } = self;
+        let Self { shard, prefetcher, .. } = self;
         shard.get_or_insert_with(|| new_shard(prefetcher))
+    }
+
+    /// Forgets what was learned before an era.
+    #[inline]
+    pub(in crate::keyspace) fn follow(&mut self, era: u32) {
+        if std::mem::replace(&mut self.era, era) != era {
+            self.shard = None;
+        }
+    }
+
+    /// There are no keys any more: gives memory back.
+    pub(in crate::keyspace) fn release(&mut self) {
+        self.shard.iter_mut().for_each(|shard| shard.release());
     }
 
     /// What it has learned, for as long as the database is needed otherwise. Then give it back.
@@ -55,22 +70,42 @@ pub(in crate::keyspace) struct Density {
     ranks: RwLock<Arc<Ranks>>,
     /// How often the ranks were worked out.
     version: AtomicU64,
+    /// How often everything was forgotten.
+    era: AtomicU32,
 }
 
 struct Learned {
     model: Model,
     /// The keys of each shard when it was last looked at.
     keys: Vec<usize>,
-    /// When the ranks were worked out last, in milliseconds since 1970.
+    /// When the ranks were worked out last, in milliseconds since 1970; 0 if they were not.
     since_ms: u64,
 }
 
 impl Density {
     /// Of so many shards, nothing.
     pub(in crate::keyspace) fn new(shards: usize) -> Self {
-        let learned = Learned { model: Model::new(shards), keys: vec![0; shards], since_ms: 0 };
         let ranks = RwLock::new(Arc::new(Ranks::first(shards)));
-        Self { model: Mutex::new(learned), ranks, version: AtomicU64::new(0) }
+        Self {
+            model: Mutex::new(Learned::new(shards)),
+            ranks,
+            version: AtomicU64::new(0),
+            era: AtomicU32::new(0),
+        }
+    }
+
+    /// Forgets everything.
+    fn forget(&self) {
+        let mut learned = self.model.lock();
+        let shards = learned.keys.len();
+        *learned = Learned::new(shards);
+        self.publish(Ranks::first(shards));
+    }
+
+    /// Has all threads use other ranks.
+    fn publish(&self, ranks: Ranks) {
+        *self.ranks.write() = Arc::new(ranks);
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Takes what was noted in a shard with so many keys, unless another thread is at it. Says whether the ranks are to be
@@ -90,14 +125,21 @@ impl Density {
         if !learned.model.is_due(total) {
             return;
         }
-        let elapsed_ms = now_ms.saturating_sub(std::mem::replace(&mut learned.since_ms, now_ms));
+        let elapsed_ms = match std::mem::replace(&mut learned.since_ms, now_ms) {
+            0 => 0,
+            since_ms => now_ms.saturating_sub(since_ms),
+        };
         let ranks = learned.model.ranks(total, elapsed_ms);
-        *self.ranks.write() = Arc::new(ranks);
-        self.version.fetch_add(1, Ordering::Release);
+        self.publish(ranks);
     }
 }
 
 impl Learned {
+    /// Nothing, of so many shards.
+    fn new(shards: usize) -> Self {
+        Self { model: Model::new(shards), keys: vec![0; shards], since_ms: 0 }
+    }
+
     /// How many keys there are.
     fn total(&self) -> u64 {
         self.keys.iter().map(|keys| *keys as u64).sum()
@@ -174,6 +216,8 @@ pub(in crate::keyspace) fn note_overwriting(
 ) {
     match access.tracking {
         Tracking::HitDensity { is_volatile } => learn_use(record, access, is_volatile, learner, residents),
+        // The counter goes on, as in Redis.
+        Tracking::Frequency => access.touch(record),
         _ => record.set_access(access.initial()),
     }
 }
@@ -198,25 +242,33 @@ pub(in crate::keyspace) fn note_creation(
 }
 
 impl Keyspace {
-    /// Forgets what was learned, because the policy is another one now.
+    /// Forgets what was learned, because the policy is another one now. It takes no shard, since a transaction that changes the
+    /// policy may have some: each follows when it is looked at next for keys whose deadlines have passed.
     pub fn forget_use(&self) {
-        for shard in &self.shards {
-            let mut state = shard.state.lock();
-            state.databases.iter_mut().for_each(|database| database.learner.shard = None);
-        }
+        self.density.era.fetch_add(1, Ordering::Relaxed);
+        self.density.forget();
     }
 
-    /// Takes what a shard has noted of a database, if that is much. Says whether the ranks are to be worked out anew.
+    /// How often everything was forgotten.
+    pub(in crate::keyspace) fn era_of_use(&self) -> u32 {
+        self.density.era.load(Ordering::Relaxed)
+    }
+
+    /// Takes what a shard has noted of the database in a place, if that is much. Says whether the ranks are to be worked out anew.
     pub(super) fn take_notes(
         &self,
         number: usize,
-        database: &mut Database,
+        databases: &mut [Database],
+        place: usize,
         is_volatile: bool,
         ranks: &Ranks,
     ) -> bool {
-        let residents = database.keys_that_may_go(is_volatile);
-        let shard = database.learner.shard.as_mut().filter(|shard| shard.is_due());
-        shard.is_some_and(|shard| self.density.take(number, residents, shard, ranks))
+        let is_due = databases[place].learner.shard.as_ref().is_some_and(|shard| shard.is_due());
+        if !is_due {
+            return false;
+        }
+        let residents = databases.iter().map(|database| database.keys_that_may_go(is_volatile)).sum();
+        self.density.take(number, residents, databases[place].learner.shard(), ranks)
     }
 
     /// Works the ranks out anew if that is due. The caller holds no shards.

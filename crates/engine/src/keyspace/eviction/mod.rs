@@ -8,20 +8,24 @@ mod policy;
 mod pool;
 
 use nuthatch_collections::entry::RecordRef;
-use nuthatch_collections::table::Pin;
+use nuthatch_collections::table::{Pin, Table};
 
 use self::adaptive::KnownRanks;
 use self::policy::Choice;
 pub use self::policy::EvictionPolicy;
 use self::pool::{Candidate, Pool};
+use super::deadlines::DeadlineIndex;
 use super::locked::{KeyCounters, Keys, is_live};
 use super::observers::NOBODY;
-use super::{Database, Key, Keyspace, ShardState};
+use super::{Database, Key, KeyHash, Keyspace, ShardState};
 use crate::access::AccessPolicy;
 
 /// Of so many keys at least one has a deadline: then keys with deadlines are found among their neighbours. And in so many
 /// buckets for each key that is wanted others are looked for where there are few.
 const NEIGHBOURS: usize = 16;
+
+/// Two buckets seldom have more keys than so many.
+const KEYS_OF_PAIR: usize = 10;
 
 /// Tries at finding a key with a deadline through the index, of which items may be stale.
 const INDEX_TRIES: usize = 4;
@@ -31,7 +35,7 @@ const INDEX_TRIES: usize = 4;
 pub struct Eviction {
     /// The policy.
     pub policy: EvictionPolicy,
-    /// How many keys of a shard are looked at for each that is removed: `maxmemory-samples`.
+    /// About how many keys of a shard are looked at for each that is removed: `maxmemory-samples`.
     pub samples: usize,
     /// Whether an adaptive policy has big keys go sooner: `adaptive-eviction-sizes`.
     pub minds_sizes: bool,
@@ -86,7 +90,8 @@ impl Keyspace {
                     return true;
                 }
             }
-            if !has_sampled {
+            // A script that has run for too long may hold those that were seen.
+            if !has_sampled || self.is_busy() {
                 return false;
             }
         }
@@ -140,13 +145,15 @@ impl Keyspace {
             return false;
         }
         let number = evictor.database;
-        let database = &mut state.databases[self.place(number)];
+        let place = self.place(number);
         if choice == Choice::HitDensity {
             let Evictor { ranks, pool, is_due, .. } = evictor;
             let ranks = ranks.get(&self.density);
-            *is_due |= self.take_notes(shard, database, is_volatile, ranks);
+            *is_due |= self.take_notes(shard, &mut state.databases, place, is_volatile, ranks);
+            let database = &mut state.databases[place];
             return database.offer_by_density(self, number, position, eviction, ranks, pool);
         }
+        let database = &mut state.databases[place];
         let pool = &mut evictor.pool;
         let mut offers = 0;
         visit_some(database, is_volatile, position, eviction.samples, &mut |record| {
@@ -203,17 +210,23 @@ impl Keyspace {
             return false;
         };
         let mut keys = Keys::new(self, guards, eviction.access.now_ms, eviction.access, NOBODY);
+        // It may have lost its deadline since.
+        let may_go = |record: RecordRef<'_>| !eviction.policy.is_volatile || record.stamp().is_some();
         let is_evicted = match choice {
             // Its rank has changed with its age, too.
             Choice::HitDensity => keys.evict(
                 &key,
-                |record| record.access() == candidate.access,
+                |record| may_go(record) && record.access() == candidate.access,
                 |database| {
                     let ranks = evictor.ranks.get(&self.density);
                     database.note_eviction(key.hash, candidate.access, eviction.policy.is_volatile, ranks);
                 },
             ),
-            _ => keys.evict(&key, |record| choice.score(record, eviction.access) >= candidate.score, |_| ()),
+            _ => keys.evict(
+                &key,
+                |record| may_go(record) && choice.score(record, eviction.access) >= candidate.score,
+                |_| (),
+            ),
         };
         keys.end();
         counters.add(keys.counters);
@@ -257,32 +270,51 @@ fn visit_some(
     visit: &mut dyn FnMut(RecordRef<'_>),
 ) {
     let Database { table, deadlines, with_deadline, .. } = database;
-    let mut visited = 0;
-    if !is_volatile || with_deadline.keys * NEIGHBOURS >= table.len() {
-        let mut position = position;
-        for _ in 0..count * NEIGHBOURS / 2 {
-            position = table.visit_pair(position, &mut |record| {
-                if !is_volatile || record.stamp().is_some() {
-                    visit(record);
-                    visited += 1;
-                }
-                visited < count
-            });
-            // The memory of the next pair was not asked for, and what few more keys add is not worth waiting for it.
-            if visited * 2 >= count {
-                return;
-            }
-        }
-        if visited > 0 {
-            return;
-        }
-    }
-    if !is_volatile {
-        if let Some(record) = table.sample(&mut || fastrand::u64(..)) {
-            visit(record);
-        }
+    let are_near = !is_volatile || with_deadline.keys * NEIGHBOURS >= table.len();
+    if are_near && visit_near(table, is_volatile, position, count, visit) {
         return;
     }
+    if is_volatile {
+        visit_indexed(table, deadlines, position, count, visit);
+    } else if let Some(record) = table.sample(&mut || fastrand::u64(..)) {
+        visit(record);
+    }
+}
+
+/// Visits keys in buckets from a position on. Says whether there were any.
+fn visit_near(
+    table: &Table<KeyHash>,
+    is_volatile: bool,
+    position: u64,
+    count: usize,
+    visit: &mut dyn FnMut(RecordRef<'_>),
+) -> bool {
+    let (mut position, mut visited) = (position, 0);
+    for _ in 0..count * NEIGHBOURS / 2 {
+        position = table.visit_pair(position, &mut |record| {
+            if !is_volatile || record.stamp().is_some() {
+                visit(record);
+                visited += 1;
+            }
+            visited < count
+        });
+        // The memory of the next pair was not asked for, and what few more keys add is not worth waiting for it.
+        if visited >= if count > KEYS_OF_PAIR { count } else { count.div_ceil(2) } {
+            break;
+        }
+    }
+    visited > 0
+}
+
+/// Visits keys with deadlines that the index names, or else such behind a position.
+fn visit_indexed(
+    table: &mut Table<KeyHash>,
+    deadlines: &mut DeadlineIndex,
+    position: u64,
+    count: usize,
+    visit: &mut dyn FnMut(RecordRef<'_>),
+) {
+    let mut visited = 0;
     for _ in 0..count * INDEX_TRIES {
         let Some(fragment) = deadlines.sample() else { break };
         table.visit_fragment(fragment, &mut |slot| {
@@ -296,17 +328,23 @@ fn visit_some(
         }
     }
     if visited == 0 {
-        // The index has hardly anything but stale items, which its sweep is about to remove.
-        for from in [position, 0] {
-            let mut position = Some(from);
-            while let Some(next) = position.filter(|_| visited < count) {
-                position = table.scan(next, &mut |record| {
-                    if record.stamp().is_some() {
-                        visited += 1;
-                        visit(record);
-                    }
-                });
-            }
+        visit_next(table, position, visit);
+    }
+}
+
+/// Visits the first keys with deadlines behind a position, wherever they are: the index has hardly anything but stale items,
+/// which its sweep is about to remove.
+fn visit_next(table: &Table<KeyHash>, position: u64, visit: &mut dyn FnMut(RecordRef<'_>)) {
+    let mut is_found = false;
+    for (from, to) in [(position, u64::MAX), (0, position)] {
+        let mut next = Some(from);
+        while let Some(from) = next.filter(|from| !is_found && *from <= to) {
+            next = table.scan(from, &mut |record| {
+                if record.stamp().is_some() {
+                    is_found = true;
+                    visit(record);
+                }
+            });
         }
     }
 }

@@ -7,6 +7,9 @@
 /// How many candidates are remembered.
 const CANDIDATES_MAX: usize = 16;
 
+/// As many bytes their names may take together, and twice as many while some are added; but one of them may have any.
+const NAME_BYTES_MAX: usize = 64 * 1024;
+
 /// A key that may have to go.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Candidate {
@@ -42,7 +45,7 @@ impl Pool {
             return;
         }
         if self.candidates.len() == CANDIDATES_MAX {
-            self.spare.push(self.candidates.remove(0));
+            self.drop_worst();
         }
         let mut candidate = self.spare.pop().unwrap_or_default();
         candidate.key.clear();
@@ -50,6 +53,17 @@ impl Pool {
         let candidate = Candidate { score, database, hash, access, key: candidate.key };
         let place = self.candidates.partition_point(|other| other.score <= score);
         self.candidates.insert(place, candidate);
+        let name_bytes = |pool: &Self| pool.candidates.iter().map(|other| other.key.len()).sum::<usize>();
+        if key.len() > NAME_BYTES_MAX / CANDIDATES_MAX {
+            while self.candidates.len() > 1 && name_bytes(self) > NAME_BYTES_MAX {
+                self.drop_worst();
+            }
+        }
+    }
+
+    fn drop_worst(&mut self) {
+        let worst = self.candidates.remove(0);
+        self.reuse(worst);
     }
 
     /// The candidates, the best first.
@@ -99,6 +113,22 @@ mod tests {
             pool.reuse(best);
         }
         assert!(pool.take_best().is_none());
+    }
+
+    #[test]
+    fn of_long_names_the_best_are_remembered_that_do_not_take_much() {
+        let mut pool = Pool::default();
+        let long = |bytes: usize| "n".repeat(bytes).into_bytes();
+        (0..16).for_each(|score| pool.offer(score, 0, score, &long(20_000), 0));
+        let scores = |pool: &Pool| pool.best_first().map(|candidate| candidate.score).collect::<Vec<_>>();
+        assert_eq!(scores(&pool), [15, 14, 13]);
+        pool.offer(3, 0, 16, &long(5_000_000), 0);
+        assert_eq!(scores(&pool), [15, 14, 13]);
+        pool.offer(20, 0, 17, &long(5_000_000), 0);
+        assert_eq!(scores(&pool), [20]);
+        pool.offer(1, 0, 18, b"short", 0);
+        assert_eq!(scores(&pool), [20, 1]);
+        assert!(pool.spare.iter().all(|spare| spare.key.capacity() <= 255));
     }
 
     #[test]
