@@ -21,13 +21,13 @@ const REST_MS_TIGHT: u64 = 1_000;
 /// The part of the limit on memory that gaps may take besides.
 const TOLERATED_SHARE: u64 = 50;
 
-/// How many times more a percent of gaps weighs that makes the process take more than that.
-const TIGHT_FACTOR: u64 = 40;
+/// If gaps take such a part of the limit beyond that, as much of the time is taken as may be.
+const INTOLERABLE_SHARE: u64 = 40;
 
-/// Hardly anything is fewer than one in so many allocations,
+/// Hardly anything was moved if it was fewer than one in so many allocations.
 const MOVED_MIN: u64 = 50;
 
-/// and where memory is limited fewer than one in so many: gaps come back quickly there.
+/// The same where memory is limited: gaps come back quickly there.
 const MOVED_MIN_TIGHT: u64 = 200;
 
 /// The directives, what is decided by them, and what was done.
@@ -155,7 +155,7 @@ impl Defragmentation {
         if course.passes >= threads {
             let Defragmented { moved, kept, .. } = course.done;
             let moved_min = if is_tight { MOVED_MIN_TIGHT } else { MOVED_MIN };
-            if moved >= (moved + kept) / moved_min {
+            if moved > 0 && moved.saturating_mul(moved_min) >= moved + kept {
                 course.rest_ms = 0;
             } else if is_tight {
                 course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
@@ -166,6 +166,9 @@ impl Defragmentation {
             }
             (course.passes, course.done) = (0, Defragmented::default());
         }
+        // The clock may have been set back.
+        course.rests_tight_until_ms = course.rests_tight_until_ms.min(now_ms + REST_MS);
+        course.rests_until_ms = course.rests_until_ms.min(now_ms + REST_MS);
         let ignored = self.ignore_bytes.load(Ordering::Relaxed);
         let goes_on = is_enabled
             && match course.since_ms {
@@ -188,25 +191,22 @@ impl Defragmentation {
             }
             _ => {}
         }
+        let upper = u64::from(self.threshold_upper.load(Ordering::Relaxed));
         let share = match goes_on {
-            true if is_tight => {
-                let intolerable = u128::from(gaps - tolerated) * u128::from(100 * TIGHT_FACTOR);
-                self.share_for(lower.saturating_add((intolerable / u128::from(limit)) as u64))
-            }
-            true => self.share_for(percent),
+            true if is_tight => self.share_for(gaps - tolerated, limit / INTOLERABLE_SHARE),
+            true => self.share_for(percent.saturating_sub(lower), upper.saturating_sub(lower)),
             false => 0,
         };
         self.is_tight.store(is_tight, Ordering::Relaxed);
         self.share.store(share, Ordering::Relaxed);
     }
 
-    /// The share between the least and the most that belongs to so many percent between the thresholds.
-    fn share_for(&self, percent: u64) -> u32 {
+    /// The share between the least and the most that belongs to `above` where the most belongs to `range`.
+    fn share_for(&self, above: u64, range: u64) -> u32 {
         let value = |of: &AtomicU32| u64::from(of.load(Ordering::Relaxed));
-        let (lower, upper) = (value(&self.threshold_lower), value(&self.threshold_upper));
         let (least, most) = (value(&self.cycle_min), value(&self.cycle_max));
-        let above = percent.saturating_sub(lower).min(upper.saturating_sub(lower));
-        let share = least + most.saturating_sub(least) * above / upper.saturating_sub(lower).max(1);
+        let part = u128::from(most.saturating_sub(least)) * u128::from(above.min(range));
+        let share = u128::from(least) + part / u128::from(range.max(1));
         u32::try_from(share.clamp(1, 99)).unwrap_or(99)
     }
 
@@ -332,6 +332,29 @@ mod tests {
             now_ms += rest_ms;
             defragmentation.review(|| tight, 10 * MIB, now_ms - 1, 1);
             assert_eq!(defragmentation.share(Load::Clients), 0, "{rest_ms}");
+        }
+    }
+
+    #[test]
+    fn where_there_is_nothing_to_move_it_rests() {
+        let defragmentation = enabled();
+        let empty = MemoryFacts { allocated: MIB, active: 12 * MIB, ..MemoryFacts::default() };
+        defragmentation.review(|| empty, MIB, 1, 1);
+        assert_eq!(defragmentation.share(Load::Clients), 25);
+        for done in [Defragmented::default(), Defragmented { kept: 100, ..Defragmented::default() }] {
+            defragmentation.end_pass(done);
+            defragmentation.review(|| empty, MIB, 1, 1);
+            assert_eq!(defragmentation.share(Load::None), 0, "{done:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_short_whatever_the_thresholds_are() {
+        let defragmentation = enabled();
+        defragmentation.threshold_lower.store(100, Ordering::Relaxed);
+        for (gaps, share) in [(20, 0), (21, 1), (32, 12), (45, 25), (1000, 25)] {
+            defragmentation.review(|| memory(gaps), 1000 * MIB, 1, 1);
+            assert_eq!(defragmentation.share(Load::Clients), share, "{gaps} MiB");
         }
     }
 

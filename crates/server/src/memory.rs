@@ -92,9 +92,7 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
             let limit = engine.memory.limit();
             drop(engine);
             let figures = if limit > 0 { figures() } else { MemoryFacts::default() };
-            let notes = if limit > 0 { stats::metadata::read().unwrap_or(0) as u64 } else { 0 };
-            let free = figures.resident.saturating_sub(figures.active).saturating_sub(notes);
-            if free > FREE_BYTES.max(limit / FREE_SHARE) && figures.resident > limit {
+            if figures.resident > limit && free_bytes(figures) > FREE_BYTES.max(limit / FREE_SHARE) {
                 purge();
             }
             huge_pages.review(figures.resident, limit);
@@ -102,6 +100,12 @@ pub(crate) fn keep_within_limit(engine: &Arc<Engine>) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// What is in pages that hold neither allocations nor the allocator's own notes.
+fn free_bytes(figures: MemoryFacts) -> u64 {
+    let notes = stats::metadata::read().unwrap_or(0) as u64;
+    figures.resident.saturating_sub(figures.active).saturating_sub(notes)
 }
 
 /// Whether the system makes huge pages for this process.

@@ -23,7 +23,7 @@ use super::reserve::{PAGE, Reserve};
 /// the system can prepare more.
 const AHEAD: usize = 4 * PAGE;
 
-/// Where memory is limited no more than such a part of the limit is kept ready.
+/// Where memory is limited no more than such a part of the limit is kept ready, but a page at least.
 const AHEAD_SHARE: u64 = 32;
 
 /// What is larger than this does not come from the reserve: it would be used up without having been ready.

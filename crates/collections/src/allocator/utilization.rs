@@ -17,14 +17,15 @@ use crate::entry::size_class;
 /// Slabs of a size of which fewer than one region in so many is free are left alone.
 const FREE_MIN: usize = 32;
 
-/// The largest of the sizes that jemalloc's manual calls small, in bytes. What is larger has pages of its own.
-const SMALL_BYTES_MAX: usize = 14 * 1024;
+/// Sizes up to this are told apart, in bytes. With pages of 4 KiB jemalloc has slabs up to 14 KiB (its manual, "Size classes").
+const BYTES_MAX: usize = 16 * 1024;
 
-/// How many sizes are told apart up to that: four to each doubling, with some in between that there are not.
-const SIZES: usize = place(SMALL_BYTES_MAX) + 1;
+/// How many sizes these are: four to each doubling, with some in between that there are not.
+const SIZES: usize = place(BYTES_MAX) + 1;
 
-/// Where the slabs of a size are left alone, this holds for so many allocations more before jemalloc is asked again.
-const LOOKS: u8 = u8::MAX;
+/// Where the slabs of a size are left alone, this holds for so many allocations more before jemalloc is asked again. It answers
+/// for the slabs of one arena, and others may have gaps: so these are not many.
+const LOOKS: u8 = 7;
 
 /// What jemalloc tells of the slab that an allocation is in. The comment of `experimental_utilization_query_ctl` in its
 /// source describes this.
@@ -65,19 +66,16 @@ impl Utilization {
         (result == 0).then_some(utilization)
     }
 
-    /// Whether the slabs of this size are left alone.
+    /// Whether the slabs of this size are left alone, if it has any: what is large has pages of its own.
     fn is_dense(&self) -> bool {
-        self.all_free * FREE_MIN < self.all_regions
+        self.regions <= 1 || self.all_free * FREE_MIN < self.all_regions
     }
 
     /// Whether the slab is worth being emptied: it is no fuller than the others, there is room in these, and what is
     /// allocated next does not come from it.
     fn is_sparse(&self, address: usize) -> bool {
         let is_current = (self.current..self.current + self.bytes).contains(&address);
-        self.regions > 1
-            && !is_current
-            && !self.is_dense()
-            && self.free * self.all_regions >= self.all_free * self.regions
+        !is_current && !self.is_dense() && self.free * self.all_regions >= self.all_free * self.regions
     }
 }
 
@@ -107,7 +105,7 @@ impl Default for DenseSizes {
 impl DenseSizes {
     /// Whether moving the allocation of `bytes` bytes at this address helps to give memory back. Any address may be asked for.
     pub(crate) fn sits_sparsely(&mut self, address: usize, bytes: usize) -> bool {
-        if address == 0 || bytes > SMALL_BYTES_MAX {
+        if address == 0 {
             return false;
         }
         let looks_left = &mut self.looks_left[place(bytes)];
@@ -123,11 +121,17 @@ impl DenseSizes {
     }
 }
 
-/// The place of a size among [`SIZES`].
+/// The place of a size among [`SIZES`]. The sizes beyond share the last.
 const fn place(bytes: usize) -> usize {
-    let size = size_class(if bytes < 16 { 16 } else { bytes });
-    let octave = size.ilog2();
-    ((octave - 4) * 4) as usize + (size >> (octave - 2)) % 4
+    /// jemalloc's smallest size, and the one above from which on [`size_class`] knows them.
+    const LEAST: usize = 8;
+    const NEXT: usize = 16;
+    if bytes <= LEAST {
+        return 0;
+    }
+    let size = size_class(if bytes < BYTES_MAX { bytes } else { BYTES_MAX });
+    let octave = size.ilog2() - NEXT.ilog2();
+    1 + (octave * 4) as usize + (size >> (size.ilog2() - 2)) % 4
 }
 
 /// While it lives, the calling thread allocates and frees without its cache of free regions: that would give out what was
@@ -159,47 +163,58 @@ impl Drop for Uncached {
 
 #[cfg(test)]
 mod tests {
-    use tikv_jemalloc_sys::{free, malloc};
+    use std::alloc::Layout;
+    use std::ptr::NonNull;
 
     use super::*;
+    use crate::allocator::Arena;
 
-    const BYTES: usize = 2048;
+    const LAYOUT: Layout = Layout::new::<[u8; 2048]>();
 
-    fn sparse(sizes: &mut DenseSizes, regions: &[usize]) -> usize {
-        regions.iter().filter(|address| sizes.sits_sparsely(**address, BYTES)).count()
+    fn sparse(sizes: &mut DenseSizes, regions: &[NonNull<u8>]) -> usize {
+        regions.iter().filter(|region| sizes.sits_sparsely(region.addr().get(), LAYOUT.size())).count()
     }
 
     #[test]
     #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
     fn gaps_are_seen_when_they_come_though_their_size_was_dense() {
-        let _uncached = Uncached::begin();
+        // Others that run at the same time have no part in it.
+        let arena = Arena::new().expect("an arena");
         let mut sizes = DenseSizes::default();
-        // SAFETY: nobody uses the memory.
-        let all: Vec<usize> = (0..1_000).map(|_| unsafe { malloc(BYTES) }.expose_provenance()).collect();
+        let all: Vec<_> = (0..1_000).map(|_| arena.allocate(LAYOUT).expect("memory")).collect();
         assert_eq!(sparse(&mut sizes, &all), 0);
         let (kept, gone): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(index, _)| index % 4 == 0);
-        let kept: Vec<usize> = kept.into_iter().map(|(_, address)| *address).collect();
-        // SAFETY: they were allocated above.
-        gone.into_iter().for_each(|(_, address)| unsafe { free(ptr::with_exposed_provenance_mut(*address)) });
-        let looks = (0..kept.len() * 10).find(|look| sparse(&mut sizes, &kept[look % kept.len()..][..1]) > 0);
+        let kept: Vec<NonNull<u8>> = kept.into_iter().map(|(_, region)| *region).collect();
+        // SAFETY: it comes from there, and nobody uses it.
+        let release = |region: &NonNull<u8>| unsafe { arena.release(*region, LAYOUT) };
+        gone.into_iter().for_each(|(_, region)| release(region));
+        let looks = kept.iter().position(|region| sparse(&mut sizes, &[*region]) > 0);
         assert!(looks.is_some_and(|looks| looks <= usize::from(LOOKS)), "{looks:?}");
         assert!(sparse(&mut sizes, &kept) > kept.len() / 2);
-        assert_eq!(sizes.looks_left[place(BYTES)], 0);
-        // SAFETY: as above.
-        kept.iter().for_each(|address| unsafe { free(ptr::with_exposed_provenance_mut(*address)) });
+        assert_eq!(sizes.looks_left[place(LAYOUT.size())], 0);
+        kept.iter().for_each(release);
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "jemalloc is foreign code")]
+    fn what_is_large_is_never_moved() {
+        let layout = Layout::new::<[u8; 100_000]>();
+        let arena = Arena::new().expect("an arena");
+        let large = arena.allocate(layout).expect("memory");
+        let mut sizes = DenseSizes::default();
+        assert!((0..100).all(|_| !sizes.sits_sparsely(large.addr().get(), layout.size())));
+        // SAFETY: it comes from there, and nobody uses it.
+        unsafe { arena.release(large, layout) };
     }
 
     #[test]
     fn sizes_have_places_of_their_own() {
-        let mut before = None;
-        for bytes in 0..=SMALL_BYTES_MAX {
-            let (size, at) = (size_class(bytes.max(1)), place(bytes));
-            if let Some((size_before, place_before)) = before {
-                assert_eq!(size == size_before, at == place_before, "{bytes}");
-                assert!(at >= place_before, "{bytes}");
-            }
-            before = Some((size, at));
+        let size_of = |bytes| if bytes <= 8 { 8 } else { size_class(bytes) };
+        for bytes in 1..BYTES_MAX {
+            let (here, next) = (place(bytes), place(bytes + 1));
+            assert_eq!(size_of(bytes) == size_of(bytes + 1), here == next, "{bytes}");
+            assert!(here <= next, "{bytes}");
         }
-        assert_eq!(place(SMALL_BYTES_MAX), SIZES - 1);
+        assert_eq!((place(0), place(BYTES_MAX), place(usize::MAX)), (0, SIZES - 1, SIZES - 1));
     }
 }

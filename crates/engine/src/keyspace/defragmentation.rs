@@ -51,15 +51,15 @@ impl Defragmented {
 impl Keyspace {
     /// Goes on with a shard for one hold of its lock, and moves what the mover, which is new, wants. Values of very many elements
     /// are moved in several such steps. Says what was done, and whether the shard was gone through to its end, where the cursor
-    /// is the first again. Does nothing while somebody else has the shard.
+    /// is the first again; nothing while somebody else has the shard.
     pub fn defragment_step(
         &self,
         shard: usize,
         cursor: &mut Cursor,
         mut mover: Mover<'_>,
-    ) -> (Defragmented, bool) {
+    ) -> Option<(Defragmented, bool)> {
         let mut done = Defragmented::default();
-        let Some(mut state) = self.shards[shard].state.try_lock() else { return (done, false) };
+        let mut state = self.shards[shard].state.try_lock()?;
         let mut buckets = 0;
         let mut is_over = false;
         while !is_over && mover.work < WORK_MAX && buckets < BUCKETS_MAX {
@@ -67,7 +67,7 @@ impl Keyspace {
             is_over = !cursor.go_on(&mut state, &mut mover, &mut done);
         }
         (done.moved, done.kept) = (mover.moved, mover.kept);
-        (done, is_over)
+        Some((done, is_over))
     }
 }
 
@@ -83,8 +83,9 @@ impl Cursor {
             let moved = mover.moved;
             database.table.visit_fragment(*fragment, &mut |mut slot| {
                 let Some(collection) = slot.collection_mut() else { return };
-                if let Some(part) = collection.relocate(self.part, WORK_MAX, mover) {
-                    next = Some(next.map_or(part, |next| next.min(part)));
+                // Should two have the same fragment, the second comes when the first is over.
+                if next.is_none() {
+                    next = collection.relocate(self.part, WORK_MAX, mover);
                 }
             });
             // The key itself was counted as one of which nothing was moved.

@@ -144,11 +144,9 @@ impl Server {
         for shard in 0..self.engine.keyspace.shards() {
             let mut cursor = Cursor::default();
             loop {
-                let (step, is_over) = self.engine.keyspace.defragment_step(
-                    shard,
-                    &mut cursor,
-                    Mover::by_address(elements_max, is_misplaced),
-                );
+                let mover = Mover::by_address(elements_max, is_misplaced);
+                let step = self.engine.keyspace.defragment_step(shard, &mut cursor, mover);
+                let (step, is_over) = step.expect("nobody else has the shard");
                 done.add(step);
                 if is_over {
                     break;

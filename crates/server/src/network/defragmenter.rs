@@ -71,11 +71,10 @@ impl Defragmenter {
         let _uncached = Uncached::begin();
         let mut done = Defragmented::default();
         loop {
-            let (step, is_over) = engine.keyspace.defragment_step(
-                self.shard,
-                &mut self.cursor,
-                Mover::of_sparse(elements_max, &mut self.sizes),
-            );
+            let mover = Mover::of_sparse(elements_max, &mut self.sizes);
+            let step = engine.keyspace.defragment_step(self.shard, &mut self.cursor, mover);
+            // Who has the shard may have it for long.
+            let Some((step, is_over)) = step else { break };
             done.add(step);
             self.pass.add(step);
             if is_over {
