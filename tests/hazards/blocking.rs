@@ -204,6 +204,25 @@ fn waits_are_ended_by_other_clients() {
 }
 
 #[test]
+fn nothing_is_taken_for_a_client_that_is_killed() {
+    for threads in ["1", "2"] {
+        let server = start(&["--io-threads", threads]);
+        let mut operator = server.connect();
+        for round in 0..50 {
+            let mut blocked = waiting(&server, "BLPOP queue 0");
+            let list = operator.command("CLIENT LIST").text();
+            let line = list.lines().find(|line| line.contains(" flags=b ")).expect("it waits");
+            let id = line.strip_prefix("id=").and_then(|rest| rest.split(' ').next()).expect("a number");
+            let kill = format!("CLIENT KILL ID {id}");
+            let lines = [&kill, "RPUSH queue x", "LRANGE queue 0 -1", "DEL queue"];
+            let replies = operator.pipeline(&lines.map(Request::from_line)).expect("replies");
+            assert_eq!(replies.concat(), b":1\r\n:1\r\n*1\r\n$1\r\nx\r\n:1\r\n", "{threads}, {round}");
+            assert!(blocked.read_to_end().expect("the end").is_empty());
+        }
+    }
+}
+
+#[test]
 fn requests_behind_a_wait_are_answered_after_it_and_in_order() {
     let server = start(&[]);
     let mut client = server.connect();

@@ -234,7 +234,7 @@ impl Waiter for BlockedClient {
         keys.finish_served(self.database);
         keys.tell_by_prefix();
         keys.client = writer;
-        self.mailbox.post(self.client, Signal::Served);
+        keys.served.push((self.client, self.mailbox.clone()));
         true
     }
 }
@@ -253,5 +253,9 @@ impl Unblock for BlockedClient {
             self.mailbox.post(self.client, Signal::Served);
         }
         claimed
+    }
+
+    fn abandon(&self) {
+        self.claim();
     }
 }

@@ -14,6 +14,9 @@ use crate::watch::Watch;
 pub trait Unblock: Send + Sync + std::fmt::Debug {
     /// Ends the wait with an error, or else as its timeout does. Says whether the client was still waiting.
     fn unblock(&self, with_error: bool) -> bool;
+
+    /// Ends the wait, if the client is still waiting, without an answer: the client is gone.
+    fn abandon(&self);
 }
 
 /// What a client tells about itself.
@@ -324,8 +327,8 @@ impl Clients {
         let is_over = |_: &Arc<ClientRecord>| self.memory_bytes() > bytes_max;
         let mut evicted = Vec::new();
         for record in all.into_iter().take_while(is_over) {
-            if self.count_as_leaving(&record) {
-                self.close(&record);
+            // Another thread may be at it.
+            if self.count_as_leaving(&record) && self.close(&record) {
                 evicted.push(record);
             }
         }
@@ -366,11 +369,16 @@ impl Clients {
         self.records.read().values().cloned().collect()
     }
 
-    /// Asks a client's thread to close it. From here on the client is not to be seen any more.
-    pub fn close(&self, record: &ClientRecord) {
-        self.remove(record.id);
+    /// Asks a client's thread to close it. From here on the client is not to be seen any more. Says whether it was until now.
+    pub fn close(&self, record: &ClientRecord) -> bool {
+        let was_seen = self.records.write().remove(&record.id).is_some();
         record.is_killed.store(true, Ordering::Release);
+        // Nothing is taken any more for who cannot be told.
+        if let Some(blocked) = &*record.blocked.lock() {
+            blocked.abandon();
+        }
         record.inbox.mailbox.post(record.id, Signal::Close);
+        was_seen
     }
 
     /// Holds back all commands, or only those that write, until `until_ms` (milliseconds since 1970).

@@ -1,11 +1,13 @@
 //! What the commands that may wait have in common: the timeout, and waiting for the first of some keys.
 
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use nuthatch_protocol::number::{parse_f64, parse_i64};
 
 use crate::blocking::{BlockedClient, Take, Wait};
 use crate::call::Call;
+use crate::clients::Unblock;
 use crate::command::Flags;
 use crate::error::{CommandError, Outcome};
 use crate::keyspace::Key;
@@ -101,6 +103,10 @@ pub(super) fn wait(
     let blocked = BlockedClient::begin(wait, call.keys);
     *shown = Some(blocked.clone());
     drop(shown);
+    // Who is killed before has nobody else end the wait.
+    if record.is_killed.load(Ordering::Acquire) {
+        blocked.abandon();
+    }
     call.session.blocked = Some(blocked);
 }
 

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use nuthatch_collections::entry::{Entry, RecordRef};
 use parking_lot::MutexGuard;
@@ -17,6 +18,7 @@ use super::patience::Busy;
 use super::waiting::Ready;
 use super::{Database, Key, Keyspace, ShardState};
 use crate::access::AccessPolicy;
+use crate::delivery::Mailbox;
 use crate::effect::{Change, Effect};
 use crate::error::CommandError;
 use crate::notifications::Classes;
@@ -137,6 +139,8 @@ pub struct Keys<'k> {
     pub(super) equivalents: Vec<Vec<Vec<u8>>>,
     /// Keys that may have what somebody waits for.
     pub(super) ready: VecDeque<Ready>,
+    /// Clients whose waits it has ended, and how to tell their threads.
+    pub(crate) served: Vec<(u64, Arc<dyn Mailbox>)>,
     /// The client that the command runs for.
     pub(crate) client: u64,
     /// Keys that have changed, while anybody follows prefixes.
@@ -164,6 +168,7 @@ impl<'k> Keys<'k> {
             changed_parts: false,
             equivalents: Vec::new(),
             ready: VecDeque::new(),
+            served: Vec::new(),
             client,
             changed_keys: BTreeSet::new(),
             has_given_up: Cell::new(false),

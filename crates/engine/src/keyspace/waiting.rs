@@ -17,6 +17,7 @@ use super::observers::NOBODY;
 use super::patience::{Busy, OwnedKey, Postponed};
 use super::{Key, Keyspace, ShardState};
 use crate::access::{AccessPolicy, Tracking};
+use crate::delivery::Signal;
 
 /// One that waits for any of some keys.
 pub trait Waiter: Send + Sync + Debug {
@@ -247,6 +248,10 @@ impl Keys<'_> {
         self.tell_by_prefix();
         if let Some(log) = self.keyspace.log() {
             log.end_command();
+        }
+        // Not before: their replies are to wait until what they took is on the disk.
+        for (client, mailbox) in self.served.drain(..) {
+            mailbox.post(client, Signal::Served);
         }
     }
 

@@ -167,7 +167,7 @@ impl Clients {
     pub(super) fn watch(&mut self, token: usize, worker: &Worker) {
         let Some(connection) = self.connections.get(token) else { return };
         let mut flags = epoll::EventFlags::empty();
-        flags.insert(epoll::EventFlags::IN);
+        flags.set(epoll::EventFlags::IN, !connection.has_ended);
         flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
         if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
             .is_err()

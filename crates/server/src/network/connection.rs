@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub(super) held_until: Option<u64>,
     /// What of the replies waits for the append-only file.
     pub(super) kept: Option<Kept>,
+    /// Whether the client sends nothing more, and is there only for what is kept.
+    pub(super) has_ended: bool,
     /// Whether another client's command has changed something for this one, which is not acknowledged yet.
     pub(super) was_served: bool,
     /// Whether it takes part in the present turn.
@@ -85,6 +87,7 @@ impl Connection {
             reply: Reply::new(),
             held_until: None,
             kept: None,
+            has_ended: false,
             was_served: false,
             takes_part: false,
             waits_to_send: false,

@@ -148,6 +148,8 @@ impl EventLoop {
                 self.read_mailbox();
             }
             wait_ms = self.meet_deadlines();
+            // Those who went on only now wait for the append-only file, too.
+            self.clients.release_kept(&self.worker);
             if self.worker.evict_further(&self.clients.shared.engine) {
                 wait_ms = 0;
             }
@@ -249,6 +251,9 @@ impl EventLoop {
     fn meet_deadlines(&mut self) -> u64 {
         let mut now_ms = self.clients.shared.engine.now_ms();
         self.resume_held(now_ms);
+        // The clock may have been set back.
+        self.next_expiry_ms = self.next_expiry_ms.min(now_ms + EXPIRY_MS);
+        self.next_review_ms = self.next_review_ms.min(now_ms + REVIEW_MS);
         if now_ms >= self.next_expiry_ms {
             // Nothing changes while writes are held back.
             let engine = &self.clients.shared.engine;

@@ -217,12 +217,13 @@ impl Participant {
             false => connection.send(),
         };
         traffic.sent += bytes;
+        let leaves = self.ended && !stays_for_kept(token, connection, aftermath);
         let finished = connection.session.closing && outcome == Sent::All;
         let queued_bytes = connection.session.queued_bytes();
         let query_bytes = connection.input.len() + connection.parser.memory() + queued_bytes;
         let reason = if is_lost {
             Some(Reason::NotKept)
-        } else if outcome == Sent::Broken || self.ended || finished {
+        } else if outcome == Sent::Broken || leaves || finished {
             Some(Reason::Ended)
         } else if query_bytes as u64 > limits.query_bytes_max.load(Ordering::Relaxed) {
             Some(Reason::QueryBuffer)
@@ -249,6 +250,18 @@ impl Participant {
         connection.shrink();
         traffic
     }
+}
+
+/// Whether a client that sends nothing more is still to be told of what it has written, once that is on the disk. If it ends again
+/// it has closed the connection altogether.
+fn stays_for_kept(token: usize, connection: &mut Connection, aftermath: &mut Aftermath) -> bool {
+    if connection.kept.is_none() || connection.has_ended {
+        return false;
+    }
+    connection.has_ended = true;
+    connection.session.closing = true;
+    aftermath.sending_changed.push(token);
+    true
 }
 
 /// Appends a request in the form in which clients send it.

@@ -37,6 +37,9 @@ const ARENA_BYTES: usize = 8 * READ_BYTES_MAX;
 /// Requests that are prepared together: enough to hide the memory's latency, few enough to stay in cache.
 const BATCH_REQUESTS_MAX: usize = 64;
 
+/// Room for as many arguments is kept from one turn to the next.
+const SPANS_KEPT_MAX: usize = 64 * 1024;
+
 /// Requests of one connection in a batch while it has not authenticated: whether the next one may be long
 /// depends on this one.
 const BATCH_REQUESTS_UNAUTHENTICATED: usize = 1;
@@ -375,6 +378,10 @@ impl Turn {
                     connection.session.closing = true;
                 }
             }
+            if is_much && connection.output_verdict(&shared.limits, batch.now_ms()) {
+                // It is closed for that at the end of the turn.
+                connection.session.closing = true;
+            }
             place = last + 1;
         }
     }
@@ -439,6 +446,9 @@ impl Turn {
             traffic.add(participant.finish(connection, &end, spare_replies, aftermath));
         }
         self.used = 0;
+        if self.spans.capacity() > SPANS_KEPT_MAX {
+            self.spans = Vec::new();
+        }
         traffic.count(worker);
     }
 }
