@@ -6,6 +6,7 @@ mod file_names;
 mod first_base;
 mod full_disk;
 mod generated;
+mod longer;
 mod natural;
 mod switching;
 mod telling;

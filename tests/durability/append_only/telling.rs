@@ -192,3 +192,15 @@ fn a_single_file_is_told_as_by_stock_servers() {
         assert!(server.log().contains(line), "{line}\n{}", server.log());
     }
 }
+
+/// Who sends nothing more has not left yet.
+#[test]
+fn who_has_sent_everything_is_told_when_the_disk_has_it() {
+    let server = Server::start(&Program::nuthatch(), &arguments(&["--appendfsync", "always"]));
+    for (request, replies) in [("SET key value\r\n", "+OK\r\n"), ("INCR n\r\nQUIT\r\n", ":1\r\n+OK\r\n")] {
+        let mut client = server.connect();
+        client.send(request.as_bytes()).expect("the server reads");
+        client.finish_sending().expect("the server is there");
+        assert_eq!(client.read_to_end().expect("the end"), replies.as_bytes(), "{request}");
+    }
+}

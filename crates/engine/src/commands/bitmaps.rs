@@ -1,10 +1,8 @@
 //! Bits of strings: set, read, counted and looked for. Bit 0 is the highest bit of the first byte.
 
-use std::sync::atomic::Ordering;
-
 use nuthatch_protocol::number::parse_i64;
 
-use super::ranges::{resolve, resolve_clamped};
+use super::ranges::{resolve, resolve_clamped, string_bytes_max};
 use crate::arguments::is_word;
 use crate::call::Call;
 use crate::command::{Command, Group, KeyFlags, KeySpec};
@@ -59,7 +57,7 @@ pub(super) fn parse_offset(
     parse_i64(argument)
         .and_then(|units| usize::try_from(units).ok()?.checked_mul(bits_each))
         .filter(|offset| i64::try_from(*offset).is_ok())
-        .filter(|offset| *offset as u64 / 8 < call.engine.settings.string_bytes_max.load(Ordering::Relaxed))
+        .filter(|offset| *offset as u64 / 8 < string_bytes_max(call))
         .ok_or(OFFSET_ERROR)
 }
 

@@ -90,11 +90,18 @@ fn getrange(call: &mut Call<'_, '_>) -> Outcome {
 }
 
 /// No string grows beyond `proto-max-bulk-len`.
-pub(super) fn check_length(call: &Call<'_, '_>, length: usize) -> Outcome {
-    if length as u64 > call.engine.settings.string_bytes_max.load(Ordering::Relaxed) {
+fn check_length(call: &Call<'_, '_>, length: usize) -> Outcome {
+    if length as u64 > string_bytes_max(call) {
         return Err(CommandError::STRING_TOO_LONG);
     }
     Ok(())
+}
+
+/// How long a string may be, in bytes. A file may have been written when more was allowed.
+pub(super) fn string_bytes_max(call: &Call<'_, '_>) -> u64 {
+    const REPLAYED_MAX: u64 = 512 * 1024 * 1024;
+    let bytes_max = call.engine.settings.string_bytes_max.load(Ordering::Relaxed);
+    if call.session.is_replayed { bytes_max.max(REPLAYED_MAX) } else { bytes_max }
 }
 
 /// The first and the last of the elements from `start` to `end` of `length` ones, negative ones counted

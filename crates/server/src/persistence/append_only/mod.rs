@@ -30,6 +30,7 @@ use self::files::Files;
 use self::output::Output;
 use self::rewriting::Rewriting;
 use crate::config::{AppendOnlySettings, Fsync, system_text};
+use crate::disk::DiskFile;
 use crate::log;
 use crate::network::{Message, Shared};
 
@@ -74,6 +75,8 @@ struct Trouble {
     write: Option<String>,
     /// What was written is lost for the disk, it cannot be known how much of it: only a rewrite mends that.
     sync: Option<String>,
+    /// The file that it was written to.
+    lost: Option<Arc<DiskFile>>,
     complained: Option<Instant>,
 }
 
@@ -89,6 +92,8 @@ pub(crate) struct AppendOnly {
     output: Mutex<Output>,
     files: Mutex<Option<Files>>,
     trouble: Mutex<Trouble>,
+    /// Held while files are brought to the disk.
+    syncing: Mutex<()>,
     /// Up to where effects were appended, in bytes since the server started.
     pub(crate) appended: Arc<AtomicU64>,
     /// Up to where they were written.
@@ -157,6 +162,7 @@ impl AppendOnly {
             output: Mutex::default(),
             files: Mutex::default(),
             trouble: Mutex::default(),
+            syncing: Mutex::default(),
             appended: Arc::default(),
             written: Arc::default(),
             synced: Arc::default(),

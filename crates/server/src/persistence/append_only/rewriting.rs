@@ -373,13 +373,30 @@ impl AppendOnly {
             // What was brought to the disk meanwhile did not count.
             self.wish_sync();
         }
+        self.forget_lost();
+        // They do not count any more, and will be tried again.
+        if let Err(problem) = files.remove_history() {
+            log::warning!("Removing old AOF files failed: {}", system_text(&problem));
+        }
+        Ok(())
+    }
+
+    /// What was lost for the disk is in the base, unless it was appended after its moment.
+    fn forget_lost(&self) {
+        let current = self.output.lock().file.clone();
         let mut trouble = self.trouble.lock();
+        let is_after = match (&trouble.lost, &current) {
+            (Some(lost), Some(current)) => Arc::ptr_eq(lost, current),
+            _ => false,
+        };
+        if is_after {
+            return;
+        }
+        trouble.lost = None;
         if trouble.sync.take().is_some() {
             log::warning!("The AOF file has been rewritten: the server can write again.");
         }
         self.publish(&trouble);
-        drop(trouble);
-        files.remove_history()
     }
 }
 

@@ -100,10 +100,25 @@ impl AppendOnly {
         if files.is_empty() || self.trouble.lock().sync.is_some() {
             return;
         }
-        match files.iter().try_for_each(|file| file.sync_data()) {
-            Ok(()) => self.output.lock().note_synced(&files),
-            Err(problem) => self.trouble(|trouble| trouble.sync = Some(system_text(&problem))),
+        if self.sync_all(&files) {
+            self.output.lock().note_synced(&files);
         }
+    }
+
+    /// Brings files to the disk, one after another, or notes which of them could not be.
+    fn sync_all(&self, files: &[Arc<DiskFile>]) -> bool {
+        // The system tells of an error once only: nobody else may go on as if there were none before it is noted.
+        let _alone = self.syncing.lock();
+        for file in files {
+            if let Err(problem) = file.sync_data() {
+                self.trouble(|trouble| {
+                    trouble.sync = Some(system_text(&problem));
+                    trouble.lost = Some(file.clone());
+                });
+                return false;
+            }
+        }
+        true
     }
 
     /// Lets replies leave that wait for what is before a position.
@@ -128,7 +143,7 @@ impl AppendOnly {
         }
         let begun = Instant::now();
         self.is_syncing.store(true, Ordering::Relaxed);
-        let outcome = files.iter().try_for_each(|file: &Arc<DiskFile>| file.sync_data());
+        let is_synced = self.sync_all(&files);
         self.is_syncing.store(false, Ordering::Relaxed);
         if begun.elapsed() > SYNC_PATIENCE {
             self.delayed.fetch_add(1, Ordering::Relaxed);
@@ -137,22 +152,17 @@ impl AppendOnly {
                  fsync to complete, this may slow down the server."
             );
         }
-        match outcome {
-            Ok(()) => {
-                self.output.lock().note_synced(&files);
-                // After an error, another attempt that has none proves nothing: the system forgets what it could not write.
-                let is_lost = self.trouble.lock().sync.is_some();
-                let is_complete = !self.rewriting.is_first() && self.switches.load(Ordering::SeqCst) == 0;
-                if !is_lost && is_complete {
-                    self.note_synced(position);
-                }
-                !is_lost
-            }
-            Err(problem) => {
-                self.trouble(|trouble| trouble.sync = Some(system_text(&problem)));
-                false
-            }
+        if !is_synced {
+            return false;
         }
+        self.output.lock().note_synced(&files);
+        // After an error, another attempt that has none proves nothing: the system forgets what it could not write.
+        let is_lost = self.trouble.lock().sync.is_some();
+        let is_complete = !self.rewriting.is_first() && self.switches.load(Ordering::SeqCst) == 0;
+        if !is_lost && is_complete {
+            self.note_synced(position);
+        }
+        !is_lost
     }
 
     /// Notes up to where all is on the disk.
