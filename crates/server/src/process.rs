@@ -116,7 +116,7 @@ fn announce(without_arguments: bool) {
 /// The part of the start that needs the final process; `false` if the server cannot run.
 fn prepare(config: &Config, supervised: bool) -> bool {
     let settings = config.settings();
-    match limits::raise(settings.maxclients) {
+    match limits::raise(settings.maxclients, settings.io_threads) {
         limits::Outcome::Enough => {}
         limits::Outcome::Only(maxclients) => config.reduce_maxclients(maxclients),
         limits::Outcome::TooFew => return false,
@@ -244,7 +244,7 @@ pub(crate) fn apply(directive: &str, settings: &Settings) -> Result<(), String> 
         "port" | "bind" => return Err("it takes effect with the next start only".to_owned()),
         "loglevel" => log::set_level(settings.loglevel),
         "dir" => std::env::set_current_dir(&settings.dir).map_err(|problem| system_text(&problem))?,
-        "maxclients" => limits::raise_for(settings.maxclients)?,
+        "maxclients" => limits::raise_for(settings.maxclients, settings.io_threads)?,
         "oom-score-adj" | "oom-score-adj-values" => out_of_memory::adjust(settings).map_err(|problem| {
             log::warning!("Unable to write oom_score_adj: {}", system_text(&problem));
             "Failed to apply new oom_score_adj configuration, check server logs.".to_owned()

@@ -155,8 +155,8 @@ impl Config {
     /// Changes directives as `CONFIG SET` does: all of them or, if one is refused, none.
     ///
     /// The new settings are published, then `apply` is called with the name of each directive whose value has
-    /// changed, and of `dir` in any case. If it refuses one, the old settings are published again and it is called once more for those that
-    /// it had applied. It must not ask for values itself: they are locked.
+    /// changed, and of `dir` in any case. If it refuses one, the old settings are published again and it is called once more for
+    /// this one, of which something may be in force, and those before. It must not ask for values itself: they are locked.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl Config {
         for (applied, (name, index)) in changes.iter().enumerate() {
             if let Err(reason) = apply(directives::all()[*index].name, &new) {
                 let old = self.publish(&values);
-                for (_, index) in &changes[..applied] {
+                for (_, index) in &changes[..=applied] {
                     if let Err(reason) = apply(directives::all()[*index].name, &old) {
                         crate::log::warning!("Failed applying restored failed CONFIG SET command: {reason}");
                     }

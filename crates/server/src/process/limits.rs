@@ -5,8 +5,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::config::system_text;
 use crate::log;
 
-/// Files that the server has open besides the connections of clients.
-const RESERVED_FILES: u64 = 32;
+/// Files that the server has open besides the connections of clients: two of each thread that serves them, and others.
+fn reserved_files(io_threads: usize) -> u64 {
+    const ENOUGH: u64 = 32;
+    const THREADS_INCLUDED: usize = 4;
+    ENOUGH + 2 * io_threads.saturating_sub(THREADS_INCLUDED) as u64
+}
 
 /// Whether the process may open as many files as it needs.
 pub(super) enum Outcome {
@@ -19,8 +23,9 @@ pub(super) enum Outcome {
 }
 
 /// Raises the limit on open files to what the clients need, and logs what came of it.
-pub(super) fn raise(maxclients: u32) -> Outcome {
-    let needed = u64::from(maxclients) + RESERVED_FILES;
+pub(super) fn raise(maxclients: u32, io_threads: usize) -> Outcome {
+    let reserved = reserved_files(io_threads);
+    let needed = u64::from(maxclients) + reserved;
     let limit = getrlimit(Resource::Nofile);
     let Some(current) = limit.current.filter(|current| *current < needed) else { return Outcome::Enough };
     let problem = match set(needed, limit) {
@@ -34,7 +39,7 @@ pub(super) fn raise(maxclients: u32) -> Outcome {
     };
     // Without the privilege to raise the hard limit, that is what can be had.
     let best = limit.maximum.filter(|hard| set(*hard, limit).is_ok()).unwrap_or(current).max(current);
-    let Some(possible) = best.checked_sub(RESERVED_FILES).filter(|possible| *possible > 0) else {
+    let Some(possible) = best.checked_sub(reserved).filter(|possible| *possible > 0) else {
         log::warning!(
             "Your current 'ulimit -n' of {current} is not enough for the server to start. Please increase your \
              open file limit to at least {needed}. Exiting."
@@ -60,12 +65,13 @@ pub(super) fn raise(maxclients: u32) -> Outcome {
 /// # Errors
 ///
 /// The reason in the words of the error reply.
-pub(super) fn raise_for(maxclients: u32) -> Result<(), String> {
-    let needed = u64::from(maxclients) + RESERVED_FILES;
+pub(super) fn raise_for(maxclients: u32, io_threads: usize) -> Result<(), String> {
+    let reserved = reserved_files(io_threads);
+    let needed = u64::from(maxclients) + reserved;
     let limit = getrlimit(Resource::Nofile);
     let Some(current) = limit.current.filter(|current| *current < needed) else { return Ok(()) };
     set(needed, limit).map_err(|_| {
-        let best = limit.maximum.unwrap_or(current).saturating_sub(RESERVED_FILES);
+        let best = limit.maximum.unwrap_or(current).saturating_sub(reserved);
         format!("The operating system is not able to handle the specified number of clients, try with {best}")
     })
 }
