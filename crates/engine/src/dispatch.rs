@@ -106,7 +106,7 @@ impl Engine {
         }
     }
 
-    /// Begins a batch. All of its commands see the same time.
+    /// Begins a batch. All of its commands see the same time, but for those behind one that took long.
     pub fn batch<'w>(&self, worker: &'w mut Worker) -> Batch<'w> {
         let now_ms = self.now_ms();
         let begun = Instant::now();
@@ -288,7 +288,7 @@ impl Batch<'_> {
         let (guards, first_hash) = match command.locks {
             Locks::Script => {
                 let outcome = self.execute_script(engine, session, arguments, command, hash, reply);
-                self.finish_runs();
+                self.finish_alone(engine, session);
                 return outcome;
             }
             Locks::None | Locks::Visits => (Guards::None, None),
@@ -316,7 +316,7 @@ impl Batch<'_> {
         self.worker.runs.keys.add(keys.counters);
         drop(keys);
         if alone {
-            self.finish_runs();
+            self.finish_alone(engine, session);
         }
         outcome
     }
@@ -398,12 +398,23 @@ impl Batch<'_> {
         }
     }
 
-    /// Writes down the runs so far and starts the clock again.
-    fn finish_runs(&mut self) {
+    /// Writes down a run that is timed by itself. If it took long, those behind it see the time anew: else deadlines and
+    /// timeouts that they set would be over too soon.
+    fn finish_alone(&mut self, engine: &Engine, session: &Session) {
+        const LONG: Duration = Duration::from_millis(1);
+        if self.finish_runs() >= LONG && !session.is_replayed {
+            self.now_ms = engine.now_ms();
+            self.access = engine.settings.access_policy(self.now_ms);
+        }
+    }
+
+    /// Writes down the runs so far and starts the clock again. Returns how long they took.
+    fn finish_runs(&mut self) -> Duration {
         let elapsed = self.restart_clock();
         if !self.worker.runs.is_empty() {
             self.worker.runs.record(elapsed, self.keeps_latency, &mut self.worker.counters.lock());
         }
+        elapsed
     }
 
     fn restart_clock(&mut self) -> Duration {

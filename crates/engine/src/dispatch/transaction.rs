@@ -67,7 +67,7 @@ impl Batch<'_> {
                 session.tracking.iter_mut().for_each(|tracking| tracking.next = None);
                 monitor::show(engine, session, command, &arguments);
                 self.count(session, command, &outcome);
-                self.finish_runs();
+                self.finish_alone(engine, session);
                 outcome
             }
         }
