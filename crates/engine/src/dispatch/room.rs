@@ -117,18 +117,19 @@ impl Engine {
     /// buffers take beyond their part, nor a little of what is about to be released. What is written while flushed databases
     /// are released takes their place.
     fn shortage(&self) -> Shortage {
-        let excess = self.memory.excess();
-        if excess == 0 {
+        if self.memory.excess() == 0 {
             return Shortage::None;
         }
+        // Before it is looked how much is used: what is released meanwhile must not seem to be neither gone nor going.
+        let (level, reclaiming) = (self.keyspace.level_reclaimed(), self.keyspace.reclaiming_bytes());
+        let excess = self.memory.excess();
         let buffers = self.clients.memory_bytes().saturating_sub(self.memory.client_bytes_max());
         let buffers = buffers.saturating_add(self.clients.leaving_bytes());
         let excess = excess.saturating_sub(self.uncounted_memory()).saturating_sub(buffers);
-        let excess = match self.keyspace.level_reclaimed() {
+        let excess = match level {
             Some(level) => self.memory.excess_above(level).min(excess),
             None => excess,
         };
-        let reclaiming = self.keyspace.reclaiming_bytes();
         if excess <= reclaiming.min(self.memory.limit() / RELEASED_SHARE) {
             Shortage::None
         } else if excess <= reclaiming {

@@ -57,8 +57,8 @@ impl Drop for Share {
         // First the allocated memory is less, then what is about to be released: else too much would seem to be in use.
         allocator::allocated();
         self.reclaiming.pending.fetch_sub(self.values, Ordering::Relaxed);
-        self.reclaiming.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.reclaiming.contents.fetch_sub(self.contents, Ordering::Relaxed);
+        self.reclaiming.bytes.fetch_sub(self.bytes, Ordering::Release);
+        self.reclaiming.contents.fetch_sub(self.contents, Ordering::Release);
         self.reclaiming.released.fetch_add(self.values, Ordering::Relaxed);
     }
 }
@@ -118,7 +118,7 @@ impl Keyspace {
 
     /// What single values take that are about to be released, in bytes.
     pub(crate) fn reclaiming_bytes(&self) -> u64 {
-        self.reclaiming.bytes.load(Ordering::Relaxed)
+        self.reclaiming.bytes.load(Ordering::Acquire)
     }
 
     /// Whether memory of keys that are gone is about to be released.
@@ -129,7 +129,7 @@ impl Keyspace {
     /// While flushed databases are being released, of which nobody knows how much memory they take: how much was allocated
     /// when they began to be, in bytes.
     pub(crate) fn level_reclaimed(&self) -> Option<u64> {
-        let is_reclaiming = self.reclaiming.contents.load(Ordering::Relaxed) > 0;
+        let is_reclaiming = self.reclaiming.contents.load(Ordering::Acquire) > 0;
         is_reclaiming.then(|| self.reclaiming.level.load(Ordering::Relaxed))
     }
 

@@ -289,6 +289,7 @@ fn visit_near(
     count: usize,
     visit: &mut dyn FnMut(RecordRef<'_>),
 ) -> bool {
+    let enough = if count > KEYS_OF_PAIR { count } else { count.min(KEYS_OF_PAIR / 2) };
     let (mut position, mut visited) = (position, 0);
     for _ in 0..count * NEIGHBOURS / 2 {
         position = table.visit_pair(position, &mut |record| {
@@ -299,7 +300,7 @@ fn visit_near(
             visited < count
         });
         // The memory of the next pair was not asked for, and what few more keys add is not worth waiting for it.
-        if visited >= if count > KEYS_OF_PAIR { count } else { count.div_ceil(2) } {
+        if visited >= enough {
             break;
         }
     }
