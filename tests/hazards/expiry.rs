@@ -9,6 +9,22 @@ use nuthatch_testkit::server::wait_until;
 use crate::start;
 
 #[test]
+fn a_deadline_behind_a_slow_command_counts_from_when_it_is_set() {
+    let server = start(&["--enable-debug-command", "yes"]);
+    let mut client = server.connect();
+    let lines = ["TIME", "DEBUG SLEEP 0.5", "SET key value PX 60000", "PEXPIRETIME key", "BLPOP none 0.5"];
+    let began = Instant::now();
+    client.send(&Request::encode_all(&lines.map(Request::from_line))).expect("the server reads");
+    let mut reply = || client.read_reply().expect("a reply");
+    let time: Vec<u64> = reply().into_elements().iter().filter_map(|part| part.text().parse().ok()).collect();
+    assert_eq!([reply().text(), reply().text()], ["OK", "OK"]);
+    let deadline = reply().integer().and_then(|deadline| u64::try_from(deadline).ok()).expect("a time");
+    assert!(deadline >= time[0] * 1000 + time[1] / 1000 + 60_500, "{deadline} behind {time:?}");
+    assert_eq!(reply(), Reply::NullArray);
+    assert!(began.elapsed() >= Duration::from_millis(1000), "the wait ended after {:?}", began.elapsed());
+}
+
+#[test]
 fn many_keys_that_expire_at_once_are_removed_without_being_asked_for() {
     const KEYS: usize = 200_000;
     const TIME_TO_LIVE_MS: usize = 2000;
