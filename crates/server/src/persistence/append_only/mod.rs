@@ -75,8 +75,8 @@ struct Trouble {
     write: Option<String>,
     /// What was written is lost for the disk, it cannot be known how much of it: only a rewrite mends that.
     sync: Option<String>,
-    /// The file that it was written to.
-    lost: Option<Arc<DiskFile>>,
+    /// The files that it was written to.
+    lost: Vec<Arc<DiskFile>>,
     complained: Option<Instant>,
 }
 

@@ -385,14 +385,10 @@ impl AppendOnly {
     fn forget_lost(&self) {
         let current = self.output.lock().file.clone();
         let mut trouble = self.trouble.lock();
-        let is_after = match (&trouble.lost, &current) {
-            (Some(lost), Some(current)) => Arc::ptr_eq(lost, current),
-            _ => false,
-        };
-        if is_after {
+        trouble.lost.retain(|lost| current.as_ref().is_some_and(|current| Arc::ptr_eq(lost, current)));
+        if !trouble.lost.is_empty() {
             return;
         }
-        trouble.lost = None;
         if trouble.sync.take().is_some() {
             log::warning!("The AOF file has been rewritten: the server can write again.");
         }

@@ -113,7 +113,9 @@ impl AppendOnly {
             if let Err(problem) = file.sync_data() {
                 self.trouble(|trouble| {
                     trouble.sync = Some(system_text(&problem));
-                    trouble.lost = Some(file.clone());
+                    if !trouble.lost.iter().any(|lost| Arc::ptr_eq(lost, file)) {
+                        trouble.lost.push(file.clone());
+                    }
                 });
                 return false;
             }
