@@ -260,10 +260,11 @@ fn keys_with_long_names_go() {
     }
 }
 
-/// A cache of pages has few keys. Samples of five of them would be wrong now and then.
+/// A cache of pages has few keys: here ten in each shard, of which all are looked at. With half as many the order is left to chance
+/// too often.
 #[test]
 fn few_big_keys_go_in_the_right_order() {
-    const KEYS: usize = 300;
+    const KEYS: usize = 640;
     let server = start(&["--maxmemory-policy", "allkeys-lru", "--maxmemory-samples", "16"]);
     let mut client = server.connect();
     let value = "v".repeat(10_000);
@@ -276,7 +277,7 @@ fn few_big_keys_go_in_the_right_order() {
     let there = which_exist(&mut client, (0..KEYS).map(|number| format!("key:{number}")));
     let (used, others) = there.split_at(KEYS / 2);
     let gone = (count(used, false), count(others, false));
-    assert!(gone.1 > KEYS / 6 && gone.0 * 6 < gone.1, "{gone:?} of those that were used and the others");
+    assert!(gone.1 > KEYS / 6 && gone.0 * 8 < gone.1, "{gone:?} of those that were used and the others");
 }
 
 /// What is being released elsewhere is no reason for more keys to go.
