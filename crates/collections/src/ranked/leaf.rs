@@ -105,12 +105,17 @@ impl Leaf {
         entry::offsets(&self.bytes).nth(index).unwrap_or(self.bytes.len())
     }
 
-    /// The first boundary of entries from which on at most half the bytes follow; not the beginning.
+    /// The first boundary of entries from which on at most half the bytes follow, or the last one if the last entry has more than
+    /// half of them; neither the beginning nor the end. There are two entries or more.
     pub(super) fn middle(&self) -> Position {
-        let boundaries = entry::offsets(&self.bytes).chain([self.bytes.len()]);
-        let mut later = boundaries.enumerate().skip(1);
-        let middle = later.find(|(_, offset)| *offset >= self.bytes.len() / 2);
-        middle.map_or_else(Position::default, |(index, offset)| Position { index, offset })
+        let mut middle = Position::default();
+        for (index, offset) in entry::offsets(&self.bytes).enumerate().skip(1) {
+            middle = Position { index, offset };
+            if offset >= self.bytes.len() / 2 {
+                break;
+            }
+        }
+        middle
     }
 
     pub(super) fn insert(&mut self, offset: usize, new: &Addition<'_>) {

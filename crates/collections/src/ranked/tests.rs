@@ -205,6 +205,17 @@ proptest! {
     }
 }
 
+#[test]
+fn a_full_leaf_whose_last_entry_has_most_of_its_bytes_is_split() {
+    let (mut tree, mut model) = (RankedTree::new(), Vec::new());
+    insert(&mut tree, &mut model, (1.0, vec![b'x'; 240]));
+    for number in 0..100 {
+        insert(&mut tree, &mut model, (0.0, vec![number]));
+        check(&tree);
+    }
+    compare(&tree, &model);
+}
+
 /// Numbers below `count` in an order without pattern.
 fn shuffled(count: u64) -> impl Iterator<Item = u64> {
     (0..count).map(move |number| number.wrapping_mul(2_654_435_761) % count)
