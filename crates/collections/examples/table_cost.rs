@@ -105,7 +105,8 @@ fn look_up_in_batches(table: &Table<Hash>, keys: &[[u8; 16]]) -> usize {
             *hash = table.hasher().hash(key);
             prefetcher.bucket(&pin, *hash);
         }
-        hashes.iter().take(batch.len()).for_each(|hash| prefetcher.entry(&pin, *hash));
+        let displaced = hashes.iter().take(batch.len()).filter(|hash| prefetcher.entry(&pin, **hash));
+        displaced.for_each(|hash| prefetcher.displaced(&pin, *hash));
         hashes.iter().zip(batch).filter(|(hash, key)| table.find(**hash, *key).is_some()).count()
     };
     keys.chunks(BATCH).map(look_up_batch).sum()

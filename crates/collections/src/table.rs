@@ -1,12 +1,14 @@
 //! A hash table of entries that never stops to grow: extendible hashing.
 //!
-//! A directory of pointers is indexed by the top bits of a hash. Each pointer leads to a segment of 4 KiB, 64
-//! buckets of one cache line with seven entries each. The six bits below those that choose the segment choose an
+//! A directory of pointers is indexed by the top bits of a hash. Each pointer leads to a segment of 16 to 28 KiB, 256 to 448
+//! buckets of one cache line with seven entries each. The bits below those that choose the segment choose an
 //! entry's home bucket; when that is full, the entry goes to one of the seven buckets behind it, and the home
-//! bucket notes how far. When all eight are full the segment is split in two, which moves half of at most 448
-//! entries and takes some microseconds, instead of moving the whole table. Two halves that have become sparse are
-//! merged again. A slot keeps sixteen bits of the hash beside the pointer, so that neither has to look at the
-//! entries, until a table has some ten million of them.
+//! bucket notes how far. When all eight are full, and moving others on does not help, the segment gets 4 KiB more, or becomes two
+//! of 16 KiB. That moves at most some three thousand entries and takes some tens of microseconds, instead of moving the whole
+//! table. In such small steps no more than a fifth of the slots is ever won at once, so that a table takes 11 to 12 bytes for
+//! each entry, however many there are. Where entries have become few, segments become smaller, and two become one. A slot
+//! keeps sixteen bits of the hash beside the pointer, so that none of this has to look at the entries, until a table has
+//! more than a hundred million of them.
 //!
 //! A lookup touches the directory, one cache line of the bucket and the entry. Eight tag bits for each entry in
 //! the bucket's line make it rare that a wrong entry is looked at.
@@ -23,6 +25,7 @@
 //!   read by prefetchers at any time. Prefetchers follow no pointer to an entry, so that entries are freed at
 //!   once; segments and directories are freed when no prefetcher can look at them any more.
 
+mod bucket;
 mod directory;
 mod occupied;
 mod prefetch;
@@ -37,10 +40,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use crate::entry::{Entry, RecordRef};
+use bucket::tag;
 use directory::{Directory, Located, Root};
 pub use occupied::Occupied;
 pub use prefetch::{Pin, Prefetcher, pin};
-use segment::{Segment, Slot, tag};
+use segment::{Block, SIZES, Slot};
 
 /// How the table gets the hash of a key, which it does not store, when it moves an entry.
 pub trait KeyHasher: Clone + Send + 'static {
@@ -71,7 +75,8 @@ pub struct Table<H: KeyHasher> {
     len: usize,
     /// Entries that no segment has room for; empty with any good hash.
     stash: Vec<Stashed>,
-    segments: usize,
+    /// How many blocks the segments have together.
+    blocks: usize,
     /// How many segments have the directory's depth. Without any, the directory can be halved.
     deepest: usize,
     root: Arc<Root>,
@@ -85,7 +90,7 @@ impl<H: KeyHasher> Table<H> {
             directory: Directory::EMPTY,
             len: 0,
             stash: Vec::new(),
-            segments: 0,
+            blocks: 0,
             deepest: 0,
             root: Arc::new(Root::new(Directory::EMPTY)),
         }
@@ -109,7 +114,7 @@ impl<H: KeyHasher> Table<H> {
     /// What the table itself takes, without the entries, in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.directory.len() * size_of::<usize>()
-            + self.segments * size_of::<Segment>()
+            + self.blocks * size_of::<Block>()
             + self.stash.capacity() * size_of::<Stashed>()
     }
 
@@ -138,8 +143,8 @@ impl<H: KeyHasher> Table<H> {
         debug_assert_eq!(hash, self.hasher.hash(entry.as_ref().key()), "the hash is not that of the key");
         debug_assert!(self.find(hash, entry.as_ref().key()).is_none(), "the key is there already");
         if self.directory.is_empty() {
-            self.publish(Directory::with_segment(Segment::new_boxed()));
-            self.segments = 1;
+            self.publish(Directory::with_segment(Located::allocate(SIZES[0], 0)));
+            self.blocks = SIZES[0];
             self.deepest = 1;
         }
         self.len += 1;
@@ -152,7 +157,7 @@ impl<H: KeyHasher> Table<H> {
             if segment.insert(located.home(hash), hash, head) {
                 return;
             }
-            if !self.split(hash, located) {
+            if !self.make_room(hash, located) {
                 // SAFETY: the pointer was given away above and has no owner yet.
                 self.stash.push(Stashed { hash, entry: unsafe { Entry::from_raw(head) } });
                 return;
@@ -174,7 +179,7 @@ impl<H: KeyHasher> Table<H> {
             directory: self.directory,
             len: std::mem::take(&mut self.len),
             stash: std::mem::take(&mut self.stash),
-            segments: std::mem::take(&mut self.segments),
+            blocks: std::mem::take(&mut self.blocks),
             deepest: std::mem::take(&mut self.deepest),
             root: Arc::new(Root::new(self.directory)),
         };
@@ -224,7 +229,7 @@ impl<H: KeyHasher> Table<H> {
         }
         let directory = self.directory;
         self.publish(Directory::EMPTY);
-        (self.segments, self.deepest) = (0, 0);
+        (self.blocks, self.deepest) = (0, 0);
         self.stash = Vec::new();
         let pin = pin();
         // SAFETY: the table kept the directory, which is not published any more, and the segments, which are retired once.
@@ -254,7 +259,7 @@ impl<H: KeyHasher> Table<H> {
         }
         let directory = self.directory;
         self.publish(Directory::EMPTY);
-        (self.segments, self.deepest) = (0, 0);
+        (self.blocks, self.deepest) = (0, 0);
         // SAFETY: the table kept the directory, which is not published any more but not retired yet either.
         let mut segments = unsafe { directory.segments() }.peekable();
         while segments.peek().is_some() {

@@ -67,6 +67,8 @@ pub struct Worker {
     runs: Runs,
     /// The requests of the batch.
     prepared: Vec<Prepared>,
+    /// Databases and hashes of the keys among them that are not in their home buckets.
+    displaced: Vec<(u32, u64)>,
     /// What is remembered of keys that may have to go.
     evictor: Evictor,
 }
@@ -102,6 +104,7 @@ impl Engine {
             counters: self.statistics.register(),
             runs: Runs::default(),
             prepared: Vec::new(),
+            displaced: Vec::new(),
             evictor: Evictor::default(),
         }
     }
@@ -156,14 +159,24 @@ impl Batch<'_> {
 
     /// Starts to load the record of the key of the request in this place.
     #[inline]
-    pub fn prefetch(&self, engine: &Engine, session: &Session, place: usize) {
+    pub fn prefetch(&mut self, engine: &Engine, session: &Session, place: usize) {
         let Prepared { command, hash, .. } = self.worker.prepared[place];
         if let Some(Registered { locks: Locks::One(_) | Locks::Script, row, .. }) = command {
-            engine.keyspace.prefetch_record(&self.pin, session.database, hash);
+            if engine.keyspace.prefetch_record(&self.pin, session.database, hash) {
+                self.worker.displaced.push((session.database, hash));
+            }
             let may_create = row.flags.contains(Flags::WRITE);
             if may_create && matches!(self.access.tracking, Tracking::HitDensity { .. }) {
                 engine.keyspace.prefetch_ghosts(hash);
             }
+        }
+    }
+
+    /// Starts to load the records that were not where most are. To be called when the others are on their way.
+    #[inline]
+    pub fn prefetch_displaced(&mut self, engine: &Engine) {
+        for (database, hash) in self.worker.displaced.drain(..) {
+            engine.keyspace.prefetch_displaced(&self.pin, database, hash);
         }
     }
 

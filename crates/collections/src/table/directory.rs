@@ -1,62 +1,111 @@
 //! The directory: which segment holds which part of the hash space.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::ptr::null_mut;
+use std::ptr::{self, null_mut};
+use std::slice;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::prefetch::Pin;
-use super::segment::{BUCKET_BITS, BUCKETS, Segment};
+use super::segment::{BLOCK_BUCKETS, BLOCKS_MAX, BLOCKS_SPLIT, Block, Segment};
 use crate::allocator;
 
+/// The bits of a hash, behind those that choose its segment, from which the home bucket follows. Enough that a segment of any
+/// size has nearly as many hashes in each of its buckets.
+pub(super) const FRACTION_BITS: u32 = 14;
+
 /// The most bits of a hash that choose a segment, so that segment and home bucket follow from the 32 bits of a
-/// fragment.
-pub(super) const DEPTH_MAX: u32 = 32 - BUCKET_BITS;
+/// fragment: of a segment that has just been split, whose number of buckets is a power of two, few more are needed.
+pub(super) const DEPTH_MAX: u32 = 32 - (BLOCKS_SPLIT * BLOCK_BUCKETS).ilog2();
+/// The most bits that choose a segment that is bigger, for the same reason.
+pub(super) const GROWN_DEPTH_MAX: u32 = 32 - FRACTION_BITS;
 
-/// Aligned to a cache line, which leaves six bits of the address to the depth.
+/// Directories are aligned to a cache line, which leaves the low bits of their addresses to their depths.
 const ALIGN: usize = 64;
-const DEPTH_MASK: usize = ALIGN - 1;
+/// Where the addresses of directories and segments leave room for their depths.
+const DEPTH_MASK: usize = 31;
+/// Where the address of a segment leaves room for the number of its blocks.
+const BLOCKS_SHIFT: u32 = DEPTH_MASK.count_ones();
+const BLOCKS_MASK: usize = 31 << BLOCKS_SHIFT;
 
-const _: () = assert!((DEPTH_MAX as usize) < ALIGN);
+const _: () = assert!(DEPTH_MAX as usize <= DEPTH_MASK && DEPTH_MASK < ALIGN);
+const _: () =
+    assert!(BLOCKS_MAX << BLOCKS_SHIFT <= BLOCKS_MASK && DEPTH_MASK | BLOCKS_MASK < align_of::<Block>());
 
-/// A segment and its local depth: how many bits of a hash choose it.
-#[derive(Clone, Copy)]
-pub(super) struct Located {
-    segment: *mut Segment,
-    pub(super) depth: u32,
-}
+/// A segment, its size and its local depth, as a word of the directory has them: how many bits of a hash choose it is in the
+/// lowest bits of the address, the number of blocks in those above.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Located(*mut Block);
 
 impl Located {
-    pub(super) fn new(segment: *mut Segment, depth: u32) -> Located {
-        Located { segment, depth }
+    /// A new segment without entries.
+    pub(super) fn allocate(blocks: usize, depth: u32) -> Located {
+        debug_assert!(blocks <= BLOCKS_SPLIT || depth <= GROWN_DEPTH_MAX);
+        let first: *mut Block = Box::into_raw(Block::new_boxed(blocks)).cast();
+        Located(first.map_addr(|address| address | blocks << BLOCKS_SHIFT | depth as usize))
     }
 
-    /// The same segment with another local depth.
-    pub(super) fn with_depth(self, depth: u32) -> Located {
-        Located { depth, ..self }
+    /// How many bits of a hash choose the segment.
+    #[inline]
+    pub(super) fn depth(self) -> u32 {
+        (self.0.addr() & DEPTH_MASK) as u32
+    }
+
+    /// How many blocks the segment has.
+    #[inline]
+    pub(super) fn blocks(self) -> usize {
+        (self.0.addr() & BLOCKS_MASK) >> BLOCKS_SHIFT
     }
 
     #[inline]
-    fn from_word(word: *mut Segment) -> Located {
-        let segment = word.map_addr(|address| address & !DEPTH_MASK);
-        Located { segment, depth: (word.addr() & DEPTH_MASK) as u32 }
-    }
-
-    fn word(self) -> *mut Segment {
-        self.segment.map_addr(|address| address | self.depth as usize)
+    fn first(self) -> *mut Block {
+        self.0.map_addr(|address| address & !(DEPTH_MASK | BLOCKS_MASK))
     }
 
     /// # Safety
     /// The segment is not freed during `'a`: the caller borrows the table, or holds a pin.
     #[inline]
-    pub(super) unsafe fn segment<'a>(self) -> &'a Segment {
-        // SAFETY: directories hold pointers to segments that live until they are retired.
-        unsafe { &*self.segment }
+    pub(super) unsafe fn segment<'a>(self) -> Segment<'a> {
+        // SAFETY: directories hold pointers to the blocks of segments that live until they are retired.
+        Segment::of(unsafe { slice::from_raw_parts(self.first(), self.blocks()) })
     }
 
-    /// The home bucket of a hash: the bits right below those that choose the segment.
+    /// The home bucket of a hash: the bits right below those that choose the segment say how far behind its beginning.
     #[inline]
     pub(super) fn home(self, hash: u64) -> usize {
-        (hash << self.depth >> (u64::BITS - BUCKET_BITS)) as usize % BUCKETS
+        let fraction = (hash << self.depth() >> (u64::BITS - FRACTION_BITS)) as usize;
+        (fraction * self.blocks() * BLOCK_BUCKETS) >> FRACTION_BITS
+    }
+
+    /// The first fraction whose home is this bucket, in a segment of so many blocks.
+    pub(super) fn first_fraction(bucket: usize, blocks: usize) -> usize {
+        // Both are small, and division takes as long as its operands are wide.
+        ((bucket << FRACTION_BITS) as u32).div_ceil((blocks * BLOCK_BUCKETS) as u32) as usize
+    }
+
+    /// The first position behind a hash that has another home bucket; `None` at the end of the hash space.
+    pub(super) fn next_position(self, hash: u64) -> Option<u64> {
+        let rest = u64::MAX >> self.depth();
+        match self.home(hash) + 1 {
+            end if end == self.blocks() * BLOCK_BUCKETS => (hash | rest).checked_add(1),
+            next => {
+                let fraction = Located::first_fraction(next, self.blocks()) as u64;
+                Some(hash & !rest | fraction << (u64::BITS - FRACTION_BITS - self.depth()))
+            }
+        }
+    }
+
+    /// Whether two hashes have the same home bucket of this segment, which is that of the first.
+    pub(super) fn is_home_of_both(self, hash: u64, other: u64) -> bool {
+        (hash ^ other) & !(u64::MAX >> self.depth()) == 0 && self.home(hash) == self.home(other)
+    }
+
+    /// Frees the segment, but not its entries.
+    ///
+    /// # Safety
+    /// Nobody else can find it, and nobody looks at it.
+    pub(super) unsafe fn free(self) {
+        // SAFETY: the blocks were allocated as a box of so many.
+        drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(self.first(), self.blocks())) });
     }
 
     /// Frees the segment, but not its entries, as soon as no prefetcher looks at it. It does not count as allocated any more:
@@ -65,29 +114,22 @@ impl Located {
     /// # Safety
     /// No directory holds the segment any more, and nobody else retires it.
     pub(super) unsafe fn retire(self, pin: &Pin) {
-        let segment = self.segment;
-        let bytes = size_of::<Segment>() as i64;
+        let bytes = (self.blocks() * size_of::<Block>()) as i64;
         allocator::correct(-bytes);
         // SAFETY: whoever still looks at the segment is pinned, and nobody can find it any more.
         unsafe {
             pin.defer(move || {
-                drop(Box::from_raw(segment));
+                self.free();
                 allocator::correct(bytes);
             });
         }
     }
 }
 
-impl PartialEq for Located {
-    fn eq(&self, other: &Located) -> bool {
-        self.segment == other.segment
-    }
-}
-
-/// A pointer to 2^depth words, each a pointer to a segment with its local depth in the low bits; the directory's
+/// A pointer to 2^depth words, each a pointer to a segment with its local depth and its size in the low bits; the directory's
 /// own depth is in the low bits of the pointer. It is a plain pointer: the table frees what it points to.
 #[derive(Clone, Copy)]
-pub(super) struct Directory(*mut AtomicPtr<Segment>);
+pub(super) struct Directory(*mut AtomicPtr<Block>);
 
 // SAFETY: all that is reached through the pointer is atomic or belongs to the table, which is Send.
 unsafe impl Send for Directory {}
@@ -122,7 +164,7 @@ impl Directory {
     /// # Safety
     /// `index` is below [`len`](Self::len) and the directory is not freed meanwhile.
     #[inline]
-    unsafe fn word<'a>(self, index: usize) -> &'a AtomicPtr<Segment> {
+    unsafe fn word<'a>(self, index: usize) -> &'a AtomicPtr<Block> {
         let words = self.0.map_addr(|address| address & !DEPTH_MASK);
         // SAFETY: the allocation holds `len` words, all initialised.
         unsafe { &*words.add(index) }
@@ -136,21 +178,21 @@ impl Directory {
     pub(super) unsafe fn locate(self, hash: u64) -> Located {
         // SAFETY: the index has `depth` bits. Acquire pairs with the release in `fill`, so that a prefetcher
         // sees a new segment's zeroes.
-        Located::from_word(unsafe { self.word(self.index(hash)) }.load(Ordering::Acquire))
+        Located(unsafe { self.word(self.index(hash)) }.load(Ordering::Acquire))
     }
 
     /// A directory of one segment.
-    pub(super) fn with_segment(segment: Box<Segment>) -> Directory {
+    pub(super) fn with_segment(segment: Located) -> Directory {
         let directory = Directory::allocate(0);
         // SAFETY: the new directory has one word.
-        unsafe { directory.fill(0, 1, Located::new(Box::into_raw(segment), 0)) };
+        unsafe { directory.fill(0, 1, segment) };
         directory
     }
 
     fn allocate(depth: u32) -> Directory {
         let layout = Directory::layout(depth);
         // SAFETY: the layout is not of size zero, and all zero is a valid array of atomic pointers.
-        let words = unsafe { alloc_zeroed(layout) }.cast::<AtomicPtr<Segment>>();
+        let words = unsafe { alloc_zeroed(layout) }.cast::<AtomicPtr<Block>>();
         if words.is_null() {
             handle_alloc_error(layout)
         }
@@ -158,7 +200,7 @@ impl Directory {
     }
 
     fn layout(depth: u32) -> Layout {
-        let size = size_of::<AtomicPtr<Segment>>() << depth;
+        let size = size_of::<AtomicPtr<Block>>() << depth;
         Layout::from_size_align(size, ALIGN).expect("the depth is limited")
     }
 
@@ -169,16 +211,16 @@ impl Directory {
     unsafe fn fill(self, first: usize, count: usize, located: Located) {
         for index in first..first + count {
             // SAFETY: as the caller promises.
-            unsafe { self.word(index) }.store(located.word(), Ordering::Release);
+            unsafe { self.word(index) }.store(located.0, Ordering::Release);
         }
     }
 
-    /// Points all words of the hashes that agree with `hash` in `located.depth` bits at that segment.
+    /// Points all words of the hashes that agree with `hash` in `located.depth()` bits at that segment.
     ///
     /// # Safety
-    /// `located.depth` is at most the directory's depth, which is not empty and not freed meanwhile.
+    /// `located.depth()` is at most the directory's depth, which is not empty and not freed meanwhile.
     pub(super) unsafe fn set(self, hash: u64, located: Located) {
-        let count = 1 << (self.depth() - located.depth);
+        let count = 1 << (self.depth() - located.depth());
         // SAFETY: the words of one segment are neighbours, beginning at a multiple of their number.
         unsafe { self.fill(self.index(hash) & !(count - 1), count, located) }
     }
@@ -192,7 +234,7 @@ impl Directory {
         for index in 0..self.len() {
             // SAFETY: the index is within self, and the two words within its double.
             unsafe {
-                let located = Located::from_word(self.word(index).load(Ordering::Relaxed));
+                let located = Located(self.word(index).load(Ordering::Relaxed));
                 doubled.fill(2 * index, 2, located);
             }
         }
@@ -208,7 +250,7 @@ impl Directory {
         for index in 0..halved.len() {
             // SAFETY: the index is within the half, and its double within self.
             unsafe {
-                let located = Located::from_word(self.word(2 * index).load(Ordering::Relaxed));
+                let located = Located(self.word(2 * index).load(Ordering::Relaxed));
                 halved.fill(index, 1, located);
             }
         }
@@ -224,8 +266,8 @@ impl Directory {
         std::iter::from_fn(move || {
             (index < self.len()).then(|| {
                 // SAFETY: the index is within the directory.
-                let located = Located::from_word(unsafe { self.word(index) }.load(Ordering::Relaxed));
-                index += 1 << (self.depth() - located.depth);
+                let located = Located(unsafe { self.word(index) }.load(Ordering::Relaxed));
+                index += 1 << (self.depth() - located.depth());
                 located
             })
         })
@@ -251,7 +293,7 @@ impl Directory {
 }
 
 /// Where the table publishes its directory for prefetchers.
-pub(super) struct Root(AtomicPtr<AtomicPtr<Segment>>);
+pub(super) struct Root(AtomicPtr<AtomicPtr<Block>>);
 
 impl Root {
     pub(super) fn new(directory: Directory) -> Root {

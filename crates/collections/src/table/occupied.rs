@@ -78,7 +78,7 @@ impl<'a, H: KeyHasher> Occupied<'a, H> {
                 let segment = unsafe { located.segment() };
                 let entry = segment.remove(slot);
                 if self.may_merge && segment.may_be_sparse(slot.bucket) {
-                    self.table.merge(self.hash);
+                    self.table.give_back(self.hash);
                 }
                 entry
             }

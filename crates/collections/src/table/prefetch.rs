@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use super::directory::Root;
-use super::segment::{Segment, tag};
+use super::bucket::{Bucket, tag};
+use super::directory::{Located, Root};
+use super::segment::Segment;
 use crate::prefetch::prefetch;
 use crate::slab;
 
@@ -51,17 +52,32 @@ impl Prefetcher {
         Prefetcher { root }
     }
 
+    /// The segment of a hash; nothing if the table has no segments.
+    #[inline]
+    fn locate(&self, _: &Pin, hash: u64) -> Option<Located> {
+        let directory = self.root.load();
+        // SAFETY: the pin keeps the directory from being freed.
+        (!directory.is_empty()).then(|| unsafe { directory.locate(hash) })
+    }
+
     /// The segment of a hash and its home bucket there; nothing if the table has no segments.
     #[inline]
-    fn home<'p>(&self, _: &'p Pin, hash: u64) -> Option<(&'p Segment, usize)> {
-        let directory = self.root.load();
-        if directory.is_empty() {
-            return None;
-        }
-        // SAFETY: the pin keeps the directory from being freed.
-        let located = unsafe { directory.locate(hash) };
+    fn home<'p>(&self, pin: &'p Pin, hash: u64) -> Option<(Segment<'p>, usize)> {
+        let located = self.locate(pin, hash)?;
         // SAFETY: the pin keeps the segment from being freed.
         Some((unsafe { located.segment() }, located.home(hash)))
+    }
+
+    /// The bucket at a position and the one behind it, for as long as there are any.
+    fn buckets_of_pair<'p>(&self, pin: &'p Pin, position: u64) -> impl Iterator<Item = &'p Bucket> {
+        let mut position = position;
+        (0..2).map_while(move |_| {
+            let located = self.locate(pin, position)?;
+            // SAFETY: the pin keeps the segment from being freed.
+            let bucket = unsafe { located.segment() }.bucket(located.home(position));
+            position = located.next_position(position).unwrap_or(0);
+            Some(bucket)
+        })
     }
 
     /// Asks for the home bucket of a hash.
@@ -73,8 +89,7 @@ impl Prefetcher {
 
     /// Asks for the bucket at a position and the one behind it.
     pub fn pair(&self, pin: &Pin, position: u64) {
-        let Some((segment, home)) = self.home(pin, position) else { return };
-        for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
+        for bucket in self.buckets_of_pair(pin, position) {
             prefetch(std::ptr::from_ref(bucket).cast());
         }
     }
@@ -82,13 +97,21 @@ impl Prefetcher {
     /// Asks for the first cache lines of the entries in these two, for [`Table::visit_pair`](super::Table::visit_pair). Useful
     /// some time after [`pair`](Self::pair).
     pub fn entries_of_pair(&self, pin: &Pin, position: u64) {
-        let Some((segment, home)) = self.home(pin, position) else { return };
-        for bucket in [segment.bucket(home), segment.bucket(home + 1)] {
+        for bucket in self.buckets_of_pair(pin, position) {
             for slot in bucket.occupied() {
                 let address = bucket.address(slot);
                 prefetch(address);
                 prefetch(address.wrapping_add(BEGINNING_BYTES));
             }
+        }
+    }
+
+    /// Asks for the first two cache lines of the entry that a hash leads to, if it is not in its home bucket. Useful some time
+    /// after [`entry`](Self::entry).
+    pub fn displaced(&self, pin: &Pin, hash: u64) {
+        let Some((segment, home)) = self.home(pin, hash) else { return };
+        for distance in segment.bucket(home).tags().distances() {
+            prefetch_with_tag(segment.bucket(home + distance), tag(hash));
         }
     }
 
@@ -112,16 +135,25 @@ impl Prefetcher {
         }
     }
 
-    /// Asks for the first two cache lines of the entry that a hash probably leads to. Useful some time after
-    /// [`bucket`](Self::bucket), when the bucket is in the cache.
+    /// Asks for the first two cache lines of the entry that a hash probably leads to. Where its home bucket has none with the
+    /// same tag, asks for the other buckets where it may be and says so: for [`displaced`](Self::displaced). Useful some time
+    /// after [`bucket`](Self::bucket), when the bucket is in the cache.
     #[inline]
-    pub fn entry(&self, pin: &Pin, hash: u64) {
-        let Some((segment, home)) = self.home(pin, hash) else { return };
-        let bucket = segment.bucket(home);
-        for slot in bucket.matching(tag(hash)) {
-            let address = bucket.address(slot);
-            prefetch(address);
-            prefetch(address.wrapping_add(64));
-        }
+    pub fn entry(&self, pin: &Pin, hash: u64) -> bool {
+        let Some((segment, home)) = self.home(pin, hash) else { return false };
+        !prefetch_with_tag(segment.bucket(home), tag(hash)) && segment.prefetch_overflow(home)
     }
+}
+
+/// Asks for the first two cache lines of the entries in a bucket that have a tag. Says whether there are any.
+#[inline]
+fn prefetch_with_tag(bucket: &Bucket, tag: u8) -> bool {
+    let mut is_found = false;
+    for slot in bucket.tags().matching(tag) {
+        let address = bucket.address(slot);
+        prefetch(address);
+        prefetch(address.wrapping_add(64));
+        is_found = true;
+    }
+    is_found
 }

@@ -3,8 +3,7 @@
 use crate::entry::Entry;
 use crate::mover::Mover;
 
-use super::segment::BUCKET_BITS;
-use super::{KeyHasher, Table};
+use super::{KeyHasher, Stashed, Table};
 
 impl<H: KeyHasher> Table<H> {
     /// Moves what the mover wants of the entries whose home bucket is the one at `position`, and of their values. Values that
@@ -40,10 +39,8 @@ impl<H: KeyHasher> Table<H> {
         for slot in segment.at_home(located.home(position)) {
             segment.with_entry(slot, &mut relocate);
         }
-        let shift = u64::BITS - BUCKET_BITS - located.depth;
-        for stashed in self.stash.iter_mut().filter(|stashed| stashed.hash >> shift == position >> shift) {
-            relocate(&mut stashed.entry);
-        }
-        (position | ((1 << shift) - 1)).checked_add(1)
+        let is_here = |stashed: &&mut Stashed| located.is_home_of_both(position, stashed.hash);
+        self.stash.iter_mut().filter(is_here).for_each(|stashed| relocate(&mut stashed.entry));
+        located.next_position(position)
     }
 }

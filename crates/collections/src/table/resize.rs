@@ -1,140 +1,177 @@
-//! Splitting segments that are full and merging those that have become sparse.
+//! Making segments bigger, splitting those that are full, and giving memory back where entries have become few.
 
-use std::ptr::{NonNull, null_mut};
+use std::ptr::NonNull;
 
 use crate::entry::{Entry, RecordRef};
-use crate::prefetch::prefetch;
 
-use super::directory::{DEPTH_MAX, Directory, Located};
+use super::directory::{DEPTH_MAX, Directory, GROWN_DEPTH_MAX, Located};
 use super::prefetch::pin;
-use super::segment::{CAPACITY, KNOWN_DEPTHS, Segment};
+use super::segment::{BLOCK_BUCKETS, BLOCK_ENTRIES, BLOCKS_SPLIT, SIZES};
 use super::{KeyHasher, Stashed, Table};
 
-/// Two segments are merged when they hold no more than this together: 40 % of one. A split leaves about twice as
-/// much, so that many entries must go or come before the next change.
+/// The entries that a segment that has just been split could hold.
+const CAPACITY: usize = BLOCKS_SPLIT * BLOCK_ENTRIES;
+
+/// Two segments are merged when they hold no more than this together. A split leaves about twice as much, so that many entries
+/// must go or come before the next change.
 const MERGED_MAX: usize = CAPACITY * 2 / 5;
+
+/// A segment becomes smaller when it is not as full as this, in percent.
+const SPARSE_PERCENT: usize = 45;
+/// How full it becomes at most, in percent, so that it does not have to grow again soon.
+const SHRUNK_PERCENT: usize = 65;
 
 /// How much deeper than the number of entries calls for a segment may become before it is not split any more.
 const EXTRA_DEPTH_MAX: u32 = 4;
 
-/// Entries on their way between segments, with what has to be known of their hashes.
-struct Moving {
-    entries: [(u64, *mut u64); CAPACITY],
-    len: usize,
-}
-
-impl Moving {
-    fn new() -> Moving {
-        Moving { entries: [(0, null_mut()); CAPACITY], len: 0 }
-    }
-
-    /// Takes all entries out of a segment, which is that of `hash`.
-    fn take_from(&mut self, segment: &Segment, depth: u32, hash: u64) {
-        let prefix = hash & !(u64::MAX >> depth);
-        for slot in segment.occupied() {
-            self.entries[self.len] = (prefix | segment.known_hash(slot, depth), segment.entry(slot).as_ptr());
-            self.len += 1;
-        }
-        segment.clear();
-    }
-
-    /// Completes the hashes.
-    fn rehash(&mut self, hasher: &impl KeyHasher) {
-        let entries = &mut self.entries[..self.len];
-        entries.iter().for_each(|(_, head)| prefetch(head.cast_const().cast()));
-        for (hash, head) in entries {
-            // SAFETY: the pointers come from slots of the table, which is borrowed exclusively.
-            let record = unsafe { RecordRef::new(NonNull::new_unchecked(*head)) };
-            *hash = hasher.hash(record.key());
-        }
-    }
-
-    /// The entries with their hashes.
-    fn iter(&self) -> impl Iterator<Item = (u64, NonNull<u64>)> + '_ {
-        // SAFETY: the pointers come from slots.
-        self.entries[..self.len].iter().map(|&(hash, head)| (hash, unsafe { NonNull::new_unchecked(head) }))
-    }
-}
+/// With more bits than this to choose a segment, a home bucket may depend on bits that are not kept beside the entries. Few in
+/// tests, which take both ways so.
+const KNOWN_DEPTH_MAX: u32 = if cfg!(test) { 4 } else { 16 };
 
 impl<H: KeyHasher> Table<H> {
-    /// Splits a segment, which is that of `hash`; false if that cannot be expected to help.
+    /// Makes room in a segment, which is that of `hash`; false if that cannot be expected to help.
     #[cold]
     #[inline(never)]
-    pub(super) fn split(&mut self, hash: u64, located: Located) -> bool {
-        let expected_depth = (2 * self.len / CAPACITY + 1).ilog2() + 1;
-        if located.depth >= DEPTH_MAX.min(expected_depth + EXTRA_DEPTH_MAX) {
+    pub(super) fn make_room(&mut self, hash: u64, located: Located) -> bool {
+        let blocks_max = if located.depth() <= GROWN_DEPTH_MAX { usize::MAX } else { BLOCKS_SPLIT };
+        let mut bigger = SIZES.iter().filter(|blocks| (located.blocks() + 1..=blocks_max).contains(blocks));
+        bigger.any(|blocks| self.resize(hash, located, *blocks)) || self.split(hash, located)
+    }
+
+    /// Gives a segment, which is that of `hash`, another number of blocks, if all its entries find room there.
+    fn resize(&mut self, hash: u64, located: Located, blocks: usize) -> bool {
+        let resized = Located::allocate(blocks, located.depth());
+        // SAFETY: it was made above.
+        let segment = unsafe { resized.segment() };
+        let mut have_room = true;
+        self.for_each_of(hash, located, |hash, head| {
+            have_room = have_room && segment.insert(resized.home(hash), hash, head);
+        });
+        if !have_room {
+            // SAFETY: no directory has ever held it. The entries belong to the other one.
+            unsafe { resized.free() };
             return false;
         }
-        if located.depth == self.directory.depth() {
+        // SAFETY: the directory is as deep as before, and holds the other segment no more afterwards.
+        unsafe {
+            self.directory.set(hash, resized);
+            retire(&[located]);
+        }
+        self.blocks = self.blocks + blocks - located.blocks();
+        true
+    }
+
+    /// Splits a segment, which is that of `hash`; false if that cannot be expected to help.
+    fn split(&mut self, hash: u64, located: Located) -> bool {
+        let expected_depth = (2 * self.len / CAPACITY + 1).ilog2() + 1;
+        if located.depth() >= DEPTH_MAX.min(expected_depth + EXTRA_DEPTH_MAX) {
+            return false;
+        }
+        if located.depth() == self.directory.depth() {
             // SAFETY: the directory is not empty, because it has a segment, and the table keeps it.
             self.replace_directory(unsafe { self.directory.doubled() });
             self.deepest = 0;
         }
-        let depth = located.depth + 1;
-        let low = located.with_depth(depth);
-        let high = Located::new(Box::into_raw(Segment::new_boxed()), depth);
-        // SAFETY: the table keeps its segments.
-        let (low_segment, high_segment) = unsafe { (low.segment(), high.segment()) };
+        let depth = located.depth() + 1;
         let top = 1 << (u64::BITS - depth);
-        let mut moving = Moving::new();
-        moving.take_from(low_segment, located.depth, hash);
-        if located.depth >= KNOWN_DEPTHS {
-            moving.rehash(&self.hasher);
-        }
-        for (hash, head) in moving.iter() {
-            let segment = if hash & top == 0 { low_segment } else { high_segment };
-            self.place(segment, low.home(hash), hash, head);
-        }
-        // SAFETY: the directory is at least as deep as the two halves now.
+        let (low, high) = (Located::allocate(BLOCKS_SPLIT, depth), Located::allocate(BLOCKS_SPLIT, depth));
+        let mut homeless = Vec::new();
+        self.for_each_of(hash, located, |hash, head| {
+            let half = if hash & top == 0 { low } else { high };
+            // SAFETY: it was made above.
+            if !unsafe { half.segment() }.insert(half.home(hash), hash, head) {
+                homeless.push(head);
+            }
+        });
+        // SAFETY: the directory is at least as deep as the two halves now, and holds what was split no more afterwards.
         unsafe {
             self.directory.set(hash & !top, low);
             self.directory.set(hash | top, high);
+            retire(&[located]);
         }
-        self.segments += 1;
+        self.blocks = self.blocks + low.blocks() + high.blocks() - located.blocks();
         if depth == self.directory.depth() {
             self.deepest += 2;
         }
+        self.stash_all(homeless);
         true
     }
 
-    /// Merges the segment of `hash` with its other half, if both are sparse, and so on with the result.
+    /// Gives back what few entries do not need, where the segment of `hash` is.
     #[cold]
     #[inline(never)]
-    pub(super) fn merge(&mut self, hash: u64) {
-        loop {
-            // SAFETY: the directory is not empty, because it had an entry, and the table keeps it.
-            let kept = unsafe { self.directory.locate(hash) };
-            if kept.depth == 0 {
-                return;
-            }
-            let top = 1 << (u64::BITS - kept.depth);
-            // SAFETY: as above.
-            let other = unsafe { self.directory.locate(hash ^ top) };
-            if other.depth != kept.depth {
-                return;
-            }
-            // SAFETY: the table keeps its segments.
-            let (segment, other_segment) = unsafe { (kept.segment(), other.segment()) };
-            if segment.len() + other_segment.len() > MERGED_MAX {
-                return;
-            }
-            let merged = kept.with_depth(kept.depth - 1);
-            let mut moving = Moving::new();
-            moving.take_from(segment, kept.depth, hash);
-            moving.take_from(other_segment, other.depth, hash ^ top);
-            for (hash, head) in moving.iter() {
-                self.place(segment, merged.home(hash), hash, head);
-            }
-            // SAFETY: the directory is deeper than the merged segment, and holds the other one no more afterwards.
-            unsafe {
-                self.directory.set(hash, merged);
-                other.retire(&pin());
-            }
-            self.segments -= 1;
-            if kept.depth == self.directory.depth() {
-                self.deepest -= 2;
-                self.halve_directory();
-            }
+    pub(super) fn give_back(&mut self, hash: u64) {
+        while self.merge(hash) {}
+        // SAFETY: the directory is not empty, because it had an entry, and the table keeps what it points to.
+        let located = unsafe { self.directory.locate(hash) };
+        // SAFETY: as above.
+        let len = unsafe { located.segment() }.len();
+        let percent_of = |blocks: usize| len * 100 / (blocks * BLOCK_ENTRIES);
+        if percent_of(located.blocks()) < SPARSE_PERCENT {
+            let mut smaller = SIZES.iter().filter(|blocks| **blocks < located.blocks());
+            smaller
+                .any(|blocks| percent_of(*blocks) <= SHRUNK_PERCENT && self.resize(hash, located, *blocks));
+        }
+    }
+
+    /// Merges the segment of `hash` with its other half, if both are sparse. Says whether they were.
+    fn merge(&mut self, hash: u64) -> bool {
+        // SAFETY: the directory is not empty, because it had an entry, and the table keeps it.
+        let kept = unsafe { self.directory.locate(hash) };
+        if kept.depth() == 0 {
+            return false;
+        }
+        let top = 1 << (u64::BITS - kept.depth());
+        // SAFETY: as above.
+        let other = unsafe { self.directory.locate(hash ^ top) };
+        // SAFETY: the table keeps its segments.
+        let len = || unsafe { kept.segment().len() + other.segment().len() };
+        if other.depth() != kept.depth() || len() > MERGED_MAX {
+            return false;
+        }
+        let merged = Located::allocate(BLOCKS_SPLIT, kept.depth() - 1);
+        // SAFETY: it was made above.
+        let segment = unsafe { merged.segment() };
+        let mut homeless = Vec::new();
+        for (hash, half) in [(hash, kept), (hash ^ top, other)] {
+            self.for_each_of(hash, half, |hash, head| {
+                if !segment.insert(merged.home(hash), hash, head) {
+                    homeless.push(head);
+                }
+            });
+        }
+        // SAFETY: the directory is deeper than the merged segment, and holds the others no more afterwards.
+        unsafe {
+            self.directory.set(hash, merged);
+            retire(&[kept, other]);
+        }
+        self.blocks = self.blocks + merged.blocks() - kept.blocks() - other.blocks();
+        if kept.depth() == self.directory.depth() {
+            self.deepest -= 2;
+            self.halve_directory();
+        }
+        self.stash_all(homeless);
+        true
+    }
+
+    /// Visits the entries of a segment, which is that of `hash`, each with as much of its hash as any segment needs to know.
+    fn for_each_of(&self, hash: u64, located: Located, mut visit: impl FnMut(u64, NonNull<u64>)) {
+        // SAFETY: the table keeps its segments.
+        let segment = unsafe { located.segment() };
+        let is_known = segment.knows_hashes(located.depth()) && located.depth() <= KNOWN_DEPTH_MAX;
+        if !is_known {
+            (0..located.blocks() * BLOCK_BUCKETS).for_each(|bucket| segment.prefetch_entries(bucket));
+        }
+        let prefix = hash & !(u64::MAX >> located.depth());
+        for slot in segment.occupied() {
+            let head = segment.entry(slot);
+            let hash = if is_known {
+                prefix | segment.known_hash(slot, located.depth())
+            } else {
+                // SAFETY: the table owns the entry and does not change while it is borrowed.
+                self.hasher.hash(unsafe { RecordRef::new(head) }.key())
+            };
+            visit(hash, head);
         }
     }
 
@@ -146,7 +183,7 @@ impl<H: KeyHasher> Table<H> {
             let depth = self.directory.depth();
             // SAFETY: the table keeps the directory and does not change it here.
             let segments = unsafe { self.directory.segments() };
-            self.deepest = segments.filter(|located| located.depth == depth).count();
+            self.deepest = segments.filter(|located| located.depth() == depth).count();
         }
     }
 
@@ -157,12 +194,26 @@ impl<H: KeyHasher> Table<H> {
         unsafe { old.retire(&pin()) };
     }
 
-    /// Stores an entry that is on its way, in the stash if the segment has no room near its home.
-    fn place(&mut self, segment: &Segment, home: usize, hash: u64, head: NonNull<u64>) {
-        if !segment.insert(home, hash, head) {
-            // SAFETY: the slot that owned the entry has been cleared.
+    /// Stores entries for which a segment had no room near their homes.
+    fn stash_all(&mut self, homeless: Vec<NonNull<u64>>) {
+        for head in homeless {
+            // SAFETY: the segment that owned the entry has been retired.
             let entry = unsafe { Entry::from_raw(head) };
             self.stash.push(Stashed { hash: self.hasher.hash(entry.as_ref().key()), entry });
         }
     }
+}
+
+/// Frees segments, but not their entries, as soon as no prefetcher looks at them, and others whose time has come.
+///
+/// # Safety
+/// As for [`Located::retire`].
+unsafe fn retire(segments: &[Located]) {
+    let pin = pin();
+    for segment in segments {
+        // SAFETY: as the caller promises.
+        unsafe { segment.retire(&pin) };
+    }
+    // There are some at any time while a table grows.
+    pin.flush();
 }

@@ -5,17 +5,20 @@ use std::ptr::NonNull;
 use crate::entry::RecordRef;
 use crate::prefetch::prefetch;
 
-use super::segment::{BUCKET_BITS, BUCKETS, SLOTS, Slot, tag};
-use super::{KeyHasher, Occupied, Place, Table};
+use super::bucket::{SLOTS, tag};
+use super::segment::{BLOCK_BUCKETS, BLOCKS_MAX, Slot};
+use super::{KeyHasher, Occupied, Place, Stashed, Table};
 
 /// After so many free slots a sample is taken from the next segment that has an entry.
-const SAMPLE_ATTEMPTS_MAX: usize = 64;
+const SAMPLE_ATTEMPTS_MAX: usize = 128;
+/// A sample is one of so many buckets, of which a segment has the first ones.
+const SAMPLED_BUCKETS: usize = (BLOCKS_MAX * BLOCK_BUCKETS).next_power_of_two();
 
 impl<H: KeyHasher> Table<H> {
     /// Visits all entries whose home bucket is the one at `position`, and returns the next position, or `None` at
     /// the end. The first position is 0.
     ///
-    /// A position is a fraction of the hash space, which no split or merge changes: an entry that is there from
+    /// A position is a fraction of the hash space, which no change of segments' sizes changes: an entry that is there from
     /// the first call to the last is visited at least once. Entries with the same hash are visited together, and
     /// in the order of the hashes' top bits. Positions are multiples of 2^32.
     pub fn scan(&self, position: u64, visit: &mut dyn FnMut(RecordRef<'_>)) -> Option<u64> {
@@ -30,11 +33,9 @@ impl<H: KeyHasher> Table<H> {
             // SAFETY: the table owns the entry and does not change while it is borrowed.
             visit(unsafe { RecordRef::new(segment.entry(slot)) });
         }
-        let shift = u64::BITS - BUCKET_BITS - located.depth;
-        for stashed in self.stash.iter().filter(|stashed| stashed.hash >> shift == position >> shift) {
-            visit(stashed.entry.as_ref());
-        }
-        (position | ((1 << shift) - 1)).checked_add(1)
+        let is_here = |stashed: &&Stashed| located.is_home_of_both(position, stashed.hash);
+        self.stash.iter().filter(is_here).for_each(|stashed| visit(stashed.entry.as_ref()));
+        located.next_position(position)
     }
 
     /// A random entry, each with nearly the same probability; `None` only if there is none.
@@ -51,16 +52,18 @@ impl<H: KeyHasher> Table<H> {
         for _ in 0..SAMPLE_ATTEMPTS_MAX {
             // The top bits choose the segment and the lowest the slot.
             let number = random();
-            let (bucket, slot) = (number as usize % BUCKETS, number as usize / BUCKETS % (SLOTS + 1));
+            let (bucket, slot) =
+                (number as usize % SAMPLED_BUCKETS, number as usize / SAMPLED_BUCKETS % (SLOTS + 1));
             // SAFETY: the directory is not empty, and the table keeps what it points to.
             let located = unsafe { self.directory.locate(number) };
             // A segment that has several words in the directory is chosen as often; make it as rare as the others.
-            let surplus = (1 << (self.directory.depth() - located.depth)) - 1;
-            if slot == SLOTS || (number >> (BUCKET_BITS + 3)) & surplus != 0 {
-                continue;
-            }
+            let surplus = (1 << (self.directory.depth() - located.depth())) - 1;
+            let scarcity = number / (SAMPLED_BUCKETS * (SLOTS + 1)) as u64;
             // SAFETY: as above.
             let segment = unsafe { located.segment() };
+            if slot == SLOTS || bucket >= segment.buckets() || scarcity & surplus != 0 {
+                continue;
+            }
             if segment.bucket(bucket).occupied().any(|occupied| occupied == slot) {
                 // SAFETY: the table owns the entry and does not change while it is borrowed.
                 return Some(unsafe { RecordRef::new(segment.entry(Slot { bucket, slot })) });
@@ -90,7 +93,7 @@ impl<H: KeyHasher> Table<H> {
                 prefetch(bucket.address(slot));
                 len += 1;
             }
-            position = position.wrapping_add(1 << (u64::BITS - BUCKET_BITS - located.depth));
+            position = located.next_position(position).unwrap_or(0);
         }
         // SAFETY: the table owns the entries and does not change while it is borrowed.
         let mut records = pair[..len].iter().map(|head| unsafe { RecordRef::new(*head) });
@@ -148,7 +151,7 @@ impl<H: KeyHasher> Table<H> {
         }
         // As after a single removal: a segment is only counted where it may well have become sparse.
         if self.len < len && segment.may_be_sparse(located.home(prefix)) {
-            self.merge(prefix);
+            self.give_back(prefix);
         }
     }
 }

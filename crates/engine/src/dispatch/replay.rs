@@ -15,10 +15,8 @@ use crate::clients::{ClientRecord, Peer};
 use crate::command::Flags;
 use crate::delivery::{Delivery, Inbox, Mailbox, Recipient, Signal};
 use crate::error::CommandError;
-use crate::keyspace::eviction::Evictor;
 use crate::persistence::append_only::{Requests, Stop};
 use crate::session::Session;
-use crate::statistics::Runs;
 use crate::table::Registered;
 
 /// So many errors of a file are logged each: it may have any number of them.
@@ -149,6 +147,7 @@ impl<'e, R: Read> Replay<'e, R> {
         for place in 0..requests.batch().len() {
             batch.prefetch(engine, session, place);
         }
+        batch.prefetch_displaced(engine);
         for (place, request) in requests.batch().enumerate() {
             let words = request.arguments;
             match batch.run_again(engine, session, words, place, reply) {
@@ -173,7 +172,8 @@ impl Engine {
     /// The side of the engine of a thread whose commands are not counted.
     fn silent_worker(&self) -> Worker {
         let counters = Arc::new(Mutex::new(self.statistics.counters()));
-        Worker { counters, runs: Runs::default(), prepared: Vec::new(), evictor: Evictor::default() }
+        let (runs, prepared, displaced, evictor) = Default::default();
+        Worker { counters, runs, prepared, displaced, evictor }
     }
 
     /// Begins a batch of requests that have been run before. They are run at the beginning of time, at which nothing has

@@ -273,12 +273,19 @@ impl Keyspace {
         }
     }
 
-    /// Starts to load the record where a key is. Takes no lock; call it after the bucket has arrived.
+    /// Starts to load the record where a key is. Takes no lock; call it after the bucket has arrived. Says whether it is to be
+    /// sought elsewhere, where a [later call](Self::prefetch_displaced) finds it.
     #[inline]
-    pub fn prefetch_record(&self, pin: &Pin, database: u32, hash: u64) {
+    pub fn prefetch_record(&self, pin: &Pin, database: u32, hash: u64) -> bool {
+        let shard = &self.shards[self.shard_of(hash)];
+        shard.prefetchers.get(self.place(database)).is_some_and(|prefetcher| prefetcher.entry(pin, hash))
+    }
+
+    /// Starts to load the record of a key whose bucket was full. Takes no lock.
+    pub fn prefetch_displaced(&self, pin: &Pin, database: u32, hash: u64) {
         let shard = &self.shards[self.shard_of(hash)];
         if let Some(prefetcher) = shard.prefetchers.get(self.place(database)) {
-            prefetcher.entry(pin, hash);
+            prefetcher.displaced(pin, hash);
         }
     }
 

@@ -14,8 +14,8 @@ const POSITION_BITS: u32 = 32;
 /// Buckets that one call passes for each key that it was asked for.
 const BUCKETS_PER_KEY: usize = 10;
 
-/// Buckets of the smallest table that is not empty: one call passes as many for each shard, so that it gets
-/// to the end of a small database at once.
+/// Buckets of a small table: one call passes as many for each shard, so that it gets to the end of a small database at
+/// once.
 const BUCKETS_PER_SHARD: usize = 64;
 
 /// Buckets visited under one hold of a lock: at most some tens of microseconds.

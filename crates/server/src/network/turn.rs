@@ -237,6 +237,7 @@ impl Turn {
                 let token = self.participants[request.participant].token;
                 batch.prefetch(engine, &clients.connections[token].session, place);
             }
+            batch.prefetch_displaced(engine);
             self.execute(engine, &mut batch, mailbox, clients, stand_in.as_deref_mut());
             let exhausted = self.participants.iter().all(|participant| participant.exhausted);
             if exhausted || self.requests.is_empty() {

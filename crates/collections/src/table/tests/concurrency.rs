@@ -49,10 +49,10 @@ fn prefetchers_survive_splits_merges_takes_and_releases() {
         let mut most = 0;
         for round in 0..ROUNDS {
             (0..COUNT).for_each(|number| insert(&mut table, number));
-            most = most.max(table.segments);
+            most = most.max(table.segments());
             if round % 2 == 0 {
                 (0..COUNT).for_each(|number| drop(remove(&mut table, number)));
-                assert_eq!(table.segments, 1, "nothing was merged");
+                assert_eq!(table.segments(), 1, "nothing was merged");
                 table.release_if_empty();
                 assert_eq!(table.memory_bytes(), 0);
             } else {

@@ -7,7 +7,8 @@ mod walk;
 
 use std::collections::HashSet;
 
-use super::segment::{BUCKET_BITS, BUCKETS, DISTANCE_MAX, KNOWN_DEPTHS, SLOTS, Slot};
+use super::bucket::{DISTANCE_MAX, SLOTS};
+use super::segment::{Segment, Slot};
 use super::*;
 use crate::entry::NewPayload;
 
@@ -90,6 +91,10 @@ fn contains(table: &Table<TestHash>, number: u32) -> bool {
 }
 
 impl Table<TestHash> {
+    fn segments(&self) -> usize {
+        self.all_segments().len()
+    }
+
     fn all_segments(&self) -> Vec<Located> {
         if self.directory.is_empty() {
             return Vec::new();
@@ -111,11 +116,11 @@ impl Table<TestHash> {
         let mut len = self.stash.len();
         let mut prefix = 0;
         let segments = self.all_segments();
-        assert_eq!(segments.len(), self.segments);
+        assert_eq!(segments.iter().map(|located| located.blocks()).sum::<usize>(), self.blocks);
         let depth = self.directory.depth();
-        assert_eq!(segments.iter().filter(|located| located.depth == depth).count(), self.deepest);
+        assert_eq!(segments.iter().filter(|located| located.depth() == depth).count(), self.deepest);
         for located in &segments {
-            assert!(located.depth <= depth);
+            assert!(located.depth() <= depth && SIZES.contains(&located.blocks()));
             // SAFETY: the table keeps its segments while it is borrowed.
             let segment = unsafe { located.segment() };
             let mut overflows = HashSet::new();
@@ -128,21 +133,22 @@ impl Table<TestHash> {
                     self.directory.index(prefix)
                 );
                 assert!(distance <= DISTANCE_MAX);
-                let known = segment.known_hash(slot, located.depth);
-                let in_slot = |hash: u64| hash << BUCKET_BITS >> (u64::BITS - KNOWN_DEPTHS);
-                assert_eq!(in_slot(known), in_slot(hash));
-                assert_eq!(tag(known), tag(hash));
-                assert_eq!((located.home(hash) + distance) % BUCKETS, slot.bucket);
+                if segment.knows_hashes(located.depth()) {
+                    let known = segment.known_hash(slot, located.depth());
+                    assert_eq!(known >> 33, hash << located.depth() >> located.depth() >> 33);
+                    assert_eq!(tag(known), tag(hash));
+                }
+                assert_eq!((located.home(hash) + distance) % segment.buckets(), slot.bucket);
                 if distance > 0 {
                     overflows.insert((located.home(hash), distance));
                 }
                 len += 1;
             }
-            let at_home: usize = (0..BUCKETS).map(|home| segment.at_home(home).count()).sum();
+            let at_home: usize = (0..segment.buckets()).map(|home| segment.at_home(home).count()).sum();
             assert_eq!(at_home, segment.occupied().count());
-            let noted: usize = (0..BUCKETS).map(|home| segment.overflow_count(home)).sum();
+            let noted: usize = (0..segment.buckets()).map(|home| segment.overflow_count(home)).sum();
             assert_eq!(noted, overflows.len());
-            prefix = prefix.wrapping_add(1u64.checked_shl(u64::BITS - located.depth).unwrap_or(0));
+            prefix = prefix.wrapping_add(1u64.checked_shl(u64::BITS - located.depth()).unwrap_or(0));
         }
         assert_eq!(prefix, 0, "the segments cover the hash space");
         assert_eq!(len, self.len);
@@ -150,17 +156,17 @@ impl Table<TestHash> {
 
     /// How many words of the directory lead to a segment.
     fn span(&self, located: Located) -> usize {
-        1 << (self.directory.depth() - located.depth)
+        1 << (self.directory.depth() - located.depth())
     }
 }
 
-impl Segment {
-    fn distance(&self, slot: Slot) -> usize {
+impl Segment<'_> {
+    fn distance(self, slot: Slot) -> usize {
         assert!(slot.slot < SLOTS);
         self.bucket(slot.bucket).distance(slot.slot)
     }
 
-    fn overflow_count(&self, home: usize) -> usize {
-        self.bucket(home).overflow().count_ones() as usize
+    fn overflow_count(self, home: usize) -> usize {
+        self.bucket(home).tags().distances().count()
     }
 }
