@@ -14,15 +14,22 @@ const WORK_MAX: usize = 64;
 const BUCKETS_MAX: usize = 256;
 
 /// How far a shard was gone through. The first is the default.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cursor {
-    /// The database's place in the shard, and the position in its hash space.
+    /// The database's place in the shard.
     place: usize,
-    position: u64,
+    /// The position in its hash space; `None` at the end, where values of many elements may be left.
+    position: Option<u64>,
     /// Values of many elements that are gone through next, by the upper halves of their keys' hashes.
     big: Vec<u32>,
     /// How far the last of them was gone through.
     part: u128,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self { place: 0, position: Some(0), big: Vec::new(), part: 0 }
+    }
 }
 
 /// What was done.
@@ -98,9 +105,13 @@ impl Cursor {
             });
             return true;
         }
+        let Some(position) = self.position else {
+            (self.place, self.position) = (self.place + 1, Some(0));
+            return true;
+        };
         let big = &mut self.big;
-        let next = database.table.relocate(
-            self.position,
+        self.position = database.table.relocate(
+            position,
             mover,
             &mut |fragment| big.push(fragment),
             &mut |is_moved| {
@@ -108,10 +119,6 @@ impl Cursor {
                 done.keys_kept += u64::from(!is_moved);
             },
         );
-        match next {
-            Some(position) => self.position = position,
-            None => (self.place, self.position) = (self.place + 1, 0),
-        }
         true
     }
 }
