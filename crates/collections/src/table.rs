@@ -6,7 +6,7 @@
 //! bucket notes how far. When all eight are full, and moving others on does not help, the segment gets 4 KiB more, or becomes two
 //! of 16 KiB. That moves at most some three thousand entries and takes some tens of microseconds, instead of moving the whole
 //! table. In such small steps no more than a fifth of the slots is ever won at once, so that a table takes 11 to 12 bytes for
-//! each entry, however many there are. Where entries have become few, segments become smaller, and two become one. A slot
+//! each entry, however many there are, up to half a billion. Where entries have become few, segments become smaller, down to 1 KiB, and two become one. A slot
 //! keeps sixteen bits of the hash beside the pointer, so that none of this has to look at the entries, until a table has
 //! more than a hundred million of them.
 //!
@@ -148,7 +148,11 @@ impl<H: KeyHasher> Table<H> {
             self.deepest = 1;
         }
         self.len += 1;
-        let head = entry.into_raw();
+        self.place(hash, entry.into_raw());
+    }
+
+    /// Stores an entry that has no owner.
+    fn place(&mut self, hash: u64, head: NonNull<u64>) {
         loop {
             // SAFETY: the directory is not empty, and the table keeps what it points to.
             let located = unsafe { self.directory.locate(hash) };
@@ -158,7 +162,7 @@ impl<H: KeyHasher> Table<H> {
                 return;
             }
             if !self.make_room(hash, located) {
-                // SAFETY: the pointer was given away above and has no owner yet.
+                // SAFETY: the entry has no owner yet.
                 self.stash.push(Stashed { hash, entry: unsafe { Entry::from_raw(head) } });
                 return;
             }

@@ -83,7 +83,8 @@ impl Worker {
 /// A batch of requests, prepared together so that the memory they need arrives while others are prepared.
 pub struct Batch<'w> {
     worker: &'w mut Worker,
-    pin: Pin,
+    /// While the memory of keys is asked for.
+    pin: Option<Pin>,
     now_ms: u64,
     access: AccessPolicy,
     keeps_latency: bool,
@@ -114,9 +115,10 @@ impl Engine {
         let now_ms = self.now_ms();
         let begun = Instant::now();
         worker.prepared.clear();
+        worker.displaced.clear();
         Batch {
             worker,
-            pin: pin(),
+            pin: None,
             now_ms,
             access: self.settings.access_policy(now_ms),
             keeps_latency: self.settings.latency_tracking.load(std::sync::atomic::Ordering::Relaxed),
@@ -143,7 +145,11 @@ impl Batch<'_> {
             && let Some(key) = arguments.get(usize::from(*index))
         {
             prepared.hash = engine.keyspace.hash(key);
-            engine.keyspace.prefetch_bucket(&self.pin, session.database, prepared.hash);
+            engine.keyspace.prefetch_bucket(
+                self.pin.get_or_insert_with(pin),
+                session.database,
+                prepared.hash,
+            );
             if row.element > 0 && self.worker.prepared.last().is_some_and(|last| last.hash == prepared.hash) {
                 let element = arguments.get(usize::from(row.element));
                 prepared.element = element.map(|element| ElementHasher::get().hash(element));
@@ -152,7 +158,11 @@ impl Batch<'_> {
             && let Some(key) = script::first_key(arguments)
         {
             prepared.hash = engine.keyspace.hash(key);
-            engine.keyspace.prefetch_bucket(&self.pin, session.database, prepared.hash);
+            engine.keyspace.prefetch_bucket(
+                self.pin.get_or_insert_with(pin),
+                session.database,
+                prepared.hash,
+            );
         }
         self.worker.prepared.push(prepared);
     }
@@ -162,7 +172,7 @@ impl Batch<'_> {
     pub fn prefetch(&mut self, engine: &Engine, session: &Session, place: usize) {
         let Prepared { command, hash, .. } = self.worker.prepared[place];
         if let Some(Registered { locks: Locks::One(_) | Locks::Script, row, .. }) = command {
-            if engine.keyspace.prefetch_record(&self.pin, session.database, hash) {
+            if engine.keyspace.prefetch_record(self.pin.get_or_insert_with(pin), session.database, hash) {
                 self.worker.displaced.push((session.database, hash));
             }
             let may_create = row.flags.contains(Flags::WRITE);
@@ -175,8 +185,9 @@ impl Batch<'_> {
     /// Starts to load the records that were not where most are. To be called when the others are on their way.
     #[inline]
     pub fn prefetch_displaced(&mut self, engine: &Engine) {
+        let pin = self.pin.get_or_insert_with(pin);
         for (database, hash) in self.worker.displaced.drain(..) {
-            engine.keyspace.prefetch_displaced(&self.pin, database, hash);
+            engine.keyspace.prefetch_displaced(pin, database, hash);
         }
     }
 
@@ -274,8 +285,10 @@ impl Batch<'_> {
         engine.clients.count_memory(&session.record);
         let mut counters = KeyCounters::default();
         // What is loaded was there before.
-        let may_use_more = session.is_replayed
-            || self.worker.evict(engine, &self.pin, self.access, &mut counters) != Room::None;
+        let may_use_more = session.is_replayed || {
+            let pin = self.pin.get_or_insert_with(pin);
+            self.worker.evict(engine, pin, self.access, &mut counters) != Room::None
+        };
         self.worker.runs.keys.add(counters);
         may_use_more
     }
@@ -296,6 +309,10 @@ impl Batch<'_> {
         // Between two of these the clock has just been read.
         if alone && !(ran_before && self.worker.runs.is_empty()) {
             self.finish_runs();
+        }
+        if !matches!(command.locks, Locks::One(_)) {
+            // It may go on for long, and what tables get rid of when they grow is kept as long as anybody looks.
+            self.pin = None;
         }
         let busy = |Busy| engine.scripts.busy.refusal();
         let (guards, first_hash) = match command.locks {

@@ -1,13 +1,14 @@
 //! Making segments bigger, splitting those that are full, and giving memory back where entries have become few.
 
+use std::cell::Cell;
 use std::ptr::NonNull;
 
-use crate::entry::{Entry, RecordRef};
+use crate::entry::RecordRef;
 
 use super::directory::{DEPTH_MAX, Directory, GROWN_DEPTH_MAX, Located};
 use super::prefetch::pin;
 use super::segment::{BLOCK_BUCKETS, BLOCK_ENTRIES, BLOCKS_SPLIT, SIZES};
-use super::{KeyHasher, Stashed, Table};
+use super::{KeyHasher, Table};
 
 /// The entries that a segment that has just been split could hold.
 const CAPACITY: usize = BLOCKS_SPLIT * BLOCK_ENTRIES;
@@ -93,7 +94,11 @@ impl<H: KeyHasher> Table<H> {
         if depth == self.directory.depth() {
             self.deepest += 2;
         }
-        self.stash_all(homeless);
+        for head in homeless {
+            // SAFETY: the segment that owned the entry has been retired, and nobody else knows the entry.
+            let hash = self.hasher.hash(unsafe { RecordRef::new(head) }.key());
+            self.place(hash, head);
+        }
         true
     }
 
@@ -101,44 +106,54 @@ impl<H: KeyHasher> Table<H> {
     #[cold]
     #[inline(never)]
     pub(super) fn give_back(&mut self, hash: u64) {
-        while self.merge(hash) {}
-        // SAFETY: the directory is not empty, because it had an entry, and the table keeps what it points to.
-        let located = unsafe { self.directory.locate(hash) };
-        // SAFETY: as above.
-        let len = unsafe { located.segment() }.len();
-        let percent_of = |blocks: usize| len * 100 / (blocks * BLOCK_ENTRIES);
-        if percent_of(located.blocks()) < SPARSE_PERCENT {
-            let mut smaller = SIZES.iter().filter(|blocks| **blocks < located.blocks());
-            smaller
-                .any(|blocks| percent_of(*blocks) <= SHRUNK_PERCENT && self.resize(hash, located, *blocks));
+        loop {
+            // SAFETY: the directory is not empty, because it had an entry, and the table keeps what it points to.
+            let located = unsafe { self.directory.locate(hash) };
+            // SAFETY: as above.
+            let len = unsafe { located.segment() }.len();
+            if self.merge(hash, located, len) {
+                continue;
+            }
+            if percent(len, located.blocks()) < SPARSE_PERCENT {
+                let smaller = SIZES.iter().filter(|blocks| **blocks < located.blocks());
+                let mut roomy = smaller.filter(|blocks| percent(len, **blocks) <= SHRUNK_PERCENT);
+                roomy.any(|blocks| self.resize(hash, located, *blocks));
+            }
+            return;
         }
     }
 
-    /// Merges the segment of `hash` with its other half, if both are sparse. Says whether they were.
-    fn merge(&mut self, hash: u64) -> bool {
-        // SAFETY: the directory is not empty, because it had an entry, and the table keeps it.
-        let kept = unsafe { self.directory.locate(hash) };
-        if kept.depth() == 0 {
+    /// Merges a segment, which is that of `hash` and has `len` entries, with its other half, if both are sparse and all entries
+    /// find room. Says whether that was so.
+    fn merge(&mut self, hash: u64, kept: Located, len: usize) -> bool {
+        if kept.depth() == 0 || len > MERGED_MAX {
             return false;
         }
         let top = 1 << (u64::BITS - kept.depth());
-        // SAFETY: as above.
+        // SAFETY: the directory is not empty, because it has a segment, and the table keeps it.
         let other = unsafe { self.directory.locate(hash ^ top) };
-        // SAFETY: the table keeps its segments.
-        let len = || unsafe { kept.segment().len() + other.segment().len() };
-        if other.depth() != kept.depth() || len() > MERGED_MAX {
+        if other.depth() != kept.depth() {
             return false;
         }
-        let merged = Located::allocate(BLOCKS_SPLIT, kept.depth() - 1);
+        // SAFETY: the table keeps its segments.
+        let len = len + unsafe { other.segment() }.len();
+        if len > MERGED_MAX {
+            return false;
+        }
+        let roomy = SIZES.iter().find(|blocks| percent(len, **blocks) <= SHRUNK_PERCENT);
+        let merged = Located::allocate(roomy.copied().unwrap_or(BLOCKS_SPLIT), kept.depth() - 1);
         // SAFETY: it was made above.
         let segment = unsafe { merged.segment() };
-        let mut homeless = Vec::new();
+        let mut have_room = true;
         for (hash, half) in [(hash, kept), (hash ^ top, other)] {
             self.for_each_of(hash, half, |hash, head| {
-                if !segment.insert(merged.home(hash), hash, head) {
-                    homeless.push(head);
-                }
+                have_room = have_room && segment.insert(merged.home(hash), hash, head);
             });
+        }
+        if !have_room {
+            // SAFETY: no directory has ever held it. The entries belong to the others.
+            unsafe { merged.free() };
+            return false;
         }
         // SAFETY: the directory is deeper than the merged segment, and holds the others no more afterwards.
         unsafe {
@@ -150,7 +165,6 @@ impl<H: KeyHasher> Table<H> {
             self.deepest -= 2;
             self.halve_directory();
         }
-        self.stash_all(homeless);
         true
     }
 
@@ -193,27 +207,35 @@ impl<H: KeyHasher> Table<H> {
         // SAFETY: it has just been replaced where it was published.
         unsafe { old.retire(&pin()) };
     }
-
-    /// Stores entries for which a segment had no room near their homes.
-    fn stash_all(&mut self, homeless: Vec<NonNull<u64>>) {
-        for head in homeless {
-            // SAFETY: the segment that owned the entry has been retired.
-            let entry = unsafe { Entry::from_raw(head) };
-            self.stash.push(Stashed { hash: self.hasher.hash(entry.as_ref().key()), entry });
-        }
-    }
 }
 
-/// Frees segments, but not their entries, as soon as no prefetcher looks at them, and others whose time has come.
+/// How full a segment of so many blocks is, in percent.
+fn percent(entries: usize, blocks: usize) -> usize {
+    entries * 100 / (blocks * BLOCK_ENTRIES)
+}
+
+thread_local! {
+    /// What this thread has retired since it last had such memory freed whose time had come, in blocks.
+    static RETIRED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Frees segments, but not their entries, as soon as no prefetcher looks at them.
 ///
 /// # Safety
 /// As for [`Located::retire`].
 unsafe fn retire(segments: &[Located]) {
+    /// While a table grows some are retired all the time. They are kept in lists of two kilobytes, which should not be in vain.
+    const FLUSHED_BLOCKS: usize = 256;
     let pin = pin();
+    let mut blocks = RETIRED.get();
     for segment in segments {
+        blocks += segment.blocks();
         // SAFETY: as the caller promises.
         unsafe { segment.retire(&pin) };
     }
-    // There are some at any time while a table grows.
-    pin.flush();
+    if blocks >= FLUSHED_BLOCKS {
+        pin.flush();
+        blocks = 0;
+    }
+    RETIRED.set(blocks);
 }

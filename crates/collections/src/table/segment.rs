@@ -15,9 +15,10 @@ pub(super) const BLOCK_BUCKETS: usize = 16;
 /// The blocks of a segment that has just been split. Few in tests, which have few entries. From here on sizes are multiples of
 /// pages, of which jemalloc makes no groups that could have gaps.
 pub(super) const BLOCKS_SPLIT: usize = if cfg!(test) { 4 } else { 16 };
-/// The sizes of segments in blocks: smaller ones for a table's only segment. Instead of bigger ones there are two.
+/// The sizes of segments in blocks; those that are smaller than after a split are for few entries. Instead of bigger ones there
+/// are two.
 pub(super) const SIZES: &[usize] =
-    if cfg!(test) { &[1, 2, 4, 5, 6, 7] } else { &[1, 2, 4, 8, 16, 20, 24, 28] };
+    if cfg!(test) { &[1, 2, 3, 4, 5, 6, 7] } else { &[1, 2, 4, 8, 12, 16, 20, 24, 28] };
 /// The most blocks of a segment.
 pub(super) const BLOCKS_MAX: usize = SIZES[SIZES.len() - 1];
 /// The entries that a segment holds for each block.

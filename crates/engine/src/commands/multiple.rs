@@ -159,7 +159,12 @@ fn prefetch_group(call: &Call<'_, '_>, index: usize, start: usize, step: usize, 
     for key in group.clone().map(|index| call.key(index)) {
         keyspace.prefetch_bucket(&pin, key.database, key.hash);
     }
-    for key in group.map(|index| call.key(index)) {
-        keyspace.prefetch_record(&pin, key.database, key.hash);
+    let mut are_displaced = [false; GROUP];
+    for (is_displaced, key) in are_displaced.iter_mut().zip(group.clone().map(|index| call.key(index))) {
+        *is_displaced = keyspace.prefetch_record(&pin, key.database, key.hash);
+    }
+    let displaced = are_displaced.iter().zip(group).filter(|(is_displaced, _)| **is_displaced);
+    for key in displaced.map(|(_, index)| call.key(index)) {
+        keyspace.prefetch_displaced(&pin, key.database, key.hash);
     }
 }

@@ -110,15 +110,11 @@ impl Cursor {
             return true;
         };
         let big = &mut self.big;
-        self.position = database.table.relocate(
-            position,
-            mover,
-            &mut |fragment| big.push(fragment),
-            &mut |is_moved| {
+        self.position =
+            database.table.relocate(position, mover, &mut |fragment| big.push(fragment), &mut |is_moved| {
                 done.keys_moved += u64::from(is_moved);
                 done.keys_kept += u64::from(!is_moved);
-            },
-        );
+            });
         true
     }
 }

@@ -222,6 +222,7 @@ impl Keyspace {
                     database.note_eviction(key.hash, candidate.access, eviction.policy.is_volatile, ranks);
                 },
             ),
+            Choice::Random => keys.evict(&key, may_go, |_| ()),
             _ => keys.evict(
                 &key,
                 |record| may_go(record) && choice.score(record, eviction.access) >= candidate.score,

@@ -82,11 +82,13 @@ impl EvictionPolicy {
 }
 
 impl Choice {
-    /// How willingly a key goes: the more, the sooner. Nothing if it may not go.
+    /// How willingly a key goes: the more, the sooner.
     pub(super) fn score(self, record: RecordRef<'_>, access: AccessPolicy) -> u64 {
         match self {
-            // The latter has ranks of its own.
-            Self::Random | Self::HitDensity => 0,
+            // Keys that are side by side in memory have come in this order.
+            Self::Random => fastrand::u64(..),
+            // It has ranks of its own.
+            Self::HitDensity => 0,
             Self::LastUse | Self::LastChange => access.idle_seconds(record.access()),
             Self::Frequency => u64::from(u8::MAX) - u64::from(access.frequency_of(record.access())),
             Self::Deadline => u64::MAX - record.stamp().unwrap_or(u64::MAX),
