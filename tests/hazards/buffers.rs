@@ -1,5 +1,8 @@
 //! Clients that make the server keep bytes for them.
 
+use std::thread;
+
+use nuthatch_testkit::client::Client;
 use nuthatch_testkit::request::Request;
 use nuthatch_testkit::server::wait_until;
 
@@ -39,6 +42,58 @@ fn a_client_that_reads_slowly_within_the_limit_gets_everything() {
     for _ in 0..REPLIES {
         assert_eq!(client.read_reply().expect("a reply").bytes().map(<[u8]>::len), Some(VALUE_BYTES));
     }
+}
+
+#[test]
+fn messages_for_a_thread_that_is_busy_do_not_pile_up() {
+    const MESSAGE_BYTES: usize = 1 << 20;
+    const MESSAGES: usize = 100;
+    let server = start(&["--io-threads", "2", "--client-output-buffer-limit", "pubsub 0 0 0"]);
+    // Threads get connections by turns.
+    let [mut listener, mut sender, mut looper, mut observer] = [(); 4].map(|()| {
+        let mut client = server.connect();
+        assert_eq!(client.command("PING").text(), "PONG");
+        client
+    });
+    listener.send(b"SUBSCRIBE channel\r\n").expect("it is sent");
+    listener.read_frame().expect("it listens");
+    let used = |client: &mut Client| {
+        let information = client.command("INFO memory").text();
+        let line = information.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        line.and_then(|bytes| bytes.trim().parse::<usize>().ok()).expect("a number of bytes")
+    };
+    let before = used(&mut observer);
+    // It needs no key, so that other threads go on.
+    let script = "for round = 1, 200000000 do end";
+    looper.send(&Request::encode_all(&[Request::new(["EVAL", script, "0"])])).expect("it is sent");
+    let message = |number: usize| {
+        let mut text = vec![b'x'; MESSAGE_BYTES];
+        text[..3].copy_from_slice(format!("{number:03}").as_bytes());
+        text
+    };
+    let sending = thread::spawn(move || {
+        for number in 0..MESSAGES {
+            let publish = Request::new([b"PUBLISH".to_vec(), b"channel".to_vec(), message(number)]);
+            sender.send(&Request::encode_all(&[publish])).expect("it is sent");
+        }
+        (0..MESSAGES).for_each(|_| assert_eq!(sender.read_reply().expect("a reply").integer(), Some(1)));
+    });
+    let mut most = 0;
+    assert!(
+        wait_until(|| {
+            most = most.max(used(&mut observer));
+            looper.poll_frame().expect("the connection is there").is_some()
+        }),
+        "the script does not end"
+    );
+    assert!(most - before < 40 * MESSAGE_BYTES, "{} bytes of messages have piled up", most - before);
+    assert!(most - before > 5 * MESSAGE_BYTES, "no message was sent meanwhile");
+    for number in 0..MESSAGES {
+        let frame = listener.read_frame().expect("a message");
+        let start = frame.len() - MESSAGE_BYTES - 2;
+        assert_eq!(frame[start..start + 3], *format!("{number:03}").as_bytes());
+    }
+    sending.join().expect("all are sent");
 }
 
 #[test]

@@ -206,6 +206,16 @@ impl Message {
         Arc::new(text.into_bytes())
     }
 
+    /// About what it takes, in bytes.
+    pub fn memory(&self) -> usize {
+        let text = match self {
+            Self::Published(text) | Self::Monitored(text) => text.len(),
+            Self::Invalidated { keys, .. } => keys.as_ref().map_or(0, |keys| keys.len()),
+            Self::RedirectionBroken(_) => 0,
+        };
+        size_of::<Self>() + text
+    }
+
     /// Writes it for one recipient, who has subscribed to messages or not, and wants replies or not.
     pub fn write(&self, reply: &mut Reply, is_subscriber: bool, wants_replies: bool) {
         match self {

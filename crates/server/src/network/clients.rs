@@ -148,7 +148,7 @@ impl Clients {
         for (token, reason) in aftermath.close.drain(..) {
             self.close(token, reason, worker);
         }
-        for token in aftermath.sending_changed.drain(..) {
+        for token in aftermath.watched_anew.drain(..) {
             self.watch(token, worker);
         }
         for token in aftermath.kept.drain(..) {
@@ -167,7 +167,7 @@ impl Clients {
     pub(super) fn watch(&mut self, token: usize, worker: &Worker) {
         let Some(connection) = self.connections.get(token) else { return };
         let mut flags = epoll::EventFlags::empty();
-        flags.set(epoll::EventFlags::IN, !connection.has_ended);
+        flags.set(epoll::EventFlags::IN, !connection.has_ended && !connection.is_ahead);
         flags.set(epoll::EventFlags::OUT, connection.waits_to_send);
         if epoll::modify(&self.epoll, &connection.socket, epoll::EventData::new_u64(token as u64), flags)
             .is_err()

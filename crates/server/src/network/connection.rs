@@ -34,6 +34,8 @@ pub(super) struct Connection {
     pub(super) reply: Reply,
     /// Commands are held back until then, in milliseconds since 1970; [`u64::MAX`] for a wait without end.
     pub(super) held_until: Option<u64>,
+    /// Whether they are held back until other threads have come to the messages that it has left for them.
+    pub(super) is_ahead: bool,
     /// What of the replies waits for the append-only file.
     pub(super) kept: Option<Kept>,
     /// Whether the client sends nothing more, and is there only for what is kept.
@@ -86,6 +88,7 @@ impl Connection {
             input: Vec::new(),
             reply: Reply::new(),
             held_until: None,
+            is_ahead: false,
             kept: None,
             has_ended: false,
             was_served: false,

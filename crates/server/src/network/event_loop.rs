@@ -21,7 +21,7 @@ use super::mailbox::{Message, ThreadMailbox};
 use super::participant::{Aftermath, Reason};
 use super::stand_in::StandIn;
 use super::stopwatch::Stopwatch;
-use super::turn::Turn;
+use super::turn::{AHEAD_MS, Turn};
 use crate::persistence::AppendOnly;
 use crate::{log, memory};
 
@@ -288,6 +288,17 @@ impl EventLoop {
         for token in self.clients.held.take_due(now_ms, &mut self.clients.connections) {
             // What comes of one that goes on may close another.
             let Some(connection) = self.clients.connections.get_mut(token) else { continue };
+            if connection.is_ahead {
+                if self.clients.shared.mailboxes.iter().any(|mailbox| mailbox.is_full()) {
+                    connection.held_until = Some(now_ms + AHEAD_MS);
+                    self.clients.held.add(token, connection);
+                } else {
+                    connection.is_ahead = false;
+                    self.clients.watch(token, &self.worker);
+                    self.resume(token);
+                }
+                continue;
+            }
             if let Some(blocked) = &connection.session.blocked {
                 blocked.time_out();
                 // Should somebody be serving the client just now, its reply comes with a signal.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nuthatch_engine::delivery::{Delivery, Mailbox, Signal};
 use rustix::event::{EventfdFlags, eventfd};
@@ -24,9 +25,20 @@ pub(crate) enum Message {
     Stop,
 }
 
+/// With so many bytes of deliveries a mailbox is full. It still takes more, but those who leave them have to wait.
+const DELIVERED_BYTES_MAX: usize = 8 << 20;
+
 thread_local! {
     /// The number of the event loop that runs in this thread.
     static OWN_NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+    /// Whether this thread has left something in another one's mailbox that is full.
+    static IS_AHEAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the calling thread has left deliveries in a full mailbox since this was last asked. Whoever had it do so should wait
+/// until that thread has come to them.
+pub(crate) fn is_ahead() -> bool {
+    IS_AHEAD.take()
 }
 
 /// An event loop's mailbox. Its descriptor becomes readable when something was left in it.
@@ -36,6 +48,8 @@ pub(crate) struct ThreadMailbox {
     number: usize,
     messages: Queue<Message>,
     deliveries: Queue<Delivery>,
+    /// About what the deliveries take, in bytes.
+    delivered_bytes: AtomicUsize,
     wake: OwnedFd,
 }
 
@@ -43,7 +57,8 @@ impl ThreadMailbox {
     /// The empty mailbox of the loop `number`.
     pub(crate) fn new(number: usize) -> std::io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { number, messages: Queue::new(), deliveries: Queue::new(), wake })
+        let (messages, deliveries, delivered_bytes) = (Queue::new(), Queue::new(), AtomicUsize::new(0));
+        Ok(Self { number, messages, deliveries, delivered_bytes, wake })
     }
 
     /// Makes the calling thread the one that empties the mailbox.
@@ -84,8 +99,15 @@ impl ThreadMailbox {
         self.deliveries.has_items()
     }
 
+    /// Whether it has more deliveries than it should.
+    pub(crate) fn is_full(&self) -> bool {
+        self.delivered_bytes.load(Ordering::Relaxed) > DELIVERED_BYTES_MAX
+    }
+
     /// Takes all deliveries.
     pub(crate) fn take_deliveries(&self) -> Vec<Delivery> {
+        // One that is left just now may count for nothing.
+        self.delivered_bytes.store(0, Ordering::Relaxed);
         self.deliveries.take()
     }
 }
@@ -102,10 +124,18 @@ impl Mailbox for ThreadMailbox {
     }
 
     fn deliver(&self, delivery: Delivery) {
+        let bytes = size_of::<Delivery>() + delivery.message.memory();
+        self.delivered_bytes.fetch_add(bytes, Ordering::Relaxed);
         let is_first = self.deliveries.leave(delivery);
-        // The loop looks for deliveries before it sleeps.
-        if is_first && OWN_NUMBER.get() != Some(self.number) {
+        if OWN_NUMBER.get() == Some(self.number) {
+            // The loop looks for deliveries before it sleeps.
+            return;
+        }
+        if is_first {
             self.wake();
+        }
+        if self.is_full() {
+            IS_AHEAD.set(true);
         }
     }
 }

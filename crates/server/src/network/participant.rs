@@ -108,8 +108,8 @@ impl Participant {
 pub(super) struct Aftermath {
     /// To be closed.
     pub(super) close: Vec<(usize, Reason)>,
-    /// Whose wait for the socket to take more begins or ends.
-    pub(super) sending_changed: Vec<usize>,
+    /// Which wait for something else of their sockets than before.
+    pub(super) watched_anew: Vec<usize>,
     /// Whose commands are held back.
     pub(super) held: Vec<usize>,
     /// Whose replies begin to wait for the append-only file.
@@ -238,11 +238,15 @@ impl Participant {
         if self.held {
             aftermath.held.push(token);
         }
+        if connection.is_ahead {
+            // Nor is read what it sends meanwhile.
+            aftermath.watched_anew.push(token);
+        }
         // What is kept is sent when it may be, not when the socket takes it.
         let waits = outcome == Sent::Part && connection.kept.is_none();
         if waits != connection.waits_to_send {
             connection.waits_to_send = waits;
-            aftermath.sending_changed.push(token);
+            aftermath.watched_anew.push(token);
         }
         if connection.reply.is_empty() {
             take_back_reply_buffer(spare_replies, &mut connection.reply);
@@ -260,7 +264,7 @@ fn stays_for_kept(token: usize, connection: &mut Connection, aftermath: &mut Aft
     }
     connection.has_ended = true;
     connection.session.closing = true;
-    aftermath.sending_changed.push(token);
+    aftermath.watched_anew.push(token);
     true
 }
 

@@ -23,7 +23,7 @@ use slab::Slab;
 use super::clients::Clients;
 use super::connection::{Connection, Lent, Sent};
 use super::event_loop::Shared;
-use super::mailbox::ThreadMailbox;
+use super::mailbox::{self, ThreadMailbox};
 use super::participant::{Aftermath, End, Participant, Source, Traffic, write_request};
 use super::stand_in::{Others, StandIn};
 use crate::persistence::{Gate, completed};
@@ -36,6 +36,9 @@ const ARENA_BYTES: usize = 8 * READ_BYTES_MAX;
 
 /// Requests that are prepared together: enough to hide the memory's latency, few enough to stay in cache.
 const BATCH_REQUESTS_MAX: usize = 64;
+/// How long the requests of a client wait that has left more messages for another thread than that has come to, in
+/// milliseconds, until it is looked at again.
+pub(super) const AHEAD_MS: u64 = 1;
 
 /// Room for as many arguments is kept from one turn to the next.
 const SPANS_KEPT_MAX: usize = 64 * 1024;
@@ -354,7 +357,14 @@ impl Turn {
             };
             let participant = &mut self.participants[own];
             participant.commands += (last - place) as u64;
-            let Connection { input, parser, held_until, .. } = &mut clients.connections[token];
+            let Connection { input, parser, held_until, is_ahead, .. } = &mut clients.connections[token];
+            let next = match next {
+                Next::Continue if mailbox::is_ahead() => {
+                    *is_ahead = true;
+                    Next::Wait(batch.now_ms() + AHEAD_MS)
+                }
+                next => next,
+            };
             let arguments = self.requests[last].arguments(participant.bytes(&self.arena, input), &self.spans);
             participant.settle(next, &arguments, parser, held_until);
             if is_logged {
