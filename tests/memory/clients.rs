@@ -247,3 +247,53 @@ fn requests_of_who_does_not_end_them_make_half_of_the_keys_go_at_most() {
     check_keys_stay(&mut observer, limit);
     await_names(&mut observer, &["observer"]);
 }
+
+/// A list whose elements take so many bytes together as a reply.
+const LIST_BYTES: usize = 5000 * 57;
+
+fn start_with_list() -> (Server, Client) {
+    let server = start(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru", "--io-threads", "1"]);
+    let mut client = server.connect();
+    let value = "v".repeat(1000);
+    run(&mut client, (0..20_000).map(|number| format!("SET key:{number} {value}")));
+    let element = "e".repeat(50);
+    run(&mut client, (0..50).map(|_| format!("RPUSH list{}", format!(" {element}").repeat(100))));
+    (server, client)
+}
+
+#[test]
+fn replies_of_many_pipelines_in_one_turn_do_not_outgrow_the_limit() {
+    const CLIENTS: usize = 20;
+    const REQUESTS: usize = 60;
+    let (server, mut observer) = start_with_list();
+    let requests = Request::encode_all(&vec![Request::from_line("LRANGE list 0 -1"); REQUESTS]);
+    let mut readers: Vec<Client> = (0..CLIENTS).map(|_| server.connect()).collect();
+    readers.iter_mut().for_each(|reader| reader.send(&requests).expect("the requests are small"));
+    let mut most = 0;
+    assert!(
+        wait_until(|| {
+            most = most.max(used(&mut observer));
+            info(&mut observer, "evicted_clients") > 0
+        }),
+        "no client was closed"
+    );
+    most = most.max(info(&mut observer, "used_memory_peak"));
+    assert!(most < 180 * MIB as u64, "{most} bytes of {}", CLIENTS * REQUESTS * LIST_BYTES);
+    assert_eq!(observer.command("LLEN list").integer(), Some(5000));
+}
+
+#[test]
+fn replies_of_one_transaction_do_not_outgrow_the_limit() {
+    const REQUESTS: usize = 1000;
+    let (server, mut observer) = start_with_list();
+    let lines = [&["MULTI"][..], &["LRANGE list 0 -1"; REQUESTS], &["SET last value", "EXEC"]].concat();
+    let requests: Vec<Request> = lines.into_iter().map(Request::from_line).collect();
+    let mut client = server.connect();
+    client.send(&Request::encode_all(&requests)).expect("the requests are small");
+    let received = client.read_to_end().expect("it is closed");
+    assert!(received.len() < LIST_BYTES, "{} bytes came", received.len());
+    let most = info(&mut observer, "used_memory_peak");
+    assert!(most < 200 * MIB as u64, "{most} bytes of {}", REQUESTS * LIST_BYTES);
+    assert_eq!(observer.command("GET last").text(), "value", "all commands have run");
+    assert_eq!(info(&mut observer, "evicted_clients"), 1);
+}

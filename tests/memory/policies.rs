@@ -281,3 +281,15 @@ fn each_thread_finds_the_right_keys() {
     let gone = Gone { used: count(&of(true), false), others: count(&of(false), false) };
     assert!(gone.others > 1000 && gone.used * 50 < gone.others, "{gone:?}");
 }
+
+#[test]
+fn keys_that_are_set_right_behind_a_change_of_policy_begin_as_the_new_one_wants() {
+    let server = start(&["--maxmemory-policy", "allkeys-lru"]);
+    let mut client = server.connect();
+    let lines = ["CONFIG SET maxmemory-policy allkeys-lfu", "SET key value", "OBJECT FREQ key"];
+    let lines = lines.map(str::to_owned);
+    assert_eq!(run(&mut client, lines.clone())[2], b":5\r\n");
+    run(&mut client, ["CONFIG SET maxmemory-policy allkeys-lru".to_owned(), "DEL key".to_owned()]);
+    let queued = [&["MULTI".to_owned()][..], &lines, &["EXEC".to_owned()]].concat();
+    assert_eq!(run(&mut client, queued)[4], b"*3\r\n+OK\r\n+OK\r\n:5\r\n");
+}

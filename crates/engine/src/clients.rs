@@ -263,6 +263,8 @@ pub struct Clients {
     memory: AtomicU64,
     /// Bytes that those take besides who are to be closed because they took too much.
     leaving: AtomicU64,
+    /// `maxmemory-clients` in bytes; 0 for none.
+    pub memory_max: AtomicU64,
     /// How many wait in a blocking command.
     pub waiting: Arc<WaitCounters>,
     /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),

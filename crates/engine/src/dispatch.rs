@@ -345,6 +345,10 @@ impl Batch<'_> {
         keys.end();
         self.worker.runs.keys.add(keys.counters);
         drop(keys);
+        if command.row.flags.contains(Flags::ADMIN) {
+            // What the commands behind it note of keys may be something else now.
+            self.access = engine.settings.access_policy(self.now_ms);
+        }
         if alone {
             self.finish_alone(engine, session);
         }

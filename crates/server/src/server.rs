@@ -337,7 +337,7 @@ fn apply_all(settings: &Settings, shared: &Shared) {
         Share::Bytes(bytes) => bytes,
         Share::Percent(percent) => settings.maxmemory / 100 * u64::from(percent),
     };
-    limits.client_memory_max.store(client_bytes_max, Ordering::Relaxed);
+    shared.engine.clients.memory_max.store(client_bytes_max, Ordering::Relaxed);
     *limits.output.write() = settings.client_output_buffer_limits.normal;
     *limits.output_of_subscribers.write() = settings.client_output_buffer_limits.pubsub;
     shared.log.configure(&settings.append_only);

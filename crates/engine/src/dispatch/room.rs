@@ -1,5 +1,6 @@
 //! Making room when more memory is used than `maxmemory` allows, before a command runs that may use more.
 
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Instant;
 
@@ -108,6 +109,19 @@ impl Worker {
 }
 
 impl Engine {
+    /// How much the buffers of all clients may take, in bytes: with more, the clients that take most are closed.
+    pub fn client_bytes_max(&self) -> u64 {
+        self.client_memory_max().unwrap_or_else(|| match self.memory.may_be_exceeded() {
+            true => self.memory.client_bytes_max(),
+            false => u64::MAX,
+        })
+    }
+
+    /// The limit that was set for that: `maxmemory-clients`.
+    fn client_memory_max(&self) -> Option<u64> {
+        Some(self.clients.memory_max.load(Ordering::Relaxed)).filter(|bytes_max| *bytes_max > 0)
+    }
+
     /// Whether more memory than allowed is used, and no key may go for it.
     pub(super) fn lacks_memory(&self) -> bool {
         self.memory.options().policy.choice.is_none() && self.shortage() != Shortage::None
@@ -123,7 +137,9 @@ impl Engine {
         // Before it is looked how much is used: what is released meanwhile must not seem to be neither gone nor going.
         let (level, reclaiming) = (self.keyspace.level_reclaimed(), self.keyspace.reclaiming_bytes());
         let excess = self.memory.excess();
-        let buffers = self.clients.memory_bytes().saturating_sub(self.memory.client_bytes_max());
+        let part = self.memory.client_bytes_max();
+        let part = self.client_memory_max().map_or(part, |bytes_max| bytes_max.min(part));
+        let buffers = self.clients.memory_bytes().saturating_sub(part);
         let buffers = buffers.saturating_add(self.clients.leaving_bytes());
         let excess = excess.saturating_sub(self.uncounted_memory()).saturating_sub(buffers);
         let excess = match level {

@@ -9,6 +9,7 @@ use nuthatch_protocol::Reply;
 
 use super::{Batch, monitor, script};
 use crate::Engine;
+use crate::access::AccessPolicy;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::command::{Flags, InTransaction};
@@ -91,6 +92,8 @@ impl Batch<'_> {
             reply.null_array();
             return Ok(());
         }
+        let start = reply.mark();
+        let mut is_cut = false;
         reply.array(transaction.queued().len());
         session.is_executing = true;
         keys.begin_unit();
@@ -111,6 +114,18 @@ impl Batch<'_> {
                 call.reply.truncate(mark);
                 call.reply.error(error.text());
             }
+            if call.command.row.flags.contains(Flags::ADMIN) {
+                // What the commands behind it note of keys may be something else now.
+                self.access = engine.settings.access_policy(self.now_ms);
+                call.keys.note_accesses_by(AccessPolicy { silent: call.session.no_touch, ..self.access });
+            }
+            if call.reply.len() as u64 > engine.client_bytes_max()
+                && !call.session.record.no_evict.load(Ordering::Relaxed)
+            {
+                // Alone it takes more than all clients may, and is closed for that as soon as all commands have run.
+                is_cut = true;
+                call.reply.truncate(start);
+            }
             // Scripts mind a new limit.
             if std::mem::replace(&mut limit, engine.memory.limit()) != limit {
                 self.lacks_memory = engine.lacks_memory();
@@ -118,6 +133,11 @@ impl Batch<'_> {
         }
         call.keys.end_unit();
         call.session.is_executing = false;
+        if is_cut {
+            call.reply.truncate(start);
+            call.session.closing = true;
+            self.worker.counters.lock().clients_evicted += 1;
+        }
         keys.end();
         self.worker.runs.keys.add(keys.counters);
         drop((keys, straying));

@@ -259,6 +259,11 @@ impl<'k> Keys<'k> {
         }
     }
 
+    /// Has accesses noted in another way from now on.
+    pub fn note_accesses_by(&mut self, access: AccessPolicy) {
+        self.access = access;
+    }
+
     /// Looks a key up for a command that reads its value: counts a hit or a miss and notes the access.
     #[inline]
     pub fn read(&mut self, key: &Key<'_>) -> Option<RecordRef<'_>> {

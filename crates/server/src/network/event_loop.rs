@@ -192,12 +192,8 @@ impl EventLoop {
 
     /// Closes the clients whose buffers take most memory, if those of all clients take more than they may.
     fn limit_client_memory(&mut self) {
-        let Shared { engine, limits, .. } = &*self.clients.shared;
-        let bytes_max = match limits.client_memory_max.load(Ordering::Relaxed) {
-            0 if engine.memory.may_be_exceeded() => engine.memory.client_bytes_max(),
-            0 => return,
-            bytes_max => bytes_max,
-        };
+        let engine = &self.clients.shared.engine;
+        let bytes_max = engine.client_bytes_max();
         if engine.clients.memory_bytes() <= bytes_max {
             return;
         }

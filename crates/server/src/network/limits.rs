@@ -19,8 +19,6 @@ pub(crate) struct Limits {
     pub(crate) query_bytes_max: AtomicU64,
     /// `proto-max-bulk-len` in bytes.
     pub(crate) bulk_bytes_max: AtomicU64,
-    /// `maxmemory-clients` in bytes; 0: none.
-    pub(crate) client_memory_max: AtomicU64,
     /// `client-output-buffer-limit normal`.
     pub(crate) output: RwLock<OutputBufferLimit>,
     /// `client-output-buffer-limit pubsub`.

@@ -96,6 +96,11 @@ impl Participant {
                 until
             }
         };
+        self.hold(until, parser, held_until);
+    }
+
+    /// Has the requests behind the last one wait.
+    pub(super) fn hold(&mut self, until: u64, parser: &mut RequestParser, held_until: &mut Option<u64>) {
         *held_until = Some(until);
         *parser = RequestParser::new();
         self.held = true;

@@ -36,8 +36,8 @@ const ARENA_BYTES: usize = 8 * READ_BYTES_MAX;
 
 /// Requests that are prepared together: enough to hide the memory's latency, few enough to stay in cache.
 const BATCH_REQUESTS_MAX: usize = 64;
-/// How long the requests of a client wait that has left more messages for another thread than that has come to, in
-/// milliseconds, until it is looked at again.
+/// How long the requests of a client wait that has left more messages for another thread than that has come to, or while clients
+/// take too much memory, in milliseconds.
 pub(super) const AHEAD_MS: u64 = 1;
 
 /// Room for as many arguments is kept from one turn to the next.
@@ -393,6 +393,11 @@ impl Turn {
                 // It is closed for that at the end of the turn.
                 connection.session.closing = true;
             }
+            if is_much && !participant.held && take_too_much(engine, connection) {
+                // Clients are closed for that only between turns.
+                let Connection { parser, held_until, .. } = connection;
+                participant.hold(batch.now_ms() + AHEAD_MS, parser, held_until);
+            }
             place = last + 1;
         }
     }
@@ -462,6 +467,13 @@ impl Turn {
         }
         traffic.count(worker);
     }
+}
+
+/// Whether all clients together take more memory than they may, after a reply to this one.
+fn take_too_much(engine: &Engine, connection: &Connection) -> bool {
+    let record = &connection.session.record;
+    connection.count_memory(&engine.clients);
+    engine.clients.memory_bytes() > engine.client_bytes_max() && !record.no_evict.load(Ordering::Relaxed)
 }
 
 /// Writes the messages that others have left to the connections of their recipients, which take part in the turn then.
