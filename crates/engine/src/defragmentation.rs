@@ -74,7 +74,9 @@ struct Course {
     rest_ms: u64,
     /// How many bytes in gaps there were when it was in vain.
     gaps_left: u64,
-    /// Passes through a thread's shards since it was last looked whether they help, and what they did.
+    /// Whether gaps have made the process take more memory than the limit since it was last looked whether it helps.
+    was_tight: bool,
+    /// Passes through a thread's shards since then, and what they did.
     passes: usize,
     done: Defragmented,
 }
@@ -152,12 +154,15 @@ impl Defragmentation {
         let tolerated = limit / TOLERATED_SHARE;
         let is_tight = limit > 0 && memory.active > limit.saturating_add(tolerated) && gaps > tolerated;
         let lower = u64::from(self.threshold_lower.load(Ordering::Relaxed));
+        course.was_tight |= is_tight;
         if course.passes >= threads {
             let Defragmented { moved, kept, .. } = course.done;
-            let moved_min = if is_tight { MOVED_MIN_TIGHT } else { MOVED_MIN };
+            // It may be over just now, and begin again at once.
+            let was_tight = std::mem::replace(&mut course.was_tight, is_tight);
+            let moved_min = if was_tight { MOVED_MIN_TIGHT } else { MOVED_MIN };
             if moved > 0 && moved.saturating_mul(moved_min) >= moved + kept {
                 course.rest_ms = 0;
-            } else if is_tight {
+            } else if was_tight {
                 course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
                 course.rests_tight_until_ms = now_ms + course.rest_ms;
                 course.gaps_left = gaps;
@@ -332,6 +337,20 @@ mod tests {
             now_ms += rest_ms;
             defragmentation.review(|| tight, 10 * MIB, now_ms - 1, 1);
             assert_eq!(defragmentation.share(Load::Clients), 0, "{rest_ms}");
+        }
+    }
+
+    #[test]
+    fn it_rests_where_gaps_are_about_as_many_as_are_tolerated() {
+        let defragmentation = enabled();
+        let mut now_ms = 0;
+        for _ in 0..4 {
+            defragmentation.review(|| memory(21), 1000 * MIB, now_ms, 1);
+            defragmentation.end_pass(Defragmented { kept: 1000, ..Defragmented::default() });
+            defragmentation.review(|| memory(19), 1000 * MIB, now_ms, 1);
+            defragmentation.review(|| memory(21), 1000 * MIB, now_ms + REST_MS_TIGHT - 1, 1);
+            assert_eq!(defragmentation.share(Load::None), 0, "{now_ms}");
+            now_ms += REST_MS;
         }
     }
 
