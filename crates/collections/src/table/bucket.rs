@@ -149,11 +149,6 @@ impl Bucket {
         self.occupied().0.count_ones() as usize
     }
 
-    /// Whether no slot is in use.
-    pub(super) fn is_empty(&self) -> bool {
-        self.occupied().0 == 0
-    }
-
     /// The address in a slot, for a prefetch only: it may be stale or null.
     #[inline]
     pub(super) fn address(&self, slot: usize) -> *const u8 {

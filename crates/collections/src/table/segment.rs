@@ -126,10 +126,12 @@ impl<'a> Segment<'a> {
         self.at_home(home).filter(move |place| self.0[place.bucket].tag(place.slot) == tag)
     }
 
-    /// Whether two neighbouring buckets have one entry at most, and the first none, which is rare unless few entries are in the
-    /// segment.
+    /// Whether few entries may be in the segment: a bucket has none, the next one at most one, and those behind them are not half
+    /// full. Seldom so otherwise, and counting the whole segment touches hundreds of cache lines.
     pub(super) fn may_be_sparse(self, bucket: usize) -> bool {
-        self.bucket(bucket).is_empty() && self.bucket(bucket + 1).len() <= 1
+        const NEAR: usize = BLOCK_BUCKETS;
+        let len = |distance: usize| self.bucket(bucket + distance).len();
+        len(0) == 0 && len(1) <= 1 && (2..NEAR).map(len).sum::<usize>() <= (NEAR - 2) * SLOTS / 2
     }
 
     /// Every slot whose entry has its home in `home`.
