@@ -185,8 +185,8 @@ impl Batch<'_> {
     /// Starts to load the records that were not where most are. To be called when the others are on their way.
     #[inline]
     pub fn prefetch_displaced(&mut self, engine: &Engine) {
-        let pin = self.pin.get_or_insert_with(pin);
         for (database, hash) in self.worker.displaced.drain(..) {
+            let pin = self.pin.get_or_insert_with(pin);
             engine.keyspace.prefetch_displaced(pin, database, hash);
         }
     }

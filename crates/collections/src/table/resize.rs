@@ -41,18 +41,7 @@ impl<H: KeyHasher> Table<H> {
 
     /// Gives a segment, which is that of `hash`, another number of blocks, if all its entries find room there.
     fn resize(&mut self, hash: u64, located: Located, blocks: usize) -> bool {
-        let resized = Located::allocate(blocks, located.depth());
-        // SAFETY: it was made above.
-        let segment = unsafe { resized.segment() };
-        let mut have_room = true;
-        self.for_each_of(hash, located, |hash, head| {
-            have_room = have_room && segment.insert(resized.home(hash), hash, head);
-        });
-        if !have_room {
-            // SAFETY: no directory has ever held it. The entries belong to the other one.
-            unsafe { resized.free() };
-            return false;
-        }
+        let Some(resized) = self.joined(&[(hash, located)], blocks, located.depth()) else { return false };
         // SAFETY: the directory is as deep as before, and holds the other segment no more afterwards.
         unsafe {
             self.directory.set(hash, resized);
@@ -141,20 +130,9 @@ impl<H: KeyHasher> Table<H> {
             return false;
         }
         let roomy = SIZES.iter().find(|blocks| percent(len, **blocks) <= SHRUNK_PERCENT);
-        let merged = Located::allocate(roomy.copied().unwrap_or(BLOCKS_SPLIT), kept.depth() - 1);
-        // SAFETY: it was made above.
-        let segment = unsafe { merged.segment() };
-        let mut have_room = true;
-        for (hash, half) in [(hash, kept), (hash ^ top, other)] {
-            self.for_each_of(hash, half, |hash, head| {
-                have_room = have_room && segment.insert(merged.home(hash), hash, head);
-            });
-        }
-        if !have_room {
-            // SAFETY: no directory has ever held it. The entries belong to the others.
-            unsafe { merged.free() };
-            return false;
-        }
+        let blocks = roomy.copied().unwrap_or(BLOCKS_SPLIT);
+        let halves = [(hash, kept), (hash ^ top, other)];
+        let Some(merged) = self.joined(&halves, blocks, kept.depth() - 1) else { return false };
         // SAFETY: the directory is deeper than the merged segment, and holds the others no more afterwards.
         unsafe {
             self.directory.set(hash, merged);
@@ -166,6 +144,25 @@ impl<H: KeyHasher> Table<H> {
             self.halve_directory();
         }
         true
+    }
+
+    /// A new segment with the entries of others, each of which is that of the hash beside it; nothing if not all find room. They
+    /// belong to the others until the directory holds the new one instead.
+    fn joined(&self, segments: &[(u64, Located)], blocks: usize, depth: u32) -> Option<Located> {
+        let joined = Located::allocate(blocks, depth);
+        // SAFETY: it was made above.
+        let segment = unsafe { joined.segment() };
+        let mut have_room = true;
+        for (hash, located) in segments {
+            self.for_each_of(*hash, *located, |hash, head| {
+                have_room = have_room && segment.insert(joined.home(hash), hash, head);
+            });
+        }
+        if !have_room {
+            // SAFETY: no directory has ever held it, and it owns no entries.
+            unsafe { joined.free() };
+        }
+        have_room.then_some(joined)
     }
 
     /// Visits the entries of a segment, which is that of `hash`, each with as much of its hash as any segment needs to know.
