@@ -20,6 +20,8 @@ pub(super) struct Defragmenter {
     sizes: DenseSizes,
     /// What was done since the first of its shards.
     pass: Defragmented,
+    /// How often it had been decided whether this goes on when the last pass was over.
+    reviews_seen: Option<u64>,
     /// When the next slice begins.
     next: Instant,
 }
@@ -32,6 +34,7 @@ impl Defragmenter {
             cursor: Cursor::default(),
             sizes: DenseSizes::default(),
             pass: Defragmented::default(),
+            reviews_seen: None,
             next: Instant::now(),
         }
     }
@@ -46,7 +49,7 @@ impl Defragmenter {
         wait_ms: u64,
     ) -> u64 {
         let share = engine.defragmentation.share(load);
-        if share == 0 {
+        if share == 0 || self.reviews_seen == Some(engine.defragmentation.reviews()) {
             return wait_ms;
         }
         let begun = Instant::now();
@@ -83,6 +86,7 @@ impl Defragmenter {
             let is_pass_over = self.shard >= engine.keyspace.shards();
             if is_pass_over {
                 self.shard = number;
+                self.reviews_seen = Some(settings.reviews());
                 settings.end_pass(std::mem::take(&mut self.pass));
             }
             if is_pass_over || begun.elapsed() >= length {
