@@ -265,6 +265,8 @@ pub struct Clients {
     leaving: AtomicU64,
     /// `maxmemory-clients` in bytes; 0 for none.
     pub memory_max: AtomicU64,
+    /// Held by the thread that has clients closed for their memory.
+    evicting: Mutex<()>,
     /// How many wait in a blocking command.
     pub waiting: Arc<WaitCounters>,
     /// Commands held back until then, in milliseconds since 1970; all of them if negative (minus the time),
@@ -291,22 +293,34 @@ impl Clients {
     /// Counts the memory that a client takes now. Only its own thread calls this.
     #[inline]
     pub fn count_memory(&self, record: &ClientRecord) {
-        let bytes = if record.is_killed.load(Ordering::Relaxed) { 0 } else { record.memory_bytes() };
-        if record.memory_counted.load(Ordering::Relaxed) != bytes {
-            self.recount(record, bytes);
+        let bytes = record.memory_bytes();
+        let (counted, leaving) = match record.is_killed.load(Ordering::Relaxed) {
+            false => (bytes, 0),
+            // It may still grow before its thread is told.
+            true => (0, bytes),
+        };
+        if record.memory_counted.load(Ordering::Relaxed) != counted {
+            self.recount(record, counted);
+        }
+        if record.memory_leaving.load(Ordering::Relaxed) != leaving {
+            self.recount_leaving(record, leaving);
         }
     }
 
     /// Counts the memory of a client no more, which has been released.
     pub fn uncount_memory(&self, record: &ClientRecord) {
         self.recount(record, 0);
-        let leaving = record.memory_leaving.swap(0, Ordering::Relaxed);
-        self.leaving.fetch_sub(leaving, Ordering::Relaxed);
+        self.recount_leaving(record, 0);
     }
 
     fn recount(&self, record: &ClientRecord, bytes: u64) {
         let before = record.memory_counted.swap(bytes, Ordering::Relaxed);
         self.memory.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    fn recount_leaving(&self, record: &ClientRecord, bytes: u64) {
+        let before = record.memory_leaving.swap(bytes, Ordering::Relaxed);
+        self.leaving.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// The memory that all clients take, in bytes.
@@ -322,14 +336,20 @@ impl Clients {
     /// Has those closed that take most memory, until all together take no more than `bytes_max`. Clients that asked for it
     /// stay (CLIENT NO-EVICT). Returns those that are to be closed.
     pub fn evict(&self, bytes_max: u64) -> Vec<Arc<ClientRecord>> {
-        let mut all = self.all();
-        all.retain(|record| !record.no_evict.load(Ordering::Relaxed));
-        let memory = |record: &Arc<ClientRecord>| record.memory_counted.load(Ordering::Relaxed);
-        all.sort_by_cached_key(|record| std::cmp::Reverse(memory(record)));
-        let is_over = |_: &Arc<ClientRecord>| self.memory_bytes() > bytes_max;
         let mut evicted = Vec::new();
-        for record in all.into_iter().take_while(is_over) {
-            // Another thread may be at it.
+        // Another thread that is at it closes enough of them.
+        let Some(_alone) = self.evicting.try_lock() else { return evicted };
+        let with_memory = |record: Arc<ClientRecord>| (record.memory_counted.load(Ordering::Relaxed), record);
+        let mut all: Vec<_> = self.all().into_iter().map(with_memory).collect();
+        // Until its thread knows, what the memory of a closed one is may be counted again: it is not asked in between.
+        let mut bytes: u64 = all.iter().map(|(memory, _)| memory).sum();
+        all.retain(|(_, record)| !record.no_evict.load(Ordering::Relaxed));
+        all.sort_by_key(|(memory, _)| std::cmp::Reverse(*memory));
+        for (memory, record) in all {
+            if bytes <= bytes_max {
+                break;
+            }
+            bytes = bytes.saturating_sub(memory);
             if self.count_as_leaving(&record) && self.close(&record) {
                 evicted.push(record);
             }

@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// The shortest value, in bytes, that is sent by reference rather than copied into the buffer.
 const SHARED_BYTES_MIN: usize = 16 * 1024;
 
+/// Unsent bytes that are worth a buffer of their own.
+const ASIDE_BYTES_MIN: usize = 128 * 1024;
+
 /// The replies of one connection that have not been sent yet.
 #[derive(Debug, Default)]
 pub struct Reply {
@@ -271,6 +274,13 @@ impl Reply {
     #[inline]
     pub fn slices(&self) -> Slices<'_> {
         self.output.slices()
+    }
+
+    /// Has what follows not extend the buffer if much is left in it: one that is not read would be copied each time that it
+    /// becomes twice as long, and take up to twice the memory. Called between replies: neither [`Mark`]s nor [`Later`]s from
+    /// before may be used any more.
+    pub fn set_aside(&mut self) {
+        self.output.set_aside(ASIDE_BYTES_MIN);
     }
 
     /// Forgets the first `bytes` bytes, which have been sent.

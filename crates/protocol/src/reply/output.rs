@@ -143,6 +143,26 @@ impl Output {
         shared.values.push_back(SharedValue { offset: self.buffer.len(), value });
     }
 
+    /// Makes what stands behind the last value by reference one itself, without copying it if there is none yet, if that is at
+    /// least `bytes_min` bytes. No [`Mark`] or [`Later`] from before may be used any more.
+    pub(super) fn set_aside(&mut self, bytes_min: usize) {
+        let last = self.shared.as_ref().and_then(|shared| shared.values.back()).map(|value| value.offset);
+        let start = last.unwrap_or(self.sent);
+        if self.buffer.len() - start < bytes_min.max(1) {
+            return;
+        }
+        let (mut value, sent) = match last {
+            None => (std::mem::take(&mut self.buffer), std::mem::take(&mut self.sent)),
+            Some(0) => (std::mem::take(&mut self.buffer), 0),
+            Some(offset) => (self.buffer.split_off(offset), 0),
+        };
+        value.shrink_to_fit();
+        let shared = self.shared.get_or_insert_default();
+        shared.sent += sent;
+        shared.bytes += value.len() - sent;
+        shared.values.push_back(SharedValue { offset: self.buffer.len(), value: Arc::new(value) });
+    }
+
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.buffer.len() - self.sent + self.shared.as_ref().map_or(0, |shared| shared.bytes)

@@ -70,6 +70,8 @@ enum Part {
     TakenBack(Box<Part>),
     Counted(Vec<Part>),
     Sent(usize),
+    /// What was written is set aside if it is of so many bytes.
+    SetAside(usize),
 }
 
 fn part() -> impl Strategy<Value = Part> {
@@ -78,6 +80,7 @@ fn part() -> impl Strategy<Value = Part> {
         Just(Part::Bytes(vec![b'x'; 9_000])),
         (SHARED_BYTES_MIN..SHARED_BYTES_MIN + 9).prop_map(Part::Shared),
         (0..50_000usize).prop_map(Part::Sent),
+        (0..20_000usize).prop_map(Part::SetAside),
     ];
     leaf.prop_recursive(3, 24, 6, |part| {
         prop_oneof![
@@ -123,7 +126,8 @@ fn write(part: &Part, reply: &mut Reply, expected: &mut Vec<u8>, sending: bool) 
             reply.advance(sent);
             expected.drain(..sent);
         }
-        Part::Sent(_) => {}
+        Part::SetAside(bytes_min) if sending => reply.output.set_aside(*bytes_min),
+        Part::Sent(_) | Part::SetAside(_) => {}
     }
     assert!(!sending || reply.len() == expected.len());
 }
@@ -163,6 +167,19 @@ fn a_buffer_that_was_sent_keeps_its_memory_until_it_is_shrunk() {
     assert!(reply.is_empty() && reply.memory() >= 100_000);
     reply.shrink();
     assert_eq!(reply.memory(), 0);
+}
+
+#[test]
+fn replies_that_are_not_read_take_hardly_more_than_their_bytes() {
+    let mut reply = Reply::new();
+    for _ in 0..10_000 {
+        reply.raw(&[b'x'; 1000]);
+        reply.set_aside();
+        assert!(reply.memory() <= reply.len() + 2 * ASIDE_BYTES_MIN);
+    }
+    let (memory, first) = (reply.memory(), reply.slices()[0].len());
+    reply.advance(first);
+    assert_eq!(reply.memory(), memory - first, "what is sent is given back");
 }
 
 #[test]

@@ -140,7 +140,7 @@ impl EventLoop {
             }
             self.take_turn();
             memory::count_thread();
-            self.limit_client_memory();
+            mail |= self.limit_client_memory();
             self.clients.release_kept(&self.worker);
             self.clients.shared.engine.keyspace.limit_tracked_keys();
             // Only now: it may close connections that took part in the turn.
@@ -190,18 +190,20 @@ impl EventLoop {
         }
     }
 
-    /// Closes the clients whose buffers take most memory, if those of all clients take more than they may.
-    fn limit_client_memory(&mut self) {
+    /// Has the clients closed whose buffers take most memory, if those of all clients take more than they may. Says whether there
+    /// are such: those of this loop are told so by its mail.
+    fn limit_client_memory(&mut self) -> bool {
         let engine = &self.clients.shared.engine;
         let bytes_max = engine.client_bytes_max();
         if engine.clients.memory_bytes() <= bytes_max {
-            return;
+            return false;
         }
         let evicted = engine.clients.evict(bytes_max);
         for record in &evicted {
             log::notice!("Evicting client: {}", engine.description(record));
         }
         self.worker.counters().clients_evicted += evicted.len() as u64;
+        !evicted.is_empty()
     }
 
     fn take_turn(&mut self) {

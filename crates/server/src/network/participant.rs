@@ -222,6 +222,7 @@ impl Participant {
             false => connection.send(),
         };
         traffic.sent += bytes;
+        connection.reply.set_aside();
         let leaves = self.ended && !stays_for_kept(token, connection, aftermath);
         let finished = connection.session.closing && outcome == Sent::All;
         let queued_bytes = connection.session.queued_bytes();

@@ -393,7 +393,14 @@ impl Turn {
                 // It is closed for that at the end of the turn.
                 connection.session.closing = true;
             }
-            if is_much && !participant.held && take_too_much(engine, connection) {
+            if is_much {
+                connection.reply.set_aside();
+            }
+            let takes_too_much = is_much && take_too_much(engine, connection);
+            if is_much && connection.session.record.is_killed.load(Ordering::Acquire) {
+                // Another thread has closed it, and further replies would only take memory until this one is told.
+                connection.session.closing = true;
+            } else if takes_too_much && !participant.held {
                 // Clients are closed for that only between turns.
                 let Connection { parser, held_until, .. } = connection;
                 participant.hold(batch.now_ms() + AHEAD_MS, parser, held_until);
@@ -469,11 +476,13 @@ impl Turn {
     }
 }
 
-/// Whether all clients together take more memory than they may, after a reply to this one.
+/// Whether all clients together take more memory than they may, after a reply to this one: those who are about to be closed, too,
+/// whose threads may not come to it at once.
 fn take_too_much(engine: &Engine, connection: &Connection) -> bool {
-    let record = &connection.session.record;
-    connection.count_memory(&engine.clients);
-    engine.clients.memory_bytes() > engine.client_bytes_max() && !record.no_evict.load(Ordering::Relaxed)
+    let (clients, record) = (&engine.clients, &connection.session.record);
+    connection.count_memory(clients);
+    let bytes = clients.memory_bytes().saturating_add(clients.leaving_bytes());
+    bytes > engine.client_bytes_max() && !record.no_evict.load(Ordering::Relaxed)
 }
 
 /// Writes the messages that others have left to the connections of their recipients, which take part in the turn then.
