@@ -18,7 +18,7 @@ const CAPACITY: usize = BLOCKS_SPLIT * BLOCK_ENTRIES;
 const MERGED_MAX: usize = CAPACITY * 2 / 5;
 
 /// A segment becomes smaller when it is not as full as this, in percent.
-const SPARSE_PERCENT: usize = 45;
+pub(super) const SPARSE_PERCENT: usize = 33;
 /// How full it becomes at most, in percent, so that it does not have to grow again soon.
 const SHRUNK_PERCENT: usize = 65;
 

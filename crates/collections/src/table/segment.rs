@@ -4,8 +4,9 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::slice;
 
-use super::bucket::{Bucket, DISTANCE_MAX, SLOTS, UNKNOWN_BITS};
+use super::bucket::{Bucket, DISTANCE_MAX, SLOTS, Slots, UNKNOWN_BITS};
 use super::directory::{FRACTION_BITS, Located};
+use super::resize::SPARSE_PERCENT;
 use crate::entry::Entry;
 use crate::prefetch::prefetch;
 use crate::slab;
@@ -123,24 +124,37 @@ impl<'a> Segment<'a> {
     }
 
     /// The slots whose entries have their home in `home` and this tag.
+    #[inline]
     pub(super) fn with_tag(self, home: usize, tag: u8) -> impl Iterator<Item = Slot> + 'a {
-        self.at_home(home).filter(move |place| self.0[place.bucket].tag(place.slot) == tag)
+        self.at_home_among(home, move |bucket| bucket.tags().matching(tag))
     }
 
-    /// Whether few entries may be in the segment: a bucket has none, the next one at most one, and those behind them are not half
-    /// full. Seldom so otherwise, and counting the whole segment touches hundreds of cache lines.
+    /// Whether few entries may be in the segment: a bucket has none, the next one at most one, and those behind them are not much
+    /// fuller than a segment that is to become smaller. Seldom so otherwise, and counting the whole segment touches hundreds of
+    /// cache lines.
     pub(super) fn may_be_sparse(self, bucket: usize) -> bool {
         const NEAR: usize = BLOCK_BUCKETS;
+        const NEAR_MAX: usize = (NEAR - 2) * SLOTS * (SPARSE_PERCENT + 7) / 100;
         let len = |distance: usize| self.bucket(bucket + distance).len();
-        len(0) == 0 && len(1) <= 1 && (2..NEAR).map(len).sum::<usize>() <= (NEAR - 2) * SLOTS / 2
+        len(0) == 0 && len(1) <= 1 && (2..NEAR).map(len).sum::<usize>() <= NEAR_MAX
     }
 
     /// Every slot whose entry has its home in `home`.
     pub(super) fn at_home(self, home: usize) -> impl Iterator<Item = Slot> + 'a {
+        self.at_home_among(home, Bucket::occupied)
+    }
+
+    /// The slots among those that `slots` tells of each bucket whose entries have their home in `home`.
+    #[inline]
+    fn at_home_among(
+        self,
+        home: usize,
+        slots: impl Fn(&Bucket) -> Slots + 'a,
+    ) -> impl Iterator<Item = Slot> + 'a {
         self.0[home].tags().distances().and_zero().flat_map(move |distance| {
             let place = self.wrapped(home + distance);
             let bucket = &self.0[place];
-            let at_home = bucket.occupied().filter(move |&slot| bucket.distance(slot) == distance);
+            let at_home = slots(bucket).filter(move |&slot| bucket.distance(slot) == distance);
             at_home.map(move |slot| Slot { bucket: place, slot })
         })
     }
