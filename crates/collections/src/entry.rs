@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The allocation is aligned to eight bytes and within the first 2^48, which leaves three and sixteen bits of its address
-//! to the table. Up to 512 bytes it comes from a slab and its size is a multiple of eight; beyond, the size is
+//! to the table. Up to 1024 bytes it comes from a slab and its size is a multiple of eight; beyond, the size is
 //! rounded up to a size class of jemalloc, which costs nothing there. So a value is overwritten in place by one of about the
 //! same size. The size is never stored: the header tells it.
 

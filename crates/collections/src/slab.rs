@@ -1,4 +1,4 @@
-//! Memory for entries: objects of up to 512 bytes whose sizes are multiples of eight.
+//! Memory for entries: objects of up to 1024 bytes whose sizes are multiples of eight.
 //!
 //! General allocators round sizes up to four classes for each doubling: an entry of 88 bytes takes 96, one of 136 takes 160.
 //! Entries are most of what a data store holds, so they have slabs of their own: 32 KiB from the general allocator, divided
@@ -16,7 +16,7 @@ mod tests;
 use std::ptr::NonNull;
 
 /// The biggest object in bytes.
-pub(crate) const OBJECT_BYTES_MAX: usize = 512;
+pub(crate) const OBJECT_BYTES_MAX: usize = 1024;
 
 /// Sizes are multiples of this, in bytes, and so are addresses.
 pub(crate) const STEP_BYTES: usize = 8;

@@ -51,10 +51,8 @@ fn check(object: NonNull<u8>, bytes: usize, fill: u8) {
 }
 
 fn sizes() -> impl Strategy<Value = usize> {
-    prop_oneof![Just(88), Just(512), 1..=OBJECT_BYTES_MAX / STEP_BYTES].prop_map(|size| match size {
-        88 | 512 => size,
-        steps => steps * STEP_BYTES,
-    })
+    const STEPS_MAX: usize = OBJECT_BYTES_MAX / STEP_BYTES;
+    prop_oneof![Just(11), Just(STEPS_MAX), 1..=STEPS_MAX].prop_map(|steps| steps * STEP_BYTES)
 }
 
 proptest! {
