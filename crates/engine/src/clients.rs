@@ -76,9 +76,9 @@ pub struct ClientRecord {
     pub output_spare: AtomicU64,
     /// Bytes of replies that are not its own alone: the share of keys and of other clients.
     pub output_of_others: AtomicU64,
-    /// Bytes of memory that the client takes, as of when it was last counted; 0 once it is to be closed for that.
+    /// Bytes of memory that the client takes, as of when it was last counted; 0 once it is to be closed.
     memory_counted: AtomicU64,
-    /// What it was then.
+    /// The same once it is to be closed, and 0 before.
     memory_leaving: AtomicU64,
     /// Bytes received.
     pub received: AtomicU64,
@@ -254,6 +254,12 @@ impl WaitCounters {
     }
 }
 
+/// A sum to which threads add what they count for one client and from which they take what they counted before: in between
+/// it may be less than nothing.
+fn sum(of: &AtomicU64) -> u64 {
+    of.load(Ordering::Relaxed).cast_signed().max(0).cast_unsigned()
+}
+
 /// All connected clients, by id.
 #[derive(Debug, Default)]
 pub struct Clients {
@@ -261,7 +267,7 @@ pub struct Clients {
     last_id: AtomicU64,
     /// Bytes of memory that all of them take.
     memory: AtomicU64,
-    /// Bytes that those take besides who are to be closed because they took too much.
+    /// Bytes that those take besides who are to be closed.
     leaving: AtomicU64,
     /// `maxmemory-clients` in bytes; 0 for none.
     pub memory_max: AtomicU64,
@@ -325,19 +331,19 @@ impl Clients {
 
     /// The memory that all clients take, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        self.memory.load(Ordering::Relaxed)
+        sum(&self.memory)
     }
 
-    /// The memory that those take besides who are about to be closed for it, in bytes.
+    /// The memory that those take besides who are about to be closed, in bytes.
     pub fn leaving_bytes(&self) -> u64 {
-        self.leaving.load(Ordering::Relaxed)
+        sum(&self.leaving)
     }
 
     /// Has those closed that take most memory, until all together take no more than `bytes_max`. Clients that asked for it
     /// stay (CLIENT NO-EVICT). Returns those that are to be closed.
     pub fn evict(&self, bytes_max: u64) -> Vec<Arc<ClientRecord>> {
         let mut evicted = Vec::new();
-        // Another thread that is at it closes enough of them.
+        // If another thread is at it, what has grown meanwhile is seen after the next turn.
         let Some(_alone) = self.evicting.try_lock() else { return evicted };
         let with_memory = |record: Arc<ClientRecord>| (record.memory_counted.load(Ordering::Relaxed), record);
         let mut all: Vec<_> = self.all().into_iter().map(with_memory).collect();

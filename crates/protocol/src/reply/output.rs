@@ -27,6 +27,8 @@ struct Shared {
     values: VecDeque<SharedValue>,
     /// Bytes of all the values that have not been sent.
     bytes: usize,
+    /// Of these, bytes of values that others may have, too.
+    foreign: usize,
     /// Bytes of the first value that have been sent.
     sent: usize,
 }
@@ -37,6 +39,15 @@ struct SharedValue {
     /// The value stands before the byte of the buffer with this offset.
     offset: usize,
     value: Arc<Vec<u8>>,
+    /// Whether nobody else has it: it was set aside.
+    is_own: bool,
+}
+
+impl SharedValue {
+    /// As many bytes if others may have the value, too, and none otherwise.
+    fn foreign(&self, bytes: usize) -> usize {
+        if self.is_own { 0 } else { bytes }
+    }
 }
 
 /// A place in the output, see [`Reply::mark`](super::Reply::mark).
@@ -140,7 +151,8 @@ impl Output {
     pub(super) fn share(&mut self, value: Arc<Vec<u8>>) {
         let shared = self.shared.get_or_insert_default();
         shared.bytes += value.len();
-        shared.values.push_back(SharedValue { offset: self.buffer.len(), value });
+        shared.foreign += value.len();
+        shared.values.push_back(SharedValue { offset: self.buffer.len(), value, is_own: false });
     }
 
     /// Makes what stands behind the last value by reference one itself, without copying it if there is none yet, if that is at
@@ -154,13 +166,18 @@ impl Output {
         let (mut value, sent) = match last {
             None => (std::mem::take(&mut self.buffer), std::mem::take(&mut self.sent)),
             Some(0) => (std::mem::take(&mut self.buffer), 0),
-            Some(offset) => (self.buffer.split_off(offset), 0),
+            Some(offset) => {
+                let value = self.buffer.split_off(offset);
+                self.buffer.shrink_to_fit();
+                (value, 0)
+            }
         };
         value.shrink_to_fit();
         let shared = self.shared.get_or_insert_default();
         shared.sent += sent;
         shared.bytes += value.len() - sent;
-        shared.values.push_back(SharedValue { offset: self.buffer.len(), value: Arc::new(value) });
+        let value = SharedValue { offset: self.buffer.len(), value: Arc::new(value), is_own: true };
+        shared.values.push_back(value);
     }
 
     #[inline]
@@ -172,13 +189,13 @@ impl Output {
     pub(super) fn share_of_others(&self) -> usize {
         /// More values are not looked at, of which there may be very many; they are taken to be like these.
         const VALUES_MAX: usize = 32;
-        let Some(shared) = &self.shared else { return 0 };
+        let Some(shared) = self.shared.as_ref().filter(|shared| shared.foreign > 0) else { return 0 };
         let (mut bytes, mut others) = (0, 0);
-        for SharedValue { value, .. } in shared.values.iter().take(VALUES_MAX) {
+        for SharedValue { value, .. } in shared.values.iter().filter(|value| !value.is_own).take(VALUES_MAX) {
             bytes += value.len();
             others += value.len() - value.len() / Arc::strong_count(value);
         }
-        (shared.bytes as u128 * others as u128).checked_div(bytes as u128).unwrap_or(0) as usize
+        (shared.foreign as u128 * others as u128).checked_div(bytes as u128).unwrap_or(0) as usize
     }
 
     #[inline]
@@ -193,6 +210,7 @@ impl Output {
             while shared.values.len() > mark.shared_values {
                 if let Some(last) = shared.values.pop_back() {
                     shared.bytes -= last.value.len();
+                    shared.foreign -= last.foreign(last.value.len());
                 }
             }
             if shared.values.is_empty() {
@@ -233,7 +251,7 @@ impl Output {
         let mut position = self.sent;
         if let Some(shared) = &self.shared {
             let mut value_sent = shared.sent;
-            for SharedValue { offset, value } in shared.values.iter().take(SLICES_MAX / 2) {
+            for SharedValue { offset, value, .. } in shared.values.iter().take(SLICES_MAX / 2) {
                 slices.push(self.buffer.get(position..*offset).unwrap_or_default());
                 slices.push(value.get(value_sent..).unwrap_or_default());
                 position = *offset;
@@ -278,6 +296,7 @@ impl Output {
             let of_value = bytes.min(first.value.len() - shared.sent);
             shared.sent += of_value;
             shared.bytes -= of_value;
+            shared.foreign -= first.foreign(of_value);
             bytes -= of_value;
             if shared.sent < first.value.len() {
                 break;
@@ -306,7 +325,10 @@ impl Output {
     }
 
     pub(super) fn memory(&self) -> usize {
-        self.buffer.capacity() + self.shared.as_ref().map_or(0, |shared| shared.bytes)
+        let Some(shared) = &self.shared else { return self.buffer.capacity() };
+        // What was set aside is there until all of it is sent.
+        let sent = shared.values.front().filter(|first| first.is_own).map_or(0, |_| shared.sent);
+        self.buffer.capacity() + shared.bytes + sent
     }
 
     pub(super) fn shrink(&mut self) {

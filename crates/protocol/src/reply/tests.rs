@@ -178,8 +178,32 @@ fn replies_that_are_not_read_take_hardly_more_than_their_bytes() {
         assert!(reply.memory() <= reply.len() + 2 * ASIDE_BYTES_MIN);
     }
     let (memory, first) = (reply.memory(), reply.slices()[0].len());
-    reply.advance(first);
+    reply.advance(first - 1);
+    assert_eq!(reply.memory(), memory, "it is all there until it is sent");
+    reply.advance(1);
     assert_eq!(reply.memory(), memory - first, "what is sent is given back");
+}
+
+#[test]
+fn what_is_set_aside_is_no_share_of_others() {
+    const VALUES: usize = 40;
+    const BYTES: usize = 1_000_000;
+    let value = Arc::new(vec![b'x'; BYTES]);
+    let mut reply = Reply::new();
+    let own = |reply: &Reply| reply.memory() - reply.share_of_others();
+    for (before, behind) in [(VALUES, 0), (0, VALUES)] {
+        (0..before).for_each(|_| reply.bulk_shared(Arc::clone(&value)));
+        for _ in 0..VALUES {
+            reply.raw(&[b'o'; BYTES]);
+            reply.set_aside();
+        }
+        (0..behind).for_each(|_| reply.bulk_shared(Arc::clone(&value)));
+        // Of the value its share, which is that of one among the owners each time that it is there.
+        let expected = VALUES * BYTES + BYTES;
+        assert!(own(&reply).abs_diff(expected) < expected / 20, "{} bytes", own(&reply));
+        reply.advance(reply.len());
+    }
+    assert_eq!(reply.share_of_others(), 0);
 }
 
 #[test]
