@@ -69,6 +69,8 @@ struct Course {
     since_ms: Option<u64>,
     /// How long it went on before, in milliseconds.
     total_ms: u64,
+    /// When it last ceased to go on, in milliseconds since 1970.
+    paused_ms: u64,
     /// Before that it does not begin, where gaps do not make the process take more memory than the limit, and where they do.
     rests_until_ms: u64,
     rests_tight_until_ms: u64,
@@ -79,8 +81,8 @@ struct Course {
     attempt: Attempt,
 }
 
-/// What happened since it was last looked whether it helps. Pauses do not matter: where there are about as many gaps as are
-/// tolerated, it may go on for less than a pass at a time.
+/// What happened since it was last looked whether it helps. Short pauses do not matter: where there are about as many gaps as
+/// are tolerated, it may go on for less than a pass at a time.
 #[derive(Debug, Default)]
 struct Attempt {
     /// Whether gaps have made the process take more memory than the limit.
@@ -178,12 +180,13 @@ impl Defragmentation {
             let moved_min = if was_tight { MOVED_MIN_TIGHT } else { MOVED_MIN };
             if moved > 0 && moved.saturating_mul(moved_min) >= moved + kept {
                 course.rest_ms = 0;
-            } else if was_tight {
-                course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
-                course.rests_tight_until_ms = now_ms + course.rest_ms;
-                course.gaps_left = gaps_max;
             } else {
                 course.rests_until_ms = now_ms + REST_MS;
+                if was_tight {
+                    course.rest_ms = (2 * course.rest_ms).clamp(REST_MS_TIGHT, REST_MS);
+                    course.rests_tight_until_ms = now_ms + course.rest_ms;
+                    course.gaps_left = gaps_max;
+                }
             }
         }
         // The clock may have been set back.
@@ -201,10 +204,16 @@ impl Defragmentation {
                 Some(_) => gaps > ignored / 4 && percent >= lower / 4,
             };
         match (goes_on, course.since_ms) {
-            (true, None) => course.since_ms = Some(now_ms),
+            (true, None) => {
+                if now_ms.saturating_sub(course.paused_ms) > REST_MS {
+                    course.attempt = Attempt { was_tight: is_tight, gaps_max: gaps, ..Attempt::default() };
+                }
+                course.since_ms = Some(now_ms);
+            }
             (false, Some(since_ms)) => {
                 course.total_ms += now_ms.saturating_sub(since_ms);
                 course.since_ms = None;
+                course.paused_ms = now_ms;
             }
             _ => {}
         }
@@ -379,6 +388,34 @@ mod tests {
             }
             assert!((1..=30_000).contains(&busy_ms), "{passes:?}: {busy_ms}");
         }
+    }
+
+    #[test]
+    fn it_rests_where_memory_is_short_every_other_moment_and_there_are_many_gaps() {
+        let defragmentation = enabled();
+        let mut busy_ms = 0;
+        for now_ms in (0..300_000).step_by(500) {
+            let limit = if now_ms % 1000 == 0 { 1100 * MIB } else { 1300 * MIB };
+            defragmentation.review(|| memory(200), limit, now_ms, 1);
+            if defragmentation.share(Load::None) > 0 {
+                busy_ms += 500;
+                defragmentation.end_pass(Defragmented { kept: 1000, ..Defragmented::default() });
+            }
+        }
+        assert!((1..=30_000).contains(&busy_ms), "{busy_ms}");
+    }
+
+    #[test]
+    fn what_some_threads_did_long_ago_is_forgotten() {
+        let defragmentation = enabled();
+        let in_vain = Defragmented { kept: 1000, ..Defragmented::default() };
+        defragmentation.review(|| memory(300), 0, 1, 2);
+        defragmentation.end_pass(in_vain);
+        defragmentation.review(|| memory(0), 0, 2, 2);
+        defragmentation.review(|| memory(300), 0, 3 + REST_MS, 2);
+        defragmentation.end_pass(in_vain);
+        defragmentation.review(|| memory(300), 0, 4 + REST_MS, 2);
+        assert!(defragmentation.share(Load::None) > 0, "one of two threads has not gone through its shards");
     }
 
     #[test]
