@@ -84,6 +84,16 @@ impl Background {
         true
     }
 
+    /// Begins a save that was scheduled or is due at this time. If something else goes on, one that was scheduled stays so.
+    pub fn begin_due_save(&self, now_s: u64) -> bool {
+        let has_begun = self.begin(Job::Save, now_s);
+        if has_begun {
+            // Its moment is still to come.
+            self.is_save_scheduled.store(false, Ordering::SeqCst);
+        }
+        has_begun
+    }
+
     /// The job has ended.
     pub fn end(&self) {
         self.running.store(0, Ordering::SeqCst);
@@ -97,5 +107,22 @@ impl Background {
     /// Whether the job is to stop.
     pub fn is_cancelled(&self) -> bool {
         self.is_cancelled.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scheduled_save_is_not_forgotten_if_something_else_begins_before_it() {
+        let background = Background::default();
+        background.is_save_scheduled.store(true, Ordering::SeqCst);
+        assert!(background.begin(Job::Rewrite, 1));
+        assert!(!background.begin_due_save(1));
+        background.end();
+        assert!(background.is_save_scheduled.load(Ordering::SeqCst));
+        assert!(background.begin_due_save(2));
+        assert!(!background.is_save_scheduled.load(Ordering::SeqCst));
     }
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use nuthatch_engine::Engine;
-use nuthatch_engine::persistence::Job;
 
 use crate::config::Config;
 use crate::{log, memory};
@@ -62,7 +61,7 @@ impl Saver {
         match asked {
             Ok(Request) => self.save(&engine),
             Err(RecvTimeoutError::Timeout) if self.is_due(&engine) => {
-                if engine.persistence.background.begin(Job::Save, engine.now_ms() / 1000) {
+                if engine.persistence.background.begin_due_save(engine.now_ms() / 1000) {
                     self.save(&engine);
                 }
             }
@@ -78,7 +77,7 @@ impl Saver {
         if persistence.loading.is_active() || persistence.background.running().is_some() {
             return false;
         }
-        if persistence.background.is_save_scheduled.swap(false, Ordering::SeqCst) {
+        if persistence.background.is_save_scheduled.load(Ordering::SeqCst) {
             return true;
         }
         let settings = self.config.settings();
