@@ -54,6 +54,11 @@ fn arena() -> Option<Arena> {
     if cfg!(miri) { None } else { *ARENA.get_or_init(Arena::new) }
 }
 
+/// What all objects of a slab take, in bytes.
+fn objects_bytes(capacity: usize, steps: usize) -> i64 {
+    (capacity * steps * STEP_BYTES) as i64
+}
+
 impl Slab {
     /// A slab for objects of so many steps.
     pub(super) fn allocate(steps: usize, stripe: usize) -> NonNull<Slab> {
@@ -64,8 +69,8 @@ impl Slab {
             None => NonNull::new(unsafe { alloc(LAYOUT) }),
         };
         let Some(slab) = memory.map(NonNull::cast::<Slab>) else { handle_alloc_error(LAYOUT) };
-        // The allocator counts all of it as allocated; only the objects are.
-        allocator::correct(-(SLAB_BYTES as i64));
+        // The allocator counts all of it as allocated: of the objects those that are given out, and what is no object's.
+        allocator::correct(-objects_bytes(capacity, steps));
         let header = Slab {
             steps: steps as u16,
             stripe: stripe as u16,
@@ -87,6 +92,9 @@ impl Slab {
     /// # Safety
     /// None of its objects is given out, and nobody knows the slab any more.
     pub(super) unsafe fn release(slab: NonNull<Slab>) {
+        // SAFETY: it exists, and its size and capacity never change.
+        let objects_bytes =
+            unsafe { objects_bytes(Slab::capacity(slab), usize::from((*slab.as_ptr()).steps)) };
         // SAFETY: it was allocated with this layout, and from where it is given back to: that never changes.
         unsafe {
             match arena() {
@@ -94,7 +102,7 @@ impl Slab {
                 None => dealloc(slab.as_ptr().cast(), LAYOUT),
             }
         }
-        allocator::correct(SLAB_BYTES as i64);
+        allocator::correct(objects_bytes);
     }
 
     /// The slab of an object.
