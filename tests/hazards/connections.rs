@@ -7,7 +7,7 @@ use nuthatch_testkit::client::Client;
 use nuthatch_testkit::program::Program;
 use nuthatch_testkit::request::Request;
 use nuthatch_testkit::server::{Server, wait_until};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
 
 use crate::start;
 
@@ -85,6 +85,35 @@ fn one_client_too_many_is_told_so() {
         wait_until(|| server.connect().try_call(["PING"]).is_ok_and(|reply| reply.text() == "PONG")),
         "the place that became free is not given away"
     );
+}
+
+#[test]
+fn clients_wait_while_the_system_has_no_descriptors_for_them_and_others_are_served() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    client.command("PING");
+    // Those that are open stay so.
+    limit_files(&server, 1);
+    let mut late = server.connect();
+    late.send(b"*1\r\n$4\r\nPING\r\n").expect("the system accepts it");
+    let refusals =
+        || server.log().matches("Accepting client connection: accept: Too many open files").count();
+    assert!(wait_until(|| refusals() >= 2), "it does not try again");
+    for _ in 0..1000 {
+        assert_eq!(client.command("PING").text(), "PONG");
+    }
+    limit_files(&server, 1000);
+    assert_eq!(late.read_reply().expect("it is served").text(), "PONG");
+    let refusals = refusals();
+    assert!(refusals < 20, "it tried {refusals} times, all the time");
+}
+
+/// Has no more files than that be open in a server's process.
+fn limit_files(server: &Server, files: u64) {
+    let process = i32::try_from(server.process_id()).ok().and_then(Pid::from_raw);
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    prlimit(process, Resource::Nofile, Rlimit { current: Some(files), maximum })
+        .expect("a child can be limited");
 }
 
 #[test]

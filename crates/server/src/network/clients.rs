@@ -12,6 +12,7 @@ use nuthatch_engine::delivery::{Inbox, Recipient};
 use nuthatch_engine::dispatch::Worker;
 use nuthatch_engine::session::Session;
 use rustix::event::epoll;
+use rustix::io::Errno;
 use slab::Slab;
 
 use super::connection::{Connection, Sent};
@@ -21,6 +22,7 @@ use super::listen::{Accepted, Listener};
 use super::mailbox::Message;
 use super::participant::{Aftermath, Reason};
 use super::turn::Turn;
+use crate::config::system_text;
 use crate::{log, memory};
 
 /// The mailbox's place among the events; listeners follow, connections are counted from 0.
@@ -37,6 +39,8 @@ pub(super) struct Clients {
     pub(super) number: usize,
     pub(super) epoll: rustix::fd::OwnedFd,
     listeners: Vec<Listener>,
+    /// The places of listeners that are left alone for a while, because the system had nothing for another connection.
+    unwatched: Vec<usize>,
     pub(super) connections: Slab<Connection>,
     pub(super) by_client: HashMap<u64, usize>,
     /// Connections whose commands are held back.
@@ -54,12 +58,12 @@ impl Clients {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let readable = epoll::EventFlags::IN;
         epoll::add(&epoll, shared.mailboxes[number].as_fd(), epoll::EventData::new_u64(MAILBOX), readable)?;
-        for (place, listener) in listeners.iter().enumerate() {
-            let data = epoll::EventData::new_u64(LISTENERS + place as u64);
-            epoll::add(&epoll, listener, data, readable)?;
+        for place in 0..listeners.len() {
+            watch_listener(&epoll, &listeners, place)?;
         }
         let (connections, by_client, held) = (Slab::new(), HashMap::new(), Held::default());
-        Ok(Self { shared, number, epoll, listeners, connections, by_client, held, keeping: Vec::new() })
+        let (unwatched, keeping) = (Vec::new(), Vec::new());
+        Ok(Self { shared, number, epoll, listeners, unwatched, connections, by_client, held, keeping })
     }
 
     /// Reads what a client has sent, which then takes part in `turn`, or sends what waits for it.
@@ -221,11 +225,21 @@ impl Clients {
                 Ok(Some(accepted)) => self.admit(accepted, worker),
                 Ok(None) => return,
                 Err(error) => {
-                    log::warning!("Accepting client connection: {error}");
+                    log::warning!("Accepting client connection: accept: {}", system_text(&error));
+                    if is_exhaustion(&error) && epoll::delete(&self.epoll, &self.listeners[place]).is_ok() {
+                        // The connection still waits: the loop would come back to it all the time.
+                        self.unwatched.push(place);
+                    }
                     return;
                 }
             }
         }
+    }
+
+    /// Tries again to take connections from listeners for which the system had nothing.
+    pub(super) fn watch_listeners(&mut self) {
+        let Self { epoll, listeners, unwatched, .. } = self;
+        unwatched.retain(|place| watch_listener(epoll, listeners, *place).is_err());
     }
 
     /// Turns a connection away, or gives it to the next loop.
@@ -290,6 +304,22 @@ impl Clients {
         self.by_client.insert(record.id, token);
         engine.clients.add(record);
     }
+}
+
+/// Has the loop told of connections that come to a listener.
+fn watch_listener(
+    epoll: &rustix::fd::OwnedFd,
+    listeners: &[Listener],
+    place: usize,
+) -> rustix::io::Result<()> {
+    let data = epoll::EventData::new_u64(LISTENERS + place as u64);
+    epoll::add(epoll, &listeners[place], data, epoll::EventFlags::IN)
+}
+
+/// Whether the system has no descriptors or no memory for a connection, which goes on waiting then.
+fn is_exhaustion(error: &io::Error) -> bool {
+    let exhaustions = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| exhaustions.contains(&error))
 }
 
 /// Ends a connection's wait, if it is blocked, with or without a reply.

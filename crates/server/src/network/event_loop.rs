@@ -349,8 +349,8 @@ impl EventLoop {
         done < own
     }
 
-    /// Closes clients that have been idle for too long or leave too much output unread. The first loop also
-    /// takes the samples that rates are computed from.
+    /// Closes clients that have been idle for too long or leave too much output unread, and tries again to take new ones if there
+    /// was no room for them. The first loop also takes the samples that rates are computed from.
     fn review(&mut self, now_ms: u64) {
         if self.clients.number == 0 {
             let engine = &self.clients.shared.engine;
@@ -362,6 +362,7 @@ impl EventLoop {
                 self.clients.shared.mailboxes.len(),
             );
         }
+        self.clients.watch_listeners();
         self.clients.shared.engine.scripts.release_flushed();
         let limits = &self.clients.shared.limits;
         let idle_ms_max = limits.idle_seconds_max.load(Ordering::Relaxed).saturating_mul(1000);

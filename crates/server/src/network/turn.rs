@@ -186,10 +186,6 @@ impl Turn {
             Err(Errno::AGAIN | Errno::INTR) => (0, false),
             Err(_) => (0, true),
         };
-        if connection.session.record.is_killed.load(Ordering::Acquire) {
-            // The thread has still to be told so, and what the client has sent since must not run.
-            connection.session.closing = true;
-        }
         self.join(token, connection, source, received, ended);
     }
 
@@ -207,6 +203,10 @@ impl Turn {
         ended: bool,
     ) {
         connection.takes_part = true;
+        if connection.session.record.is_killed.load(Ordering::Acquire) {
+            // The thread has still to be told so, and what the client has sent must not run any more.
+            connection.session.closing = true;
+        }
         let has_written = std::mem::take(&mut connection.was_served);
         let participant = Participant { received, ended, has_written, ..Participant::new(token, source) };
         self.participants.push(participant);
