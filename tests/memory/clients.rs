@@ -64,6 +64,13 @@ fn await_names(client: &mut Client, expected: &[&str]) {
     assert!(are_left, "{:?} instead of {expected:?}", names(client));
 }
 
+/// How many bytes of replies are kept for the client of this name.
+fn kept(observer: &mut Client, name: &str) -> usize {
+    let list = observer.command("CLIENT LIST").text();
+    let line = list.lines().find(|line| line.contains(&format!(" name={name} "))).unwrap_or_default();
+    line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse().ok()).unwrap_or(0)
+}
+
 /// Several clients have the server keep replies, the biggest of which has to go.
 #[track_caller]
 fn check_biggest_goes(arguments: &[&str]) {
@@ -73,13 +80,7 @@ fn check_biggest_goes(arguments: &[&str]) {
     exempt.command("CLIENT NO-EVICT ON");
     ask(&mut small, 4 * MIB);
     ask(&mut exempt, 16 * MIB);
-    let is_kept = || {
-        let list = observer.command("CLIENT LIST").text();
-        let line = list.lines().find(|line| line.contains("name=exempt")).unwrap_or_default().to_owned();
-        let kept = line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse::<usize>().ok());
-        kept > Some(10 * MIB)
-    };
-    assert!(wait_until(is_kept), "nothing is kept for who is exempt");
+    assert!(wait_until(|| kept(&mut observer, "exempt") > 10 * MIB), "nothing is kept for who is exempt");
     assert_eq!(info(&mut observer, "evicted_clients"), 0);
     ask(&mut big, 60 * MIB);
     await_names(&mut observer, &["exempt", "observer", "small"]);
@@ -129,6 +130,51 @@ fn requests_count_and_a_limit_that_is_set_later() {
 }
 
 #[test]
+fn a_limit_that_is_tiny_leaves_those_who_can_set_another() {
+    let server = start_with_value(&[]);
+    let mut observer = connect(&server, "observer");
+    set(&mut observer, "maxmemory-clients", "100");
+    set(&mut observer, "maxmemory-clients", "0");
+    assert_eq!(info(&mut observer, "evicted_clients"), 0);
+}
+
+#[test]
+fn what_is_kept_for_who_is_exempt_makes_keys_go_and_no_other_clients() {
+    let (server, limit) = start_with_keys_that_may_go("volatile-lru", " EX 1000");
+    let mut observer = connect(&server, "observer");
+    let mut exempt = connect(&server, "exempt");
+    exempt.command("CLIENT NO-EVICT ON");
+    let bytes = limit as usize * 3 / 4;
+    ask(&mut exempt, bytes);
+    check_keys_make_room(&server, &mut observer, "exempt", limit);
+    read_all(&mut exempt, bytes);
+}
+
+#[test]
+fn what_clients_are_allowed_beyond_half_of_the_limit_makes_keys_go() {
+    let (server, limit) = start_with_keys_that_may_go("volatile-lru", " EX 1000");
+    let mut observer = connect(&server, "observer");
+    set(&mut observer, "maxmemory-clients", limit * 9 / 10);
+    let mut slow = connect(&server, "slow");
+    let bytes = limit as usize * 3 / 4;
+    ask(&mut slow, bytes);
+    check_keys_make_room(&server, &mut observer, "slow", limit);
+    read_all(&mut slow, bytes);
+}
+
+/// Much is kept for the client of this name, the limit holds, and nobody is closed.
+#[track_caller]
+fn check_keys_make_room(server: &Server, observer: &mut Client, name: &str, limit: u64) {
+    let is_kept = wait_until(|| kept(observer, name) > limit as usize * 6 / 10);
+    assert!(is_kept, "{} of {limit} bytes are kept", kept(observer, name));
+    assert!(wait_until(|| used(observer) <= limit), "{} of {limit} bytes are used", used(observer));
+    assert_eq!(server.connect().command("SET another value").text(), "OK");
+    let keys = observer.command("DBSIZE").integer();
+    assert!((1..KEYS as i64 * 6 / 10).contains(&keys.unwrap_or(0)), "{keys:?} keys are left");
+    assert_eq!(info(observer, "evicted_clients"), 0);
+}
+
+#[test]
 fn what_many_are_sent_at_once_counts_once() {
     const CLIENTS: usize = 20;
     let server = start_with_value(&[]);
@@ -158,10 +204,15 @@ const KEYS: usize = 30_000;
 
 /// A server that holds as many keys as it may. Returns the limit, too.
 fn start_at_limit() -> (Server, u64) {
-    let server = start_with_value(&["--maxmemory-policy", "allkeys-lru"]);
+    start_with_keys_that_may_go("allkeys-lru", "")
+}
+
+/// The same with this policy, and this behind the SET of each key.
+fn start_with_keys_that_may_go(policy: &str, options: &str) -> (Server, u64) {
+    let server = start_with_value(&["--maxmemory-policy", policy]);
     let mut client = server.connect();
     let value = "v".repeat(1000);
-    run(&mut client, (0..KEYS).map(|number| format!("SET key:{number} {value}")));
+    run(&mut client, (0..KEYS).map(|number| format!("SET key:{number} {value}{options}")));
     // It is the key that was used last.
     run(&mut client, ["STRLEN big".to_owned()]);
     let limit = used(&mut client) + MIB as u64;

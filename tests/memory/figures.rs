@@ -174,6 +174,36 @@ fn what_is_released_elsewhere_is_told() {
 }
 
 #[test]
+fn the_peak_is_known_though_nobody_has_asked_then() {
+    const BYTES: usize = 50 << 20;
+    let server = start(&[]);
+    let mut client = server.connect();
+    client.call([&b"SET"[..], b"key", &vec![b'v'; BYTES]]);
+    client.command("DEL key");
+    assert!(wait_until(|| given_out(&mut client) < BYTES as u64), "it is not released");
+    assert!(info(&mut client, "used_memory_peak") > BYTES as u64);
+}
+
+#[test]
+fn memory_stats_tells_what_scripts_take() {
+    let server = start(&[]);
+    let mut client = server.connect();
+    client.call(["EVAL", "return 1", "0"]);
+    let library = "#!lua name=library\nredis.register_function('f', function() return 1 end)";
+    client.call(["FUNCTION", "LOAD", library]);
+    let figures = client.command("MEMORY STATS").into_elements();
+    let mut told = 0;
+    for name in ["lua.caches", "functions.caches", "script.VMs"] {
+        let place = figures.iter().position(|figure| figure.text() == name).expect(name);
+        let bytes = figures[place + 1].integer().and_then(|bytes| u64::try_from(bytes).ok());
+        assert!(bytes > Some(0), "{name}");
+        told += bytes.unwrap_or(0);
+    }
+    let place = figures.iter().position(|figure| figure.text() == "overhead.total").expect("it is told");
+    assert!(figures[place + 1].integer() > i64::try_from(told).ok(), "the overhead is less");
+}
+
+#[test]
 fn the_time_beyond_the_limit_is_told() {
     let server = start(&["--maxmemory", "1"]);
     let mut client = server.connect();

@@ -76,8 +76,11 @@ pub struct ClientRecord {
     pub output_spare: AtomicU64,
     /// Bytes of replies that are not its own alone: the share of keys and of other clients.
     pub output_of_others: AtomicU64,
-    /// Bytes of memory that the client takes, as of when it was last counted; 0 once it is to be closed.
+    /// Bytes of memory that the client takes, as of when it was last counted; 0 of one that is not closed for it,
+    /// and once it is to be closed.
     memory_counted: AtomicU64,
+    /// The same of one that is not closed for it (CLIENT NO-EVICT), and 0 of others.
+    memory_exempt: AtomicU64,
     /// The same once it is to be closed, and 0 before.
     memory_leaving: AtomicU64,
     /// Bytes received.
@@ -151,6 +154,7 @@ impl ClientRecord {
             output_spare: AtomicU64::new(0),
             output_of_others: AtomicU64::new(0),
             memory_counted: AtomicU64::new(0),
+            memory_exempt: AtomicU64::new(0),
             memory_leaving: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -265,8 +269,10 @@ fn sum(of: &AtomicU64) -> u64 {
 pub struct Clients {
     records: RwLock<BTreeMap<u64, Arc<ClientRecord>>>,
     last_id: AtomicU64,
-    /// Bytes of memory that all of them take.
+    /// Bytes of memory that all of them take but those who are not closed for it.
     memory: AtomicU64,
+    /// Bytes that those take.
+    exempt: AtomicU64,
     /// Bytes that those take besides who are to be closed.
     leaving: AtomicU64,
     /// `maxmemory-clients` in bytes; 0 for none.
@@ -300,38 +306,43 @@ impl Clients {
     #[inline]
     pub fn count_memory(&self, record: &ClientRecord) {
         let bytes = record.memory_bytes();
-        let (counted, leaving) = match record.is_killed.load(Ordering::Relaxed) {
-            false => (bytes, 0),
-            // It may still grow before its thread is told.
-            true => (0, bytes),
-        };
-        if record.memory_counted.load(Ordering::Relaxed) != counted {
-            self.recount(record, counted);
-        }
-        if record.memory_leaving.load(Ordering::Relaxed) != leaving {
-            self.recount_leaving(record, leaving);
-        }
+        let [counted, exempt, leaving] =
+            match (record.is_killed.load(Ordering::Relaxed), record.no_evict.load(Ordering::Relaxed)) {
+                (false, false) => [bytes, 0, 0],
+                (false, true) => [0, bytes, 0],
+                // It may still grow before its thread is told.
+                (true, _) => [0, 0, bytes],
+            };
+        self.recount(record, counted, exempt, leaving);
     }
 
     /// Counts the memory of a client no more, which has been released.
     pub fn uncount_memory(&self, record: &ClientRecord) {
-        self.recount(record, 0);
-        self.recount_leaving(record, 0);
+        self.recount(record, 0, 0, 0);
     }
 
-    fn recount(&self, record: &ClientRecord, bytes: u64) {
-        let before = record.memory_counted.swap(bytes, Ordering::Relaxed);
-        self.memory.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
-    }
-
-    fn recount_leaving(&self, record: &ClientRecord, bytes: u64) {
-        let before = record.memory_leaving.swap(bytes, Ordering::Relaxed);
-        self.leaving.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+    fn recount(&self, record: &ClientRecord, counted: u64, exempt: u64, leaving: u64) {
+        let parts = [
+            (&record.memory_counted, &self.memory, counted),
+            (&record.memory_exempt, &self.exempt, exempt),
+            (&record.memory_leaving, &self.leaving, leaving),
+        ];
+        for (of_client, of_all, bytes) in parts {
+            if of_client.load(Ordering::Relaxed) != bytes {
+                let before = of_client.swap(bytes, Ordering::Relaxed);
+                of_all.fetch_add(bytes.wrapping_sub(before), Ordering::Relaxed);
+            }
+        }
     }
 
     /// The memory that all clients take, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        sum(&self.memory)
+        sum(&self.memory).saturating_add(self.exempt_bytes())
+    }
+
+    /// Of that, the memory of those who are not closed for it, in bytes.
+    pub fn exempt_bytes(&self) -> u64 {
+        sum(&self.exempt)
     }
 
     /// The memory that those take besides who are about to be closed, in bytes.
@@ -348,7 +359,7 @@ impl Clients {
         let with_memory = |record: Arc<ClientRecord>| (record.memory_counted.load(Ordering::Relaxed), record);
         let mut all: Vec<_> = self.all().into_iter().map(with_memory).collect();
         // Until its thread knows, what the memory of a closed one is may be counted again: it is not asked in between.
-        let mut bytes: u64 = all.iter().map(|(memory, _)| memory).sum();
+        let mut bytes = self.exempt_bytes() + all.iter().map(|(memory, _)| memory).sum::<u64>();
         all.retain(|(_, record)| !record.no_evict.load(Ordering::Relaxed));
         all.sort_by_key(|(memory, _)| std::cmp::Reverse(*memory));
         for (memory, record) in all {

@@ -33,7 +33,6 @@ pub(crate) struct Process {
     started_ms: u64,
     /// What was allocated when everything was there but the data set.
     allocated_at_start: AtomicU64,
-    allocated_peak: AtomicU64,
 }
 
 impl Process {
@@ -47,7 +46,6 @@ impl Process {
             run_id: (0..40).map(|_| fastrand::digit(16)).collect(),
             started_ms: now_us() / 1000,
             allocated_at_start: AtomicU64::new(0),
-            allocated_peak: AtomicU64::new(0),
         }
     }
 
@@ -61,10 +59,6 @@ impl Process {
     fn memory(&self) -> MemoryFacts {
         let figures = memory::figures();
         MemoryFacts {
-            allocated_peak: self
-                .allocated_peak
-                .fetch_max(figures.allocated, Ordering::Relaxed)
-                .max(figures.allocated),
             allocated_at_start: self.allocated_at_start.load(Ordering::Relaxed),
             limit: self.config.settings().maxmemory,
             ..figures

@@ -1,6 +1,7 @@
 //! The allocator's figures.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, thread};
@@ -19,7 +20,8 @@ pub(crate) fn figures() -> MemoryFacts {
     // jemalloc's statistics are a snapshot that advancing the epoch renews.
     let _ = epoch::advance();
     MemoryFacts {
-        allocated: allocator::allocated(),
+        allocated: allocated(),
+        allocated_peak: PEAK.load(Ordering::Relaxed),
         active: stats::active::read().unwrap_or(0) as u64,
         resident: stats::resident::read().unwrap_or(0) as u64,
         process_resident: process_resident().unwrap_or(0),
@@ -28,9 +30,16 @@ pub(crate) fn figures() -> MemoryFacts {
     }
 }
 
+/// The most that was allocated when a thread counted it, in bytes.
+static PEAK: AtomicU64 = AtomicU64::new(0);
+
 /// What is allocated, in bytes.
 pub(crate) fn allocated() -> u64 {
-    allocator::allocated()
+    let allocated = allocator::allocated();
+    if allocated > PEAK.load(Ordering::Relaxed) {
+        PEAK.fetch_max(allocated, Ordering::Relaxed);
+    }
+    allocated
 }
 
 /// The allocator's version, as INFO's `mem_allocator` gives it.
@@ -42,7 +51,7 @@ pub(crate) fn version() -> String {
 /// Has what the calling thread allocates and releases count: what it has done so far now, and the rest when it ends or calls
 /// this again. Each thread has to do so at its beginning, because memory is released by other threads than have allocated it.
 pub(crate) fn count_thread() {
-    allocator::allocated();
+    allocated();
 }
 
 /// Starts the threads that have memory ready before the event loops need it and give back what they need no more. `limit`

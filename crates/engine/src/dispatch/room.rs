@@ -111,15 +111,26 @@ impl Worker {
 impl Engine {
     /// How much the buffers of all clients may take, in bytes: with more, the clients that take most are closed.
     pub fn client_bytes_max(&self) -> u64 {
-        self.client_memory_max().unwrap_or_else(|| match self.memory.may_be_exceeded() {
-            true => self.memory.client_bytes_max(),
-            false => u64::MAX,
-        })
+        if self.client_memory_max().is_some() || self.memory.may_be_exceeded() {
+            self.client_part()
+        } else {
+            u64::MAX
+        }
+    }
+
+    /// How much the buffers of all clients take at most before clients are closed when all memory is used, in bytes. Those of
+    /// clients that are not closed for it may take more, unless a limit was set.
+    fn client_part(&self) -> u64 {
+        let part = || self.memory.client_bytes_max().saturating_add(self.clients.exempt_bytes());
+        self.client_memory_max().unwrap_or_else(part)
     }
 
     /// The limit that was set for that: `maxmemory-clients`.
     fn client_memory_max(&self) -> Option<u64> {
-        Some(self.clients.memory_max.load(Ordering::Relaxed)).filter(|bytes_max| *bytes_max > 0)
+        /// With less nobody could set another limit, as in Redis.
+        const LEAST: u64 = 128 * 1024;
+        let bytes_max = self.clients.memory_max.load(Ordering::Relaxed);
+        (bytes_max > 0).then(|| bytes_max.max(LEAST))
     }
 
     /// Whether more memory than allowed is used, and no key may go for it.
@@ -137,9 +148,7 @@ impl Engine {
         // Before it is looked how much is used: what is released meanwhile must not seem to be neither gone nor going.
         let (level, reclaiming) = (self.keyspace.level_reclaimed(), self.keyspace.reclaiming_bytes());
         let excess = self.memory.excess();
-        let part = self.memory.client_bytes_max();
-        let part = self.client_memory_max().map_or(part, |bytes_max| bytes_max.min(part));
-        let buffers = self.clients.memory_bytes().saturating_sub(part);
+        let buffers = self.clients.memory_bytes().saturating_sub(self.client_part());
         let buffers = buffers.saturating_add(self.clients.leaving_bytes());
         let excess = excess.saturating_sub(self.uncounted_memory()).saturating_sub(buffers);
         let excess = match level {

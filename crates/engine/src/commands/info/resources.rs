@@ -28,7 +28,7 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     lines.field("allocator_resident", memory.resident);
     lines.field("allocator_muzzy", 0);
     lines.bytes("total_system_memory", memory.system);
-    scripts(lines, &facts.engine.scripts);
+    scripts(lines, &facts.engine.scripts, &overhead);
     lines.bytes("maxmemory", memory.limit);
     lines.field("maxmemory_policy", facts.directive("maxmemory-policy"));
     ratios(lines, memory);
@@ -41,7 +41,7 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
     ]);
     lines.field("mem_clients_normal", overhead.clients);
     lines.none_of(&["mem_cluster_links"]);
-    lines.field("mem_aof_buffer", facts.engine.persistence.log.buffered());
+    lines.field("mem_aof_buffer", overhead.log);
     lines.field("mem_allocator", &facts.process.allocator);
     lines.none_of(&["mem_overhead_db_hashtable_rehashing"]);
     lines.field("active_defrag_running", facts.engine.defragmentation.share(Load::Clients));
@@ -51,22 +51,21 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_>) {
 }
 
 /// Scripts and functions are run by the same interpreters, one for each thread.
-fn scripts(lines: &mut Lines, scripts: &Scripts) {
+fn scripts(lines: &mut Lines, scripts: &Scripts, overhead: &Overhead) {
     let figures = scripts.figures();
     let libraries = scripts.libraries.all();
     let functions: usize = libraries.iter().map(|library| library.functions.len()).sum();
-    let function_bytes: usize = libraries.iter().map(|library| library.text.len()).sum();
-    lines.field("used_memory_lua", figures.interpreter_bytes);
-    lines.field("used_memory_vm_eval", figures.interpreter_bytes);
-    lines.field("used_memory_lua_human", human_bytes(figures.interpreter_bytes));
-    lines.field("used_memory_scripts_eval", figures.text_bytes);
+    lines.field("used_memory_lua", overhead.interpreters);
+    lines.field("used_memory_vm_eval", overhead.interpreters);
+    lines.field("used_memory_lua_human", human_bytes(overhead.interpreters));
+    lines.field("used_memory_scripts_eval", overhead.scripts);
     lines.field("number_of_cached_scripts", figures.scripts);
     lines.field("number_of_functions", functions);
     lines.field("number_of_libraries", libraries.len());
     lines.field("used_memory_vm_functions", 0);
-    lines.bytes("used_memory_vm_total", figures.interpreter_bytes);
-    lines.field("used_memory_functions", function_bytes);
-    lines.bytes("used_memory_scripts", (figures.text_bytes + function_bytes) as u64);
+    lines.bytes("used_memory_vm_total", overhead.interpreters);
+    lines.field("used_memory_functions", overhead.functions);
+    lines.bytes("used_memory_scripts", overhead.scripts + overhead.functions);
     lines.field("scripts_using_undeclared_keys", figures.undeclared);
 }
 

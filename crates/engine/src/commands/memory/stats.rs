@@ -50,7 +50,7 @@ fn figures(engine: &Engine, keys: &Keys<'_>) -> Vec<(String, Figure)> {
     let memory = engine.host.facts().memory;
     let use_of_memory = Overhead::of(engine, keys);
     let overhead = use_of_memory.total(&memory);
-    let Overhead { clients, tables, databases } = use_of_memory;
+    let Overhead { clients, log, interpreters, scripts, functions, tables, databases } = use_of_memory;
     let keys: u64 = databases.iter().map(|(_, database)| database.keys as u64).sum();
     let data = memory.allocated.saturating_sub(overhead);
     let used = memory.allocated.saturating_sub(memory.allocated_at_start);
@@ -64,10 +64,10 @@ fn figures(engine: &Engine, keys: &Keys<'_>) -> Vec<(String, Figure)> {
     add("clients.slaves", Count(0));
     add("clients.normal", Count(clients));
     add("cluster.links", Count(0));
-    add("aof.buffer", Count(0));
-    add("lua.caches", Count(0));
-    add("functions.caches", Count(0));
-    add("script.VMs", Count(0));
+    add("aof.buffer", Count(log));
+    add("lua.caches", Count(scripts));
+    add("functions.caches", Count(functions));
+    add("script.VMs", Count(interpreters));
     for (number, database) in databases {
         add(&format!("db.{number}"), Database(database));
     }
