@@ -22,7 +22,7 @@ const REST_MS_TIGHT: u64 = 1_000;
 const TOLERATED_SHARE: u64 = 50;
 
 /// If gaps take such a part of the limit beyond that, as much of the time is taken as may be.
-const INTOLERABLE_SHARE: u64 = 40;
+const INTOLERABLE_SHARE: u64 = 100;
 
 /// Hardly anything was moved if it was fewer than one in so many allocations.
 const MOVED_MIN: u64 = 50;
@@ -435,7 +435,7 @@ mod tests {
     fn memory_is_short_whatever_the_thresholds_are() {
         let defragmentation = enabled();
         defragmentation.threshold_lower.store(100, Ordering::Relaxed);
-        for (gaps, share) in [(20, 0), (21, 1), (32, 12), (45, 25), (1000, 25)] {
+        for (gaps, share) in [(20, 0), (21, 3), (25, 13), (30, 25), (1000, 25)] {
             defragmentation.review(|| memory(gaps), 1000 * MIB, 1, 1);
             assert_eq!(defragmentation.share(Load::Clients), share, "{gaps} MiB");
         }
