@@ -306,22 +306,22 @@ impl Clients {
     #[inline]
     pub fn count_memory(&self, record: &ClientRecord) {
         let bytes = record.memory_bytes();
-        let [counted, exempt, leaving] =
+        let counted_exempt_leaving =
             match (record.is_killed.load(Ordering::Relaxed), record.no_evict.load(Ordering::Relaxed)) {
                 (false, false) => [bytes, 0, 0],
                 (false, true) => [0, bytes, 0],
                 // It may still grow before its thread is told.
                 (true, _) => [0, 0, bytes],
             };
-        self.recount(record, counted, exempt, leaving);
+        self.recount(record, counted_exempt_leaving);
     }
 
     /// Counts the memory of a client no more, which has been released.
     pub fn uncount_memory(&self, record: &ClientRecord) {
-        self.recount(record, 0, 0, 0);
+        self.recount(record, [0; 3]);
     }
 
-    fn recount(&self, record: &ClientRecord, counted: u64, exempt: u64, leaving: u64) {
+    fn recount(&self, record: &ClientRecord, [counted, exempt, leaving]: [u64; 3]) {
         let parts = [
             (&record.memory_counted, &self.memory, counted),
             (&record.memory_exempt, &self.exempt, exempt),

@@ -389,21 +389,19 @@ impl Turn {
                     connection.session.closing = true;
                 }
             }
-            if is_much && connection.output_verdict(&shared.limits, batch.now_ms()) {
-                // It is closed for that at the end of the turn.
-                connection.session.closing = true;
-            }
             if is_much {
                 connection.reply.set_aside();
-            }
-            let takes_too_much = is_much && take_too_much(engine, connection);
-            if is_much && connection.session.record.is_killed.load(Ordering::Acquire) {
-                // Another thread has closed it, and further replies would only take memory until this one is told.
-                connection.session.closing = true;
-            } else if takes_too_much && !participant.held {
-                // Clients are closed for that only between turns.
-                let Connection { parser, held_until, .. } = connection;
-                participant.hold(batch.now_ms() + AHEAD_MS, parser, held_until);
+                let takes_too_much = take_too_much(engine, connection);
+                let is_killed = connection.session.record.is_killed.load(Ordering::Acquire);
+                if is_killed || connection.output_verdict(&shared.limits, batch.now_ms()) {
+                    // It is closed for that at the end of the turn, or another thread has closed it: further replies would only
+                    // take memory until then.
+                    connection.session.closing = true;
+                } else if takes_too_much && !participant.held {
+                    // Clients are closed for that only between turns.
+                    let Connection { parser, held_until, .. } = connection;
+                    participant.hold(batch.now_ms() + AHEAD_MS, parser, held_until);
+                }
             }
             place = last + 1;
         }
